@@ -1,0 +1,24 @@
+"""A command line of ours: typer, with our errors told as one line.
+
+Knows exit codes: 0 done, 1 the answer is no, 2 it could not be done. Knows no command.
+"""
+
+from typing import Any
+
+import typer
+
+from prompts.errors import GroundwireError
+
+
+class Command(typer.Typer):
+    """A typer application that ends a `GroundwireError` as one line on stderr and exit code 2."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(no_args_is_help=True, pretty_exceptions_enable=False, **options)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(*args, **kwargs)
+        except GroundwireError as error:
+            typer.echo(f"error: {error}", err=True)
+            raise SystemExit(2) from None

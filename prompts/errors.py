@@ -1,0 +1,17 @@
+"""The one error people are meant to read.
+
+Knows how a failure is told: what is wrong with which thing, and how to mend it. Knows nothing of where it is shown.
+"""
+
+
+class GroundwireError(Exception):
+    """A failure that names its cause and the mend, each as one sentence on one line.
+
+    >>> str(GroundwireError("prompt answer@9 does not exist", "`prompts list` shows what there is"))
+    'prompt answer@9 does not exist: `prompts list` shows what there is'
+    """
+
+    def __init__(self, problem: str, mend: str) -> None:
+        self.problem = " ".join(problem.split())
+        self.mend = " ".join(mend.split())
+        super().__init__(f"{self.problem}: {self.mend}")

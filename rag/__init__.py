@@ -1,0 +1,1 @@
+"""A question in, a trace out: ingest, retrieve, generate, validate, record."""

@@ -1,0 +1,53 @@
+"""What of the retrieved fits into the prompt: the best passages first, by the model's own token counts.
+
+Knows budgets. Knows no tokenizer and no template: both are handed in.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
+
+from rag.errors import GroundwireError
+from rag.trace import LeftOut
+from rag.types import Message, Passage
+
+Count = Callable[[Sequence[str]], Awaitable[list[int]]]
+"""Tokens of each text, by the tokenizer of the model that will read them."""
+Render = Callable[[Sequence[Passage]], tuple[Message, ...]]
+
+
+class Context(NamedTuple):
+    """What is sent, and what was left out; passages are numbered from 1 in the order of their rank."""
+
+    passages: tuple[Passage, ...]
+    messages: tuple[Message, ...]
+    left_out: tuple[LeftOut, ...]
+
+
+async def pack(passages: Sequence[Passage], budget: int, room: int | None, count: Count, render: Render) -> Context:
+    """Take passages in rank order while their texts fit `budget` tokens and the rendered messages fit `room` (null: no limit).
+
+    A passage that does not fit is passed over, a shorter one after it may still be taken. Raises `GroundwireError` where
+    there are passages and not one fits.
+    """
+    sizes = await count([passage.text for passage in passages])
+    taken: list[int] = []
+    for index, size in enumerate(sizes):
+        if size <= budget - sum(sizes[other] for other in taken):
+            taken.append(index)
+    while True:
+        kept = tuple(passages[index].model_copy(update={"number": number}) for number, index in enumerate(taken, 1))
+        messages = render(kept)
+        if room is None or sum(await count([message.content for message in messages])) <= room or not taken:
+            break
+        taken.pop()
+    if passages and not taken:
+        raise GroundwireError(
+            f"no passage fits: the smallest has {min(sizes)} tokens, and {budget} are allowed for all",
+            "raise retriever.context_tokens in the variant, or name a model with a larger window",
+        )
+    left_out = tuple(
+        LeftOut(chunk_id=passage.chunk_id, document_id=passage.document_id, tokens=sizes[index])
+        for index, passage in enumerate(passages)
+        if index not in taken
+    )
+    return Context(kept, messages, left_out)

@@ -1,0 +1,34 @@
+"""What every embedder can do. Knows no model."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """Text in, unit vectors out. Safe to call from several threads."""
+
+    @property
+    def identity(self) -> str:
+        """What decides the vectors, for caches and traces: `onnx:all-MiniLM-L6-v2-int8@<first 12 hex of the weights' sha256>`."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """Longer text would be truncated, special tokens included."""
+        ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, special tokens included, never truncated."""
+        ...
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Shape (len(texts), dimensions), float32, rows of length 1, in the order given."""
+        ...

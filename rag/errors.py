@@ -1,0 +1,30 @@
+"""What can go wrong between us and what we call; everything people read is a `GroundwireError`.
+
+Knows which failures are worth another try. Knows no provider.
+"""
+
+from prompts.errors import GroundwireError
+
+__all__ = ["GroundwireError", "UpstreamError"]
+
+
+class UpstreamError(GroundwireError):
+    """A model call that failed. `retryable`: the same call may succeed later; `retry_after`: seconds the provider asked for;
+    `billed`: false only where the provider certainly charged nothing, because it refused or was never reached.
+    """
+
+    def __init__(
+        self,
+        problem: str,
+        mend: str,
+        *,
+        retryable: bool,
+        retry_after: float | None = None,
+        timed_out: bool = False,
+        billed: bool = True,
+    ) -> None:
+        super().__init__(problem, mend)
+        self.retryable = retryable
+        self.retry_after = retry_after
+        self.timed_out = timed_out
+        self.billed = billed

@@ -1,0 +1,1 @@
+"""The ledger: documents, chunks, vectors and traces in SQL."""

@@ -1,0 +1,24 @@
+"""Models that answer: any that litellm knows, and two of our own that need no key."""
+
+from rag.errors import GroundwireError
+from rag.llms.base import LLM
+
+LOCAL = ("local/extractive", "local/smollm2")
+
+
+def open_llm(model: str) -> LLM:
+    """The backend of a model. Calls nothing. Raises `GroundwireError` where no backend knows it or an extra is missing."""
+    if model == "local/extractive":
+        from rag.llms.extractive import Extractive
+
+        return Extractive()
+    if model == "local/smollm2":
+        from rag.llms.local import smollm2
+
+        return smollm2()
+    if model.startswith("local/"):
+        raise GroundwireError(f"unknown model {model!r}", f"the local ones are {' and '.join(LOCAL)}")
+    from rag.llms.litellm import LiteLLM, provider
+
+    provider(model)
+    return LiteLLM()

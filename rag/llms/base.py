@@ -1,0 +1,84 @@
+"""What every LLM backend can do. Knows no provider.
+
+A backend makes one attempt and streams it; retries, deadlines and fallbacks are the router's.
+"""
+
+import enum
+from collections.abc import AsyncGenerator
+from typing import Protocol
+
+from rag.types import Message, Passage, Value
+
+
+class Request(Value):
+    """One call to a model, whole: equal requests are interchangeable."""
+
+    model: str
+    """`openai/gpt-4.1-mini`, `anthropic/claude-...`, `local/smollm2`, `local/extractive`: anything litellm knows, or ours."""
+    messages: tuple[Message, ...]
+    temperature: float = 0.0
+    max_tokens: int = 512
+    seed: int | None = None
+    question: str = ""
+    """What is asked, and of which passages: for backends that quote instead of generating. Already in the messages."""
+    passages: tuple[Passage, ...] = ()
+
+
+class Usage(Value):
+    """Tokens as the provider billed them. `prompt` includes `cached`, `completion` includes `reasoning`."""
+
+    prompt: int = 0
+    completion: int = 0
+    cached: int = 0
+    cache_written: int = 0
+    reasoning: int = 0
+
+
+class Purpose(enum.StrEnum):
+    """What a model is called for."""
+
+    ANSWER = "answer"
+    REWRITE = "rewrite"
+    RETRY = "retry"
+    JUDGE = "judge"
+
+
+class Completion(Value):
+    """How an attempt that succeeded ended."""
+
+    model: str
+    """As the provider names what answered."""
+    usage: Usage
+    cost_nanodollars: int | None
+    """Null where the price is not known; 0 only where the model is free (local)."""
+    finish_reason: str
+
+
+class Attempt(Value):
+    """One try at one model, as the trace keeps it: failed tries are costed too, where the provider told."""
+
+    purpose: Purpose
+    model: str
+    """As requested."""
+    answered_by: str | None = None
+    started_ms: float
+    """Since the request began."""
+    first_token_ms: float | None = None
+    """Since the attempt began."""
+    total_ms: float
+    usage: Usage = Usage()
+    cost_nanodollars: int | None = None
+    finish_reason: str | None = None
+    error: str | None = None
+
+
+class LLM(Protocol):
+    """One backend. Closing the generator early cancels the upstream call."""
+
+    def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+        """Pieces of the answer as they arrive, then exactly one `Completion`. Raises `rag.errors.UpstreamError`."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections and processes; a later call opens them again."""
+        ...

@@ -1,0 +1,83 @@
+"""What every store can do. Knows no engine.
+
+A generation is one immutable index build over the chunks of a collection. A store builds it, verifies it and searches it; which
+generation of a collection is current is the ledger's to say, so that documents and index change in one transaction.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, Protocol
+
+from rag.embedders.base import Vectors
+from rag.fusion import Fusion
+from rag.types import Chunk, Filter, Value
+
+
+class Hit(NamedTuple):
+    """One chunk of a generation, by its position in it, with the leg's score (cosine, or BM25)."""
+
+    position: int
+    score: float
+
+
+class Generation(Value):
+    """What identifies one index build, and what was learnt when it was built."""
+
+    id: str
+    """Sortable by time of creation, and ending in the digest of its contents."""
+    collection: str
+    embedder: str
+    """The embedder's identity: a question must be embedded by the same one."""
+    dimensions: int
+    languages: tuple[str, ...]
+    """Languages of its chunks, most frequent first: the lexical leg analyses a question in them."""
+    chunks: int
+    documents: int
+    fusion: Fusion
+    created_at: str
+    """ISO 8601, UTC."""
+
+
+class Index(Protocol):
+    """One generation, opened for search. Safe to call from several threads; results are best first, ties by position."""
+
+    @property
+    def generation(self) -> Generation: ...
+
+    def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
+        """The k chunks of highest cosine with `vector`, shape (dimensions,), among those that match."""
+        ...
+
+    def lexical(self, question: str, k: int, where: Filter) -> list[Hit]:
+        """The at most k chunks of highest BM25 that share a term with the question, among those that match."""
+        ...
+
+    def chunks(self, positions: Sequence[int]) -> list[Chunk]:
+        """The chunks at these positions, in the order asked for."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Store(Protocol):
+    """Keeps generations, by collection."""
+
+    def build(self, collection: str, embedder: str, chunks: Iterable[Chunk], vectors: Iterable[Vectors]) -> Generation:
+        """Write and seal a generation; `vectors` yields blocks whose rows follow the chunks in order.
+
+        Nothing refers to it until the caller makes it current; what a killed build leaves behind is never opened.
+        """
+        ...
+
+    def open(self, collection: str, generation_id: str) -> Index:
+        """Verify its checksums, then open it. Raises `GroundwireError` naming the file that is damaged or missing."""
+        ...
+
+    def verify(self, collection: str, generation_id: str) -> None:
+        """Read every byte and compare. Raises as `open`."""
+        ...
+
+    def generations(self, collection: str) -> Iterator[Generation]:
+        """Sealed generations, oldest first."""
+        ...
+
+    def drop(self, collection: str, generation_id: str) -> None: ...

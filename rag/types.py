@@ -1,0 +1,126 @@
+"""The words of the pipeline as values: documents, chunks, passages, messages, claims.
+
+Knows shapes and units; knows nothing of how any of them is made. Offsets count characters (Python `str` indices), half open.
+"""
+
+import enum
+from collections.abc import Mapping, Sequence
+
+from pydantic import BaseModel, ConfigDict
+
+Scalar = str | int | float | bool
+Metadata = Mapping[str, Scalar]
+Filter = Mapping[str, Scalar | Sequence[Scalar]]
+"""Every key must match; a sequence matches any of its values. `{}` matches everything."""
+
+
+class Value(BaseModel):
+    """An immutable value; equal when its fields are."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Document(Value):
+    """One thing that was ingested: its text as extracted, and where it came from."""
+
+    id: str
+    """Stable within its collection: a relative path, or the id a JSONL or CSV row gives itself."""
+    source: str
+    """The file it was read from, as the person named it; several documents may share one (JSONL, CSV)."""
+    title: str
+    text: str
+    media_type: str
+    language: str
+    """ISO 639-1, or `und` where there is too little text to tell."""
+    metadata: Metadata = {}
+    sha256: str
+    """Of everything that decides its chunks: title, text, metadata."""
+
+
+class Chunk(Value):
+    """A piece of a document that is embedded: `text == document.text[start:end]`."""
+
+    id: str
+    """sha256 over collection-independent content: document id, offsets, headings and text, first 32 hex digits."""
+    document_id: str
+    source: str
+    title: str
+    headings: tuple[str, ...] = ()
+    text: str
+    start: int
+    end: int
+    tokens: int
+    """Of `embedded`, by the embedder's own tokenizer, special tokens included."""
+    language: str
+    metadata: Metadata = {}
+
+    @property
+    def embedded(self) -> str:
+        """What is embedded and searched: the title and headings that situate the text, then the text."""
+        situation = " > ".join(dict.fromkeys(part for part in (self.title, *self.headings) if part))
+        return f"{situation}\n{self.text}" if situation else self.text
+
+
+class Passage(Value):
+    """A chunk as retrieved, with its scores; `number` is what a citation `[1]` refers to."""
+
+    number: int
+    chunk_id: str
+    document_id: str
+    source: str
+    title: str
+    headings: tuple[str, ...] = ()
+    text: str
+    start: int
+    end: int
+    score: float
+    """The score it was ranked by."""
+    dense: float | None = None
+    """Cosine with the question; null where the dense leg did not return it."""
+    lexical: float | None = None
+    """BM25; null where the lexical leg did not return it."""
+    metadata: Metadata = {}
+
+
+class Message(Value):
+    """One message of a chat, as sent on the wire."""
+
+    role: str
+    content: str
+
+
+class Verdict(enum.StrEnum):
+    """What the validator says of one claim; `UNCERTAIN` is an honest "cannot tell"."""
+
+    SUPPORTED = "supported"
+    UNCERTAIN = "uncertain"
+    UNSUPPORTED = "unsupported"
+    CONTRADICTED = "contradicted"
+
+
+class Evidence(Value):
+    """The span of a passage that a claim was judged by: `quote == passage.text[start:end]`."""
+
+    passage: int
+    """The number of the passage."""
+    start: int
+    end: int
+    quote: str
+
+
+class Claim(Value):
+    """One checkable statement: `text == answer[start:end]`."""
+
+    text: str
+    start: int
+    end: int
+    verdict: Verdict
+    score: float
+    """0 no support at all, 1 fully supported."""
+    evidence: Evidence | None = None
+    reason: str
+    """One short phrase for people: "number 12 not in the passages"."""
+    citations: tuple[int, ...] = ()
+    """Passage numbers the answer cites for it."""
+    miscited: tuple[int, ...] = ()
+    """Those of `citations` that do not exist or do not support it."""

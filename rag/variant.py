@@ -1,0 +1,101 @@
+"""Everything that decides an answer, in one TOML file.
+
+Knows the file's fields, their bounds and their identity. Knows nothing of how any of them is carried out.
+"""
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from rag.errors import GroundwireError
+from rag.release import Policy
+from rag.types import Value
+
+Mode = Literal["hybrid", "dense", "lexical"]
+
+
+class Prompts(Value):
+    """References into the prompt library; without a version, the newest."""
+
+    answer: str = "answer"
+
+
+class Model(Value):
+    """Who answers, how, and how long it may take."""
+
+    model: str = "local/smollm2"
+    fallbacks: tuple[str, ...] = ()
+    """Models tried in this order when the ones before have failed."""
+    temperature: float = Field(0.0, ge=0, le=2)
+    max_tokens: int = Field(256, ge=1)
+    seed: int | None = 0
+    attempts: int = Field(3, ge=1)
+    """Of each model."""
+    first_token_seconds: float = Field(30, gt=0)
+    total_seconds: float = Field(120, gt=0)
+
+
+class Retrieval(Value):
+    """What is looked for, and how much of it is sent."""
+
+    mode: Mode = "hybrid"
+    top_k: int = Field(5, ge=1)
+    """Passages that may be sent."""
+    candidates: int = Field(100, ge=1)
+    """Chunks that each leg brings to the fusion."""
+    context_tokens: int = Field(1200, ge=1)
+    """For the passages, by the model's own tokenizer."""
+    abstain: bool = True
+    """Refuse, without a call, where nothing relevant is found."""
+
+
+class Validation(Value):
+    name: str = "lexical"
+
+
+class Release(Value):
+    policy: Policy = Policy.FLAG
+
+
+class Variant(Value):
+    """A variant by its file's name; the fields left out have the defaults above."""
+
+    name: str
+    description: str = ""
+    prompts: Prompts = Prompts()
+    llm: Model = Model()
+    retriever: Retrieval = Retrieval()
+    validator: Validation = Validation()
+    release: Release = Release()
+
+    @property
+    def sha256(self) -> str:
+        """Of everything that decides the answer: not of its name or description."""
+        return hashlib.sha256(self.model_dump_json(exclude={"name", "description"}).encode()).hexdigest()
+
+    def answered_by(self, model: str) -> "Variant":
+        """The same with another model, and no fallback."""
+        return self.model_copy(update={"llm": self.llm.model_copy(update={"model": model, "fallbacks": ()})})
+
+
+def names(folder: Path) -> list[str]:
+    """The variants of a folder."""
+    return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def load(folder: Path, name: str) -> Variant:
+    """Read `<folder>/<name>.toml`. Raises `GroundwireError` naming the file, the field and the mend."""
+    if name not in names(folder):
+        raise GroundwireError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'} in {folder}")
+    path = folder / f"{name}.toml"
+    try:
+        return Variant(name=name, **tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GroundwireError(f"{path} is not TOML: {error}", "mend that line") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise GroundwireError(f"{path}: {field}: {first['msg']}", "see the guide's page on variants for the fields") from error
