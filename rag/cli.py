@@ -1,0 +1,270 @@
+"""The `rag` command: ingest, search, ask, trace, index.
+
+Knows options and output. Knows nothing of how any of it is done.
+"""
+
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from rich.markup import escape
+
+from prompts.command import Command
+from prompts.errors import GroundwireError
+
+if TYPE_CHECKING:
+    from rag.pipeline import Pipeline
+    from rag.runtime import Runtime
+    from rag.trace import Trace
+    from rag.types import Filter
+    from rag.variant import Mode, Variant
+
+app = Command(help="Answers from your documents, each proved against them.")
+index = typer.Typer(no_args_is_help=True, help="The index generations of a collection.")
+app.add_typer(index, name="index")
+
+CollectionName = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+Where = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only passages with this metadata; repeat for more.")]
+
+
+@app.command()
+def ingest(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.")],
+    collection: CollectionName = "default",
+    prune: Annotated[bool, typer.Option(help="Remove the documents of files under PATHS that are gone.")] = False,
+    json: Json = False,
+) -> None:
+    """Read documents into a collection; what has not changed is not embedded again."""
+    from rag.ingest.ingest import ingest as run
+    from rag.ingest.report import shown, watched
+
+    with _runtime() as runtime:
+        with watched() as progress:
+            report = run(paths, collection, runtime, prune=prune, progress=progress)
+        _print(report.model_dump_json() if json else shown(report))
+    if report.quarantined and not report.documents:
+        raise typer.Exit(1)
+
+
+@app.command()
+def search(
+    question: str,
+    collection: CollectionName = "default",
+    k: Annotated[int, typer.Option("--k", "-k", min=1, help="Passages to show.")] = 5,
+    mode: Annotated[str, typer.Option(help="hybrid, dense or lexical.")] = "hybrid",
+    where: Where = None,
+    json: Json = False,
+) -> None:
+    """Show the passages that a question finds."""
+    from pydantic import TypeAdapter
+
+    from rag.console import passage_table
+    from rag.types import Passage
+
+    with _runtime() as runtime:
+        retriever = runtime.retriever(collection)
+        vector = retriever.embed(question)
+        found = retriever.search(question, vector, mode=_mode(mode), top_k=k, candidates=max(100, k), where=_filter(where))
+    if json:
+        _print(TypeAdapter(tuple[Passage, ...]).dump_json(found.passages).decode())
+    else:
+        _print(
+            passage_table(found.passages),
+            f"relevance {found.relevance:.2f}" + ("" if found.relevant else ": too low to answer from"),
+        )
+
+
+@app.command()
+def ask(
+    questions: Annotated[list[str], typer.Argument(help="One or more questions.")],
+    collection: CollectionName = "default",
+    variant: Annotated[str, typer.Option(help="Answer by this variant.")] = "default",
+    model: Annotated[str | None, typer.Option(help="Answer with this model instead, as in openai/gpt-4.1-mini.")] = None,
+    where: Where = None,
+    json: Json = False,
+) -> None:
+    """Answer questions from a collection, with citations, verdicts, tokens, cost and latency."""
+    import asyncio
+
+    with _runtime() as runtime:
+        chosen = runtime.variant(variant)
+        if model:
+            chosen = chosen.answered_by(model)
+        good = asyncio.run(_ask_all(runtime, chosen, collection, questions, _filter(where), json))
+    raise typer.Exit(0 if good else 1)
+
+
+async def _ask_all(
+    runtime: "Runtime", variant: "Variant", collection: str, questions: list[str], where: "Filter", json: bool
+) -> bool:
+    from rag.trace import Channel, Outcome
+
+    try:
+        pipeline = await runtime.pipeline(variant, collection)
+        good = True
+        for question in questions:
+            if json:
+                trace = await pipeline.answer(question, Channel.ASK, where)
+                _print(trace.model_dump_json())
+            else:
+                trace = await _show(pipeline, question, where)
+            good = good and trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED)
+        return good
+    finally:
+        await runtime.router.close()
+
+
+@app.command()
+def trace(
+    id: Annotated[str | None, typer.Argument(help="A trace's id, or its beginning.")] = None,
+    since: Annotated[str, typer.Option(help="As in 30m, 12h, 1d.")] = "1d",
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
+    json: Json = False,
+) -> None:
+    """Show one trace, or list the latest."""
+    from rag.console import trace_page, trace_table
+
+    with _runtime() as runtime:
+        if id:
+            found = runtime.traces.get(id)
+            _print(found.model_dump_json() if json else trace_page(found))
+        else:
+            latest = runtime.traces.latest(limit, since=_ago(since))
+            _print(*(found.model_dump_json() for found in latest) if json else (trace_table(latest),))
+
+
+@index.command("list")
+def list_generations(collection: CollectionName = "default", json: Json = False) -> None:
+    """List the generations of a collection; the current one is marked."""
+    from pydantic import TypeAdapter
+
+    from rag.console import generation_table
+    from rag.stores.base import Generation
+
+    with _runtime() as runtime:
+        current = runtime.corpus.collection(collection).generation
+        generations = tuple(runtime.store.generations(collection))
+    _print(
+        TypeAdapter(tuple[Generation, ...]).dump_json(generations).decode() if json else generation_table(generations, current)
+    )
+
+
+@index.command()
+def verify(collection: CollectionName = "default") -> None:
+    """Compare every byte of every generation with its checksum."""
+    with _runtime() as runtime:
+        runtime.corpus.collection(collection)
+        for generation in runtime.store.generations(collection):
+            runtime.store.verify(collection, generation.id)
+            _print(f"{generation.id}: {generation.chunks} chunks, every file as it was sealed")
+
+
+@index.command()
+def use(generation: str, collection: CollectionName = "default") -> None:
+    """Make another generation the current one."""
+    with _runtime() as runtime:
+        runtime.store.verify(collection, generation)
+        runtime.corpus.use(runtime.corpus.collection(collection), generation)
+    _print(f"{collection} is now searched in {generation}")
+
+
+@index.command()
+def prune(
+    collection: CollectionName = "default",
+    keep: Annotated[int, typer.Option(min=0, help="Generations to keep besides the current one, newest first.")] = 1,
+) -> None:
+    """Remove generations that are not current."""
+    with _runtime() as runtime:
+        current = runtime.corpus.collection(collection).generation
+        others = [generation.id for generation in runtime.store.generations(collection) if generation.id != current]
+        for generation in others[: len(others) - keep] if keep else others:
+            runtime.store.drop(collection, generation)
+            _print(f"removed {generation}")
+
+
+@index.command()
+def rebuild(collection: CollectionName = "default") -> None:
+    """Build a generation from the ledger, embedding nothing, and make it the current one."""
+    from rag.ingest.ingest import rebuild as run
+
+    with _runtime() as runtime:
+        _print(f"{collection} is now searched in {run(collection, runtime).id}")
+
+
+def _runtime() -> "Runtime":
+    from rag.runtime import Runtime
+    from rag.settings import Settings
+
+    return Runtime(Settings())
+
+
+async def _show(pipeline: "Pipeline", question: str, where: "Filter") -> "Trace":
+    """Ask, and print the answer as it arrives."""
+    from contextlib import aclosing
+
+    from rich.console import Console
+
+    from rag.console import answer_details
+    from rag.pipeline import Delta, Done
+    from rag.trace import Channel
+
+    console = Console()
+    console.print(f"\n[bold]{escape(question)}[/bold]", highlight=False)
+    async with aclosing(pipeline.stream(question, Channel.ASK, where)) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                console.print(event.text, end="", markup=False, highlight=False, soft_wrap=True)
+            elif isinstance(event, Done):
+                console.print("\n")
+                console.print(answer_details(event.trace))
+                return event.trace
+    raise AssertionError("a stream ends with Done")
+
+
+def _print(*parts: object) -> None:
+    """Tables and styled text through rich; strings as they are, so that JSON stays JSON."""
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        if isinstance(part, str):
+            typer.echo(part)
+        else:
+            console.print(part)
+
+
+def _filter(where: list[str] | None) -> "Filter":
+    """`["lang=en", "year=2024"]` as a filter: repeated keys match any of their values, numbers and truth values as such."""
+    import json
+
+    found: dict[str, list[str | int | float | bool]] = {}
+    for pair in where or []:
+        key, equals, value = pair.partition("=")
+        if not equals or not key:
+            raise GroundwireError(f"--where {pair} is not KEY=VALUE", "write it as in --where year=2024")
+        try:
+            parsed = json.loads(value)
+        except ValueError:
+            parsed = value
+        found.setdefault(key, []).append(parsed if isinstance(parsed, str | int | float | bool) else value)
+    return found
+
+
+def _mode(name: str) -> "Mode":
+    from typing import get_args
+
+    from rag.variant import Mode
+
+    if name not in get_args(Mode):
+        raise GroundwireError(f"search mode {name} does not exist", f"take one of {', '.join(get_args(Mode))}")
+    return cast("Mode", name)
+
+
+def _ago(age: str) -> str:
+    """`30m`, `12h` or `1d` before now, as ISO 8601."""
+    from datetime import UTC, datetime, timedelta
+
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if not age[:-1].isdecimal() or age[-1:] not in units:
+        raise GroundwireError(f"--since {age} is no time span", "write it as in 30m, 12h or 1d")
+    return (datetime.now(UTC) - timedelta(**{units[age[-1]]: int(age[:-1])})).isoformat(timespec="milliseconds")

@@ -1,0 +1,217 @@
+"""How passages, answers and traces look in a terminal.
+
+Knows rich and colours. Knows nothing of where what it shows comes from.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from rag.citations import citations
+from rag.stores.base import Generation
+from rag.trace import Outcome, Trace, dollars
+from rag.types import Claim, Passage, Verdict
+
+VERDICT = {
+    Verdict.SUPPORTED: ("green", "✓"),
+    Verdict.UNCERTAIN: ("yellow", "?"),
+    Verdict.UNSUPPORTED: ("red", "✗"),
+    Verdict.CONTRADICTED: ("bold red", "✗"),
+}
+OUTCOME = {
+    Outcome.ANSWERED: "green",
+    Outcome.REFUSED: "yellow",
+    Outcome.FAILED: "red",
+    Outcome.TIMED_OUT: "red",
+    Outcome.DISCONNECTED: "red",
+    None: "dim",
+}
+
+
+def passage_table(passages: Sequence[Passage]) -> Table:
+    """One row a passage, best first."""
+    table = Table(box=None, pad_edge=False, show_header=True, header_style="dim")
+    for name, justify in (("#", "right"), ("score", "right"), ("cosine", "right"), ("bm25", "right")):
+        table.add_column(name, justify=justify, no_wrap=True)  # type: ignore[arg-type]
+    table.add_column("document", style="cyan", ratio=1, overflow="fold")
+    table.add_column("text", ratio=3)
+    for passage in passages:
+        place = " > ".join(dict.fromkeys([passage.document_id, *passage.headings]))
+        table.add_row(
+            str(passage.number),
+            f"{passage.score:.3f}",
+            _score(passage.dense),
+            _score(passage.lexical),
+            escape(place),
+            _start(passage.text),
+        )
+    return table
+
+
+def answer_details(trace: Trace) -> Group:
+    """What stands below an answer: its claims with their evidence, its citations, and what it took."""
+    parts: list[RenderableType] = []
+    if trace.claims:
+        parts += [Text("Claims", "bold"), Padding(claim_table(trace.claims), (0, 0, 0, 2))]
+    cited = {number for citation in citations(trace.answer) for number in citation.numbers}
+    if cited:
+        parts.append(Text("Citations", "bold"))
+        parts += [Text(f"  [{p.number}] {place(p)}", "cyan") for p in trace.passages if p.number in cited]
+    parts.append(summary(trace))
+    return Group(*parts)
+
+
+def claim_table(claims: Iterable[Claim]) -> Table:
+    """One row a claim: its verdict, score, text and why."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(ratio=3)
+    table.add_column(style="dim", ratio=2)
+    for claim in claims:
+        style, mark = VERDICT[claim.verdict]
+        reason = claim.reason + "".join(f"; does not rest on [{number}]" for number in claim.miscited)
+        table.add_row(Text(f"{mark} {claim.verdict}", style), f"{claim.score:.2f}", Text(claim.text), reason)
+    return table
+
+
+def summary(trace: Trace) -> Text:
+    """Outcome, model, tokens, cost, latency and the trace's id, on a line or two."""
+    usage = trace.usage
+    answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), "no model")
+    line = Text()
+    line.append(trace.outcome or "running", OUTCOME[trace.outcome])
+    line.append(f" ({trace.reason})" if trace.reason else "", "dim")
+    line.append(f" · {answered_by} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars)}")
+    line.append(f" · first text {_ms(trace.first_token_ms)}, whole answer {_ms(trace.total_ms)}\n")
+    line.append(f"trace {trace.id}", "dim")
+    return line
+
+
+def trace_table(traces: Iterable[Trace]) -> Table:
+    """One row a trace."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("trace", "time", "outcome", "variant", "model"):
+        table.add_column(name, no_wrap=True)
+    for name in ("tokens", "cost", "latency"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("question", ratio=1, overflow="ellipsis", no_wrap=True)
+    for trace in traces:
+        usage = trace.usage
+        table.add_row(
+            Text(trace.id, "cyan"),
+            trace.created_at[:19].replace("T", " "),
+            Text(trace.outcome or "running", OUTCOME[trace.outcome]),
+            trace.variant,
+            trace.model,
+            f"{usage.prompt}+{usage.completion}",
+            dollars(trace.cost_nanodollars),
+            _ms(trace.total_ms),
+            escape(trace.question),
+        )
+    return table
+
+
+def generation_table(generations: Iterable[Generation], current: str | None) -> Table:
+    """One row a generation, oldest first."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("", "generation", "created", "documents", "chunks", "languages", "embedder"):
+        table.add_column(name, justify="right" if name in ("documents", "chunks") else "left")
+    for generation in generations:
+        table.add_row(
+            Text("current", "green") if generation.id == current else "",
+            Text(generation.id, "cyan"),
+            generation.created_at[:19].replace("T", " "),
+            str(generation.documents),
+            str(generation.chunks),
+            " ".join(generation.languages),
+            generation.embedder,
+        )
+    return table
+
+
+def trace_page(trace: Trace) -> Group:
+    """One trace, whole: question, passages, messages as sent, attempts, answer, claims, timings and versions."""
+    versions = {"collection": trace.collection, **trace.versions.model_dump(exclude={"prompts"}), **trace.versions.prompts}
+    return Group(
+        Text("Question", "bold"),
+        Text(f"  {trace.question}"),
+        Text("Passages", "bold"),
+        Padding(passage_table(trace.passages), (0, 0, 0, 2)),
+        Text(f"  left out: {len(trace.left_out)}", "dim"),
+        Text("Messages as sent", "bold"),
+        *(Padding(Text.assemble((message.role, "magenta"), "\n", message.content), (0, 0, 0, 2)) for message in trace.messages),
+        Text("Answer", "bold"),
+        Padding(Text(trace.answer), (0, 0, 0, 2)),
+        *([Text("Draft", "bold"), Padding(Text(trace.draft), (0, 0, 0, 2))] if trace.draft != trace.answer else []),
+        answer_details(trace),
+        Text("Attempts", "bold"),
+        Padding(_attempt_table(trace), (0, 0, 0, 2)),
+        Text("Time", "bold"),
+        Padding(waterfall(trace), (0, 0, 0, 2)),
+        Text("Versions", "bold"),
+        Padding(_pairs(versions), (0, 0, 0, 2)),
+    )
+
+
+def waterfall(trace: Trace) -> Table:
+    """A bar a stage, as long as its share of the whole."""
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    table.add_column()
+    whole = max(trace.total_ms or sum(trace.stages.values()), 0.001)
+    for stage, spent in trace.stages.items():
+        table.add_row(stage, _ms(spent), Text("█" * max(1, round(40 * spent / whole)), "blue"))
+    return table
+
+
+def place(passage: Passage) -> str:
+    """Where a passage stands, for people: document, headings, characters."""
+    path = " > ".join(dict.fromkeys(part for part in (passage.title, *passage.headings) if part))
+    return f"{passage.document_id} ({path}, characters {passage.start}-{passage.end})"
+
+
+def _attempt_table(trace: Trace) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for name in ("purpose", "model", "tokens", "cost", "first token", "total", "end"):
+        table.add_column(name)
+    for attempt in trace.attempts:
+        table.add_row(
+            attempt.purpose,
+            attempt.model,
+            f"{attempt.usage.prompt}+{attempt.usage.completion}",
+            dollars(attempt.cost_nanodollars),
+            _ms(attempt.first_token_ms),
+            _ms(attempt.total_ms),
+            attempt.error or attempt.finish_reason,
+        )
+    return table
+
+
+def _pairs(pairs: dict[str, str]) -> Table:
+    table = Table(box=None, pad_edge=False, show_header=False)
+    table.add_column(style="dim")
+    table.add_column(overflow="fold")
+    for name, value in pairs.items():
+        table.add_row(name, value)
+    return table
+
+
+def _start(text: str, length: int = 220) -> Text:
+    line = " ".join(text.split())
+    return Text(line if len(line) <= length else f"{line[:length]}…")
+
+
+def _score(score: float | None) -> str:
+    return "" if score is None else f"{score:.3f}"
+
+
+def _ms(milliseconds: float | None) -> str:
+    if milliseconds is None:
+        return "-"
+    return f"{milliseconds / 1000:.1f} s" if milliseconds >= 1000 else f"{milliseconds:.1f} ms"

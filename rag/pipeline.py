@@ -1,0 +1,261 @@
+"""The one path from a question to its trace; everything that answers goes through here.
+
+Knows the order of the stages, and what the end of a request is called. Knows no backend: each stage is handed in.
+"""
+
+import time
+from asyncio import CancelledError, to_thread, wrap_future
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from uuid_utils import uuid7
+
+from prompts.fence import fence
+from prompts.prompt import Prompt
+from rag.context import pack
+from rag.errors import GroundwireError, UpstreamError
+from rag.ledger.traces import Traces
+from rag.llms.base import Attempt, Completion, Purpose, Request
+from rag.llms.router import CallPolicy, Router
+from rag.release import Policy, Released, is_refusal, release
+from rag.retriever import Retriever
+from rag.revision import revision
+from rag.trace import Channel, Outcome, Trace, Versions
+from rag.types import Filter, Message, Passage
+from rag.validators.base import Validator
+from rag.variant import Variant
+
+REFUSAL = "The documents do not answer this."
+"""What is answered where nothing relevant is found, by a prompt that names no refusal of its own."""
+
+
+class Retrieved(NamedTuple):
+    """The passages that the answer will rest on; comes before the first text."""
+
+    trace_id: str
+    passages: tuple[Passage, ...]
+
+
+class Delta(NamedTuple):
+    """The next piece of the answer, as released."""
+
+    text: str
+
+
+class Done(NamedTuple):
+    """The end; the trace is committed by now."""
+
+    trace: Trace
+
+
+Event = Retrieved | Delta | Done
+
+
+class Recording:
+    """The trace of a request while it runs."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.attempts: list[Attempt] = []
+        self.started = time.perf_counter()
+
+    def elapsed_ms(self) -> float:
+        """Since the request began."""
+        return (time.perf_counter() - self.started) * 1000
+
+    def note(self, **fields: Any) -> None:
+        """Set fields of the trace."""
+        self.trace = self.trace.model_copy(update=fields)
+
+    def end(self, outcome: Outcome, reason: str | None = None) -> None:
+        """Close the record; what was written into it so far stays."""
+        self.note(outcome=outcome, reason=reason, attempts=tuple(self.attempts), total_ms=self.elapsed_ms())
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        """Add the time spent inside to a stage."""
+        entered = time.perf_counter()
+        try:
+            yield
+        finally:
+            spent = (time.perf_counter() - entered) * 1000
+            self.note(stages={**self.trace.stages, name: self.trace.stages.get(name, 0.0) + spent})
+
+    def delta(self, text: str) -> Delta:
+        """A piece of text on its way to the reader."""
+        if self.trace.first_token_ms is None:
+            self.note(first_token_ms=self.elapsed_ms())
+        return Delta(text)
+
+
+class Pipeline:
+    """One variant over one generation of a collection."""
+
+    def __init__(
+        self,
+        variant: Variant,
+        prompt: Prompt,
+        retriever: Retriever,
+        router: Router,
+        validator: Validator,
+        traces: Traces,
+    ) -> None:
+        self.variant = variant
+        self.prompt = prompt
+        self.retriever = retriever
+        self.router = router
+        self.validator = validator
+        self.traces = traces
+        self.refusal = prompt.refusal or REFUSAL
+        self.policy = CallPolicy(**variant.llm.model_dump(include=set(CallPolicy.model_fields)))
+
+    async def answer(self, question: str, channel: Channel, where: Filter | None = None) -> Trace:
+        """`stream`, drained: the trace of the whole request."""
+        async with aclosing(self.stream(question, channel, where)) as events:
+            async for event in events:
+                if isinstance(event, Done):
+                    return event.trace
+        raise AssertionError("a stream ends with Done")
+
+    async def stream(self, question: str, channel: Channel, where: Filter | None = None) -> AsyncIterator[Event]:
+        """Answer a question: `Retrieved` once, `Delta` as text is released, `Done` last.
+
+        A failure upstream is an outcome, told by the trace in `Done`. Raises `GroundwireError` where the question is empty, and
+        whatever is no fault of the upstream's, after it is recorded. Closing the iterator early ends the request as disconnected.
+        """
+        if not question.strip():
+            raise GroundwireError("the question is empty", "ask something")
+        recording = self._begin(question.strip(), channel, where or {})
+        begun = wrap_future(self.traces.submit(recording.trace))
+        try:
+            async with aclosing(self._stages(recording, begun)) as events:
+                async for event in events:
+                    yield event
+        except UpstreamError as error:
+            recording.end(Outcome.TIMED_OUT if error.timed_out else Outcome.FAILED, str(error))
+        except (CancelledError, GeneratorExit):
+            recording.end(Outcome.DISCONNECTED, "the client left before the answer was complete")
+            self.traces.submit(recording.trace)
+            raise
+        except Exception as error:
+            recording.end(Outcome.FAILED, f"{type(error).__name__}: {error}")
+            await self.traces.record(recording.trace)
+            raise
+        await self.traces.record(recording.trace)
+        yield Done(recording.trace)
+
+    def _begin(self, question: str, channel: Channel, where: Filter) -> Recording:
+        generation = self.retriever.index.generation
+        versions = Versions(
+            code=revision(),
+            variant=self.variant.sha256,
+            prompts={self.prompt.reference: self.prompt.sha256},
+            generation=generation.id,
+            embedder=generation.embedder,
+            validator=self.validator.identity,
+        )
+        return Recording(
+            Trace(
+                id=str(uuid7()),
+                created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                channel=channel,
+                collection=generation.collection,
+                variant=self.variant.name,
+                model=self.variant.llm.model,
+                versions=versions,
+                question=question,
+                where=where,
+            )
+        )
+
+    async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncIterator[Event]:
+        question = recording.trace.question
+        retrieval = self.variant.retriever
+        with recording.stage("embed"):
+            vector = await to_thread(self.retriever.embed, question)
+        with recording.stage("retrieve"):
+            found = await to_thread(
+                self.retriever.search,
+                question,
+                vector,
+                mode=retrieval.mode,
+                top_k=retrieval.top_k,
+                candidates=retrieval.candidates,
+                where=recording.trace.where,
+            )
+        with recording.stage("log"):
+            await begun
+        recording.note(relevance=found.relevance)
+        if not found.passages or (retrieval.abstain and not found.relevant):
+            yield Retrieved(recording.trace.id, ())
+            recording.note(answer=self.refusal, released="abstained")
+            yield recording.delta(self.refusal)
+            recording.end(Outcome.REFUSED, "nothing relevant to the question was found")
+            return
+
+        with recording.stage("pack"):
+            context = await pack(
+                found.passages,
+                budget=retrieval.context_tokens,
+                room=self.router.room(self.variant.llm.model, self.variant.llm.max_tokens),
+                count=self.router.counter(self.variant.llm.model),
+                render=lambda passages: self._render(question, passages),
+            )
+        recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
+        yield Retrieved(recording.trace.id, context.passages)
+
+        policy = self.variant.release.policy
+        async with aclosing(self._generate(recording, context.messages, Purpose.ANSWER)) as pieces:
+            async for piece in pieces:
+                if policy is Policy.FLAG:
+                    yield recording.delta(piece)
+        released = await self._released(recording, policy)
+        if released.feedback:
+            revised = (
+                *context.messages,
+                Message(role="assistant", content=recording.trace.draft),
+                Message(role="user", content=released.feedback),
+            )
+            recording.note(messages=revised, draft="")
+            async with aclosing(self._generate(recording, revised, Purpose.RETRY)) as pieces:
+                async for _ in pieces:
+                    pass
+            released = await self._released(recording, Policy.QUOTE)
+        recording.note(answer=released.text, claims=released.claims, released=released.action)
+        if policy is not Policy.FLAG:
+            yield recording.delta(released.text)
+        refused = is_refusal(released.text, self.refusal)
+        recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
+
+    def _render(self, question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+        texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]
+        rendered = self.prompt.render(question=question, passages=passages, fence=fence(texts, question))
+        return tuple(Message(**message) for message in rendered)
+
+    async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncIterator[str]:
+        model = self.variant.llm
+        request = Request(
+            model=model.model,
+            messages=messages,
+            temperature=model.temperature,
+            max_tokens=model.max_tokens,
+            seed=model.seed,
+            question=recording.trace.question,
+            passages=recording.trace.passages,
+        )
+        with recording.stage("generate"):
+            upstream = self.router.stream(request, self.policy, purpose, recording.started, recording.attempts)
+            async with aclosing(upstream) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Completion):
+                        continue
+                    recording.note(draft=recording.trace.draft + piece)
+                    yield piece
+
+    async def _released(self, recording: Recording, policy: Policy) -> Released:
+        trace = recording.trace
+        with recording.stage("validate"):
+            claims = await to_thread(self.validator.validate, trace.question, trace.draft, trace.passages)
+            return release(policy, trace.draft, claims, trace.passages, self.refusal)

@@ -1,0 +1,90 @@
+"""What all requests of one process share, and the one place that wires it.
+
+Knows which backend serves which name, and what stays open for how long. Knows nothing of what a request does with it.
+"""
+
+import threading
+from asyncio import to_thread
+from types import TracebackType
+from typing import Self
+
+from prompts.library import Library
+from rag import variant as variants
+from rag.embedders import open_embedder
+from rag.embedders.base import Embedder
+from rag.errors import GroundwireError
+from rag.ledger.corpus import Corpus
+from rag.ledger.database import connect
+from rag.ledger.traces import Traces
+from rag.llms.router import Router
+from rag.pipeline import Pipeline
+from rag.retriever import Retriever
+from rag.settings import Settings
+from rag.stores import open_store
+from rag.validators import open_validator
+from rag.variant import Variant
+
+
+class Runtime:
+    """Opens what is asked for, once; a context manager that closes the ledger and the indexes.
+
+    The router belongs to one event loop: close it there. Every method raises `GroundwireError` for what does not exist or is damaged.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._engine = connect(settings.ledger_url)
+        self.corpus = Corpus(self._engine)
+        self.traces = Traces(self._engine)
+        self.store = open_store(settings.index_root)
+        self.router = Router()
+        self._embedders: dict[str, Embedder] = {}
+        self._retrievers: dict[str, Retriever] = {}
+        self._opening = threading.RLock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.traces.close()
+        for retriever in self._retrievers.values():
+            retriever.index.close()
+        self._engine.dispose()
+
+    def embedder(self, name: str) -> Embedder:
+        """By its name in the settings or in a collection."""
+        with self._opening:
+            if name not in self._embedders:
+                self._embedders[name] = open_embedder(name)
+            return self._embedders[name]
+
+    def variant(self, name: str) -> Variant:
+        """Read anew each time, so that a changed file is a changed variant."""
+        return variants.load(self.settings.variants, name)
+
+    def retriever(self, collection: str) -> Retriever:
+        """Over the collection's current generation, which is opened when it is first asked for, and when another is current."""
+        found = self.corpus.collection(collection)
+        if found.generation is None:
+            raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
+        with self._opening:
+            retriever = self._retrievers.get(collection)
+            if retriever is None or retriever.index.generation.id != found.generation:
+                embedder = self.embedder(found.embedder)
+                retriever = Retriever(embedder, self.store.open(collection, found.generation))
+                self._retrievers[collection] = retriever
+            return retriever
+
+    async def pipeline(self, variant: Variant, collection: str) -> Pipeline:
+        """One variant over the collection's current generation."""
+        return await to_thread(self._pipeline, variant, collection)
+
+    def _pipeline(self, variant: Variant, collection: str) -> Pipeline:
+        return Pipeline(
+            variant=variant,
+            prompt=Library(self.settings.prompts).get(variant.prompts.answer),
+            retriever=self.retriever(collection),
+            router=self.router,
+            validator=open_validator(variant.validator.name),
+            traces=self.traces,
+        )

@@ -1,0 +1,147 @@
+"""The log of requests: nothing acknowledged is lost, whatever happens to the process."""
+
+import asyncio
+import multiprocessing
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+from uuid_utils import uuid7
+
+from rag.errors import GroundwireError
+from rag.ledger.database import connect
+from rag.ledger.schema import traces as table
+from rag.ledger.traces import OWNER, Traces
+from rag.llms.base import Attempt, Purpose, Usage
+from rag.trace import Channel, Outcome, Trace, Versions, dollars
+
+VERSIONS = Versions(code="c", variant="v", prompts={"answer@1": "p"}, generation="g", embedder="e", validator="x")
+
+
+def trace(question: str = "why?", **fields: object) -> Trace:
+    return Trace(
+        id=str(uuid7()),
+        created_at="2026-01-01T00:00:00.000+00:00",
+        channel=Channel.ASK,
+        collection="guide",
+        variant="default",
+        model="local/extractive",
+        versions=VERSIONS,
+        question=question,
+    ).model_copy(update=fields)
+
+
+@pytest.fixture
+def traces(tmp_path: Path) -> Iterator[Traces]:
+    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+    log = Traces(engine)
+    yield log
+    log.close()
+    engine.dispose()
+
+
+@pytest.mark.anyio
+async def test_a_settled_trace_replaces_the_row_it_began_with(traces: Traces) -> None:
+    began = trace()
+    await traces.record(began)
+    assert traces.get(began.id).outcome is None
+    ended = began.model_copy(update={"outcome": Outcome.ANSWERED, "answer": "because"})
+    await traces.record(ended)
+    assert traces.latest(10) == [ended]
+
+
+@pytest.mark.anyio
+async def test_requests_at_the_same_time_share_commits_and_all_are_kept(traces: Traces) -> None:
+    many = [trace(str(number)) for number in range(500)]
+    await asyncio.gather(*map(traces.record, many))
+    assert {found.question for found in traces.latest(1000)} == {str(number) for number in range(500)}
+
+
+@pytest.mark.anyio
+async def test_a_trace_is_found_by_the_beginning_of_its_id(traces: Traces) -> None:
+    only = trace()
+    await traces.record(only)
+    assert traces.get(only.id[:30]) == only
+    with pytest.raises(GroundwireError, match="no trace has the id nothing"):
+        traces.get("nothing")
+    await traces.record(trace())
+    with pytest.raises(GroundwireError, match="more than one"):
+        traces.get(only.id[:2])
+
+
+@pytest.mark.anyio
+async def test_what_a_dead_process_left_running_ends_as_failed(traces: Traces) -> None:
+    mine, dead, reused = trace("mine"), trace("dead"), trace("reused")
+    for one in (mine, dead, reused):
+        await traces.record(one)
+    host, pid, _ = OWNER.split(":")
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    with traces.engine.begin() as connection:
+        connection.execute(update(table).where(table.c.id == dead.id).values(owner=f"{host}:{gone.pid}:x"))
+        connection.execute(update(table).where(table.c.id == reused.id).values(owner=f"{host}:{pid}:earlier"))
+    assert traces.settle_abandoned() == 2
+    assert traces.get(mine.id).outcome is None
+    assert {traces.get(one.id).outcome for one in (dead, reused)} == {Outcome.FAILED}
+
+
+@pytest.mark.anyio
+async def test_a_log_that_cannot_be_written_is_told_to_the_one_who_waits(traces: Traces) -> None:
+    await traces.record(trace())
+    with traces.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TABLE traces")
+    with pytest.raises(GroundwireError, match=r"ledger\.db cannot be used"):
+        await traces.record(trace())
+
+
+def test_tokens_and_money_add_up_and_an_unknown_price_is_not_zero() -> None:
+    def attempt(cost: int | None) -> Attempt:
+        usage = Usage(prompt=10, completion=3, cached=4)
+        return Attempt(purpose=Purpose.ANSWER, model="m", started_ms=0, total_ms=1, usage=usage, cost_nanodollars=cost)
+
+    assert trace(attempts=(attempt(5), attempt(7))).cost_nanodollars == 12
+    assert trace(attempts=(attempt(5), attempt(7))).usage == Usage(prompt=20, completion=6, cached=8)
+    assert trace(attempts=(attempt(5), attempt(None))).cost_nanodollars is None
+    assert trace().cost_nanodollars == 0
+    assert [dollars(cost) for cost in (None, 0, 123, 1_500_000_000)] == ["unknown", "$0.00", "$0.000000123", "$1.50"]
+
+
+def write_until_killed(place: str, acknowledged: Path) -> None:
+    """Record traces from 8 tasks at once, and append the id of each that was acknowledged."""
+
+    async def write(log: Traces, file: int) -> None:
+        async def one() -> None:
+            while True:
+                kept = trace()
+                await log.record(kept)
+                os.write(file, f"{kept.id}\n".encode())
+
+        await asyncio.gather(*(one() for _ in range(8)))
+
+    asyncio.run(write(Traces(connect(place)), os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)))
+
+
+def test_kill_9_while_logging_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    place, acknowledged = f"sqlite:///{tmp_path / 'ledger.db'}", tmp_path / "acknowledged"
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload([__name__, "sqlalchemy.dialects.sqlite"])
+    acknowledged.touch()
+    engine = connect(place)
+    for number in range(50):
+        before = acknowledged.stat().st_size
+        writer = processes.Process(target=write_until_killed, args=(place, acknowledged))
+        writer.start()
+        while acknowledged.stat().st_size < before + 37 * (1 + 7 * (number % 10)):
+            time.sleep(0.001)
+        writer.kill()
+        writer.join()
+    kept = {found.id for found in Traces(engine).latest(1_000_000)}
+    engine.dispose()
+    told = set(acknowledged.read_text().split())
+    assert len(told) >= 50
+    assert told <= kept

@@ -1,0 +1,46 @@
+"""Variants: one file, one identity, clear errors."""
+
+from pathlib import Path
+
+import pytest
+
+from rag import variant
+from rag.errors import GroundwireError
+from rag.settings import PACKAGE
+
+SHIPPED = PACKAGE / "variants"
+
+
+@pytest.mark.parametrize("name", variant.names(SHIPPED))
+def test_every_shipped_variant_loads(name: str) -> None:
+    assert variant.load(SHIPPED, name).description
+
+
+def test_the_identity_is_what_decides_the_answer(tmp_path: Path) -> None:
+    (tmp_path / "a.toml").write_text("[llm]\ntemperature = 0.5\n")
+    (tmp_path / "b.toml").write_text('description = "the same, told otherwise"\n[llm]\ntemperature = 0.5\n')
+    (tmp_path / "c.toml").write_text("[llm]\ntemperature = 0.6\n")
+    a, b, c = (variant.load(tmp_path, name) for name in "abc")
+    assert a.sha256 == b.sha256 != c.sha256
+    assert a.answered_by("openai/x").sha256 != a.sha256
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[llm]\nmodle = 'x'", r"bad\.toml: llm\.modle: "),
+        ("[llm]\ntemperature = 9", r"bad\.toml: llm\.temperature: .*less than or equal to 2"),
+        ("[retriever]\nmode = 'psychic'", r"bad\.toml: retriever\.mode: .*'hybrid', 'dense' or 'lexical'"),
+        ("[release]\npolicy = 'hope'", r"bad\.toml: release\.policy: .*'flag', 'quote', 'refuse' or 'retry'"),
+        ("[llm]\nmodel = what", r"bad\.toml is not TOML: .*line 2"),
+    ],
+)
+def test_a_bad_file_is_told_by_field(tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "bad.toml").write_text(text)
+    with pytest.raises(GroundwireError, match=told):
+        variant.load(tmp_path, "bad")
+
+
+def test_an_unknown_variant_is_told_with_those_there_are() -> None:
+    with pytest.raises(GroundwireError, match="variant ../secret does not exist: there are default, extractive"):
+        variant.load(SHIPPED, "../secret")
