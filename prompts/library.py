@@ -1,0 +1,148 @@
+"""The folder of prompts: `<name>/v<number>.prompty`, and `released.lock`, the digests of the texts that may not change any more.
+
+Knows names, versions and releases; knows nothing of what a prompt says.
+"""
+
+import re
+from pathlib import Path
+
+from prompts.errors import GroundwireError
+from prompts.prompt import FILE_NAME, Prompt, fault
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]*")
+_REFERENCE = re.compile(rf"({_NAME.pattern})(?:@([1-9][0-9]*))?")
+
+_FIRST = """\
+---
+name: {name}
+description: Say in one sentence what it is for.
+metadata:
+  authors: []
+  owner: ""
+  purpose: ""
+  changelog: First version.
+model:
+  apiType: chat
+inputs:
+  question:
+    kind: string
+    description: What the person asks.
+    example: How long is the warranty?
+template:
+  format: jinja2
+  parser: prompty
+---
+system:
+You are a helpful assistant.
+
+user:
+{{{{ question }}}}
+"""
+
+
+class Library:
+    """The prompts of one folder; by default those that are shipped."""
+
+    def __init__(self, root: Path = Path(__file__).parent) -> None:
+        if not root.is_dir():
+            raise GroundwireError(f"prompt library {root} is not a folder", "name a folder that has <name>/v1.prompty in it")
+        self.root = root
+        self._lock = root / "released.lock"
+
+    def files(self) -> list[Path]:
+        """Every prompt file, well named or not."""
+        return sorted(self.root.glob("*/*.prompty"))
+
+    def names(self) -> list[str]:
+        """Ascending."""
+        return sorted({path.parent.name for path in self.files()})
+
+    def versions(self, name: str) -> list[int]:
+        """Ascending; empty where there is no such prompt."""
+        found = (FILE_NAME.fullmatch(path.name) for path in self.files() if path.parent.name == name)
+        return sorted(int(match[1]) for match in found if match)
+
+    def path(self, name: str, version: int) -> Path:
+        """Where that version is, or would be."""
+        return self.root / name / f"v{version}.prompty"
+
+    def get(self, reference: str) -> Prompt:
+        """`answer@2`, or `answer` for its highest version. Raises `GroundwireError` naming what there is instead."""
+        parts = _REFERENCE.fullmatch(reference)
+        if parts is None:
+            raise GroundwireError(f"{reference!r} is not a prompt reference", "write a name, or name@version such as answer@1")
+        name, version = parts[1], parts[2]
+        versions = self.versions(name)
+        if not versions:
+            raise GroundwireError(f"there is no prompt {name} in {self.root}", self._nearest(name))
+        if version is not None and int(version) not in versions:
+            there = ", ".join(f"{name}@{number}" for number in versions)
+            raise GroundwireError(f"there is no prompt {reference} in {self.root}", f"there is {there}")
+        return Prompt.read(self.path(name, int(version or versions[-1])))
+
+    def draft(self, name: str) -> Path:
+        """Write the next version, a copy of the highest, or a first one. An existing file is never written."""
+        if not _NAME.fullmatch(name):
+            raise GroundwireError(f"{name!r} is not a name for a prompt", "use a-z, 0-9, - and _, a letter first")
+        latest = max(self.versions(name), default=0)
+        content = self.path(name, latest).read_bytes() if latest else _FIRST.format(name=name).encode()
+        path = self.path(name, latest + 1)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+        except OSError as error:
+            raise GroundwireError(f"{path} cannot be written ({error.strerror})", "name another folder with --library") from None
+        return path
+
+    def released(self) -> dict[str, str]:
+        """The sha256 of each released text, by reference."""
+        if not self._lock.exists():
+            return {}
+        released = {}
+        for number, line in enumerate(self._lock.read_text().splitlines(), start=1):
+            match line.split():
+                case [reference, sha256] if reference not in released and re.fullmatch("[0-9a-f]{64}", sha256):
+                    released[reference] = sha256
+                case _:
+                    raise fault(self._lock, number, "not a release", "restore the line from version control")
+        return released
+
+    def release(self, reference: str) -> Prompt:
+        """Lock the text of a prompt. Raises what is wrong with it; locking the same text again changes nothing."""
+        prompt = self.get(reference)
+        for problem in self.problems(prompt.path):
+            raise problem
+        released = self.released() | {prompt.reference: prompt.sha256}
+        unfinished = self._lock.with_suffix(".unfinished")
+        unfinished.write_text("".join(f"{name} {sha256}\n" for name, sha256 in sorted(released.items())))
+        unfinished.replace(self._lock)
+        return prompt
+
+    def problems(self, path: Path) -> list[GroundwireError]:
+        """What is wrong with one file of the library, its release included."""
+        try:
+            prompt = Prompt.read(path)
+        except GroundwireError as error:
+            return [error]
+        found = prompt.problems()
+        if self.released().get(prompt.reference, prompt.sha256) != prompt.sha256:
+            mend = f"restore it, and make the change in a new version: prompts new {prompt.name}"
+            found.append(fault(path, 1, f"{prompt.reference} is released, and its text has changed", mend))
+        return found
+
+    def missing(self) -> list[GroundwireError]:
+        """Released prompts whose file is gone."""
+        return [
+            fault(self._lock, number, f"{reference} is released, and its file is gone", "restore it from version control")
+            for number, reference in enumerate(self.released(), start=1)
+            if not (self.root / (reference.replace("@", "/v") + ".prompty")).exists()
+        ]
+
+    def _nearest(self, name: str) -> str:
+        from difflib import get_close_matches
+
+        names = self.names()
+        if near := get_close_matches(name, names):
+            return f"did you mean {' or '.join(near)}?"
+        return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"
