@@ -42,7 +42,7 @@ def ingest(
         with watched() as progress:
             report = run(paths, collection, runtime, prune=prune, progress=progress)
         _print(report.model_dump_json() if json else shown(report))
-    if report.quarantined and not report.documents:
+    if report.quarantined and not report.chunks:
         raise typer.Exit(1)
 
 
@@ -186,9 +186,11 @@ def prune(
 def rebuild(collection: CollectionName = "default") -> None:
     """Build a generation from the ledger, embedding nothing, and make it the current one."""
     from rag.ingest.ingest import rebuild as run
+    from rag.ingest.report import watched
 
-    with _runtime() as runtime:
-        _print(f"{collection} is now searched in {run(collection, runtime).id}")
+    with _runtime() as runtime, watched() as progress:
+        generation = run(collection, runtime, progress=progress)
+    _print(f"{collection} is now searched in {generation.id}")
 
 
 def _runtime() -> "Runtime":

@@ -53,14 +53,15 @@ def passage_table(passages: Sequence[Passage]) -> Table:
 
 
 def answer_details(trace: Trace) -> Group:
-    """What stands below an answer: its claims with their evidence, its citations, and what it took."""
+    """What stands below an answer: its claims, the passages it cites or was judged by, and what it took."""
     parts: list[RenderableType] = []
     if trace.claims:
         parts += [Text("Claims", "bold"), Padding(claim_table(trace.claims), (0, 0, 0, 2))]
-    cited = {number for citation in citations(trace.answer) for number in citation.numbers}
-    if cited:
-        parts.append(Text("Citations", "bold"))
-        parts += [Text(f"  [{p.number}] {place(p)}", "cyan") for p in trace.passages if p.number in cited]
+    shown = {number for citation in citations(trace.answer) for number in citation.numbers}
+    shown |= {claim.evidence.passage for claim in trace.claims if claim.evidence}
+    if shown:
+        parts.append(Text("Passages", "bold"))
+        parts += [Text(f"  [{p.number}] {place(p)}", "cyan") for p in trace.passages if p.number in shown]
     parts.append(summary(trace))
     return Group(*parts)
 
@@ -145,9 +146,10 @@ def trace_page(trace: Trace) -> Group:
         Text(f"  left out: {len(trace.left_out)}", "dim"),
         Text("Messages as sent", "bold"),
         *(Padding(Text.assemble((message.role, "magenta"), "\n", message.content), (0, 0, 0, 2)) for message in trace.messages),
+        Text("Draft", "bold"),
+        Padding(Text(trace.draft), (0, 0, 0, 2)),
         Text("Answer", "bold"),
         Padding(Text(trace.answer), (0, 0, 0, 2)),
-        *([Text("Draft", "bold"), Padding(Text(trace.draft), (0, 0, 0, 2))] if trace.draft != trace.answer else []),
         answer_details(trace),
         Text("Attempts", "bold"),
         Padding(_attempt_table(trace), (0, 0, 0, 2)),

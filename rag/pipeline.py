@@ -5,7 +5,7 @@ Knows the order of the stages, and what the end of a request is called. Knows no
 
 import time
 from asyncio import CancelledError, to_thread, wrap_future
-from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -19,7 +19,7 @@ from rag.errors import GroundwireError, UpstreamError
 from rag.ledger.traces import Traces
 from rag.llms.base import Attempt, Completion, Purpose, Request
 from rag.llms.router import CallPolicy, Router
-from rag.release import Policy, Released, is_refusal, release
+from rag.release import Action, Policy, Released, is_refusal, release
 from rag.retriever import Retriever
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace, Versions
@@ -119,7 +119,7 @@ class Pipeline:
                     return event.trace
         raise AssertionError("a stream ends with Done")
 
-    async def stream(self, question: str, channel: Channel, where: Filter | None = None) -> AsyncIterator[Event]:
+    async def stream(self, question: str, channel: Channel, where: Filter | None = None) -> AsyncGenerator[Event, None]:
         """Answer a question: `Retrieved` once, `Delta` as text is released, `Done` last.
 
         A failure upstream is an outcome, told by the trace in `Done`. Raises `GroundwireError` where the question is empty, and
@@ -170,7 +170,7 @@ class Pipeline:
             )
         )
 
-    async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncIterator[Event]:
+    async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
         question = recording.trace.question
         retrieval = self.variant.retriever
         with recording.stage("embed"):
@@ -196,11 +196,13 @@ class Pipeline:
             return
 
         with recording.stage("pack"):
+            model, llm = self.variant.llm, self.router.llm(self.variant.llm.model)
+            window = llm.window(model.model)
             context = await pack(
                 found.passages,
                 budget=retrieval.context_tokens,
-                room=self.router.room(self.variant.llm.model, self.variant.llm.max_tokens),
-                count=self.router.counter(self.variant.llm.model),
+                room=window - model.max_tokens if window else None,
+                count=lambda texts: llm.count_tokens(model.model, texts),
                 render=lambda passages: self._render(question, passages),
             )
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
@@ -211,18 +213,18 @@ class Pipeline:
             async for piece in pieces:
                 if policy is Policy.FLAG:
                     yield recording.delta(piece)
-        released = await self._released(recording, policy)
-        if released.feedback:
+        released = await self._released(recording)
+        if released.action is Action.RETRY:
             revised = (
                 *context.messages,
                 Message(role="assistant", content=recording.trace.draft),
-                Message(role="user", content=released.feedback),
+                Message(role="user", content=released.feedback or ""),
             )
             recording.note(messages=revised, draft="")
             async with aclosing(self._generate(recording, revised, Purpose.RETRY)) as pieces:
                 async for _ in pieces:
                     pass
-            released = await self._released(recording, Policy.QUOTE)
+            released = await self._released(recording, retried=True)
         recording.note(answer=released.text, claims=released.claims, released=released.action)
         if policy is not Policy.FLAG:
             yield recording.delta(released.text)
@@ -234,7 +236,7 @@ class Pipeline:
         rendered = self.prompt.render(question=question, passages=passages, fence=fence(texts, question))
         return tuple(Message(**message) for message in rendered)
 
-    async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncIterator[str]:
+    async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm
         request = Request(
             model=model.model,
@@ -254,8 +256,8 @@ class Pipeline:
                     recording.note(draft=recording.trace.draft + piece)
                     yield piece
 
-    async def _released(self, recording: Recording, policy: Policy) -> Released:
-        trace = recording.trace
+    async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
+        trace, policy = recording.trace, self.variant.release.policy
         with recording.stage("validate"):
             claims = await to_thread(self.validator.validate, trace.question, trace.draft, trace.passages)
-            return release(policy, trace.draft, claims, trace.passages, self.refusal)
+            return release(policy, trace.draft, claims, trace.passages, self.refusal, retried=retried)

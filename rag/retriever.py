@@ -7,8 +7,11 @@ from typing import NamedTuple
 
 from rag.embedders.base import Embedder, Vectors
 from rag.errors import GroundwireError
+from rag.fusion import Fused
+from rag.relevance import evidence
 from rag.stores.base import Index
-from rag.types import Passage
+from rag.types import Chunk, Filter, Passage
+from rag.variant import Mode
 
 
 class Found(NamedTuple):
@@ -33,4 +36,25 @@ class Retriever:
 
     def embed(self, question: str) -> Vectors:
         """The question's vector, shape (dimensions,)."""
-        return self.embedder.embed([question])[0]
+        vector: Vectors = self.embedder.embed([question])[0]
+        return vector
+
+    def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
+        """At most `top_k` passages, of the `candidates` best that each leg brings, among those that match the filter.
+
+        The dense leg is asked in every mode: relevance is judged by it.
+        """
+        generation = self.index.generation
+        dense = self.index.dense(vector, candidates, where)
+        lexical = self.index.lexical(question, candidates, where) if mode != "dense" else []
+        fused = generation.fusion.fuse(dense if mode != "lexical" else [], lexical)[:top_k]
+        chunks = self.index.chunks([hit.position for hit in fused])
+        cosine = dense[0].score if dense else 0.0
+        relevance = evidence(question, generation.languages, cosine, chunks)
+        passages = tuple(_passage(number, hit, chunk) for number, (hit, chunk) in enumerate(zip(fused, chunks, strict=True), 1))
+        return Found(passages, relevance, bool(passages) and generation.relevance.relevant(relevance))
+
+
+def _passage(number: int, hit: Fused, chunk: Chunk) -> Passage:
+    kept = chunk.model_dump(exclude={"id", "tokens", "language"})
+    return Passage(number=number, chunk_id=chunk.id, score=hit.score, dense=hit.dense, lexical=hit.lexical, **kept)

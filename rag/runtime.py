@@ -70,8 +70,7 @@ class Runtime:
         with self._opening:
             retriever = self._retrievers.get(collection)
             if retriever is None or retriever.index.generation.id != found.generation:
-                embedder = self.embedder(found.embedder)
-                retriever = Retriever(embedder, self.store.open(collection, found.generation))
+                retriever = Retriever(self.embedder(found.embedder), self.store.open(collection, found.generation))
                 self._retrievers[collection] = retriever
             return retriever
 

@@ -1,6 +1,6 @@
 """Where the sentences of a text are, as spans.
 
-Knows Markdown's blocks, and leaves each language's punctuation and abbreviations to sentencex; knows nothing of what a sentence says.
+Knows Markdown's blocks, and leaves each language's punctuation and abbreviations to sentencex; knows nothing of what is said.
 """
 
 import functools
@@ -29,8 +29,8 @@ BLOCKS = frozenset({PROSE, "heading_open", "fence", "hr", "tr_open"})
 def sentences(text: str, language: str = "en") -> list[Span]:
     """Spans of the sentences of `text`, in order, without surrounding space; together they hold every character that is not space.
 
-    A heading, a code block, a table row and a list item each stand for themselves. `language` is ISO 639-1; one that is not known
-    is split by the rules that most languages share.
+    A heading, a code block, a table row and a list item each stand for themselves. `language` is ISO 639-1; one that is not known is
+    split by the rules that most languages share.
     """
     spans = []
     for start, end, prose in _blocks(text):
@@ -68,7 +68,7 @@ def _markdown() -> "MarkdownIt":
 
 def _prose(text: str, start: int, end: int, language: str) -> Iterator[Span]:
     """Spans that tile one block of running text."""
-    import sentencex  # type: ignore[import-untyped]
+    import sentencex
 
     cuts = [start, *(found.end() for found in PLAIN_ITEM.finditer(text, start, end)), end]
     for item_start, item_end in itertools.pairwise(cuts):

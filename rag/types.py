@@ -41,7 +41,7 @@ class Chunk(Value):
     """A piece of a document that is embedded: `text == document.text[start:end]`."""
 
     id: str
-    """sha256 over collection-independent content: document id, offsets, headings and text, first 32 hex digits."""
+    """The first 32 hex digits of the sha256 over document id, offsets, headings and text."""
     document_id: str
     source: str
     title: str

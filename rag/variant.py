@@ -29,24 +29,24 @@ class Model(Value):
     model: str = "local/smollm2"
     fallbacks: tuple[str, ...] = ()
     """Models tried in this order when the ones before have failed."""
-    temperature: float = Field(0.0, ge=0, le=2)
-    max_tokens: int = Field(256, ge=1)
+    temperature: float = Field(default=0.0, ge=0, le=2)
+    max_tokens: int = Field(default=256, ge=1)
     seed: int | None = 0
-    attempts: int = Field(3, ge=1)
+    attempts: int = Field(default=3, ge=1)
     """Of each model."""
-    first_token_seconds: float = Field(30, gt=0)
-    total_seconds: float = Field(120, gt=0)
+    first_token_seconds: float = Field(default=30, gt=0)
+    total_seconds: float = Field(default=120, gt=0)
 
 
 class Retrieval(Value):
     """What is looked for, and how much of it is sent."""
 
     mode: Mode = "hybrid"
-    top_k: int = Field(5, ge=1)
+    top_k: int = Field(default=5, ge=1)
     """Passages that may be sent."""
-    candidates: int = Field(100, ge=1)
+    candidates: int = Field(default=100, ge=1)
     """Chunks that each leg brings to the fusion."""
-    context_tokens: int = Field(1200, ge=1)
+    context_tokens: int = Field(default=1200, ge=1)
     """For the passages, by the model's own tokenizer."""
     abstain: bool = True
     """Refuse, without a call, where nothing relevant is found."""
@@ -89,7 +89,7 @@ def names(folder: Path) -> list[str]:
 def load(folder: Path, name: str) -> Variant:
     """Read `<folder>/<name>.toml`. Raises `GroundwireError` naming the file, the field and the mend."""
     if name not in names(folder):
-        raise GroundwireError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'} in {folder}")
+        raise GroundwireError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
     path = folder / f"{name}.toml"
     try:
         return Variant(name=name, **tomllib.loads(path.read_text()))

@@ -20,4 +20,4 @@ def open_embedder(name: str) -> Embedder:
             from rag.embedders.sentence_transformers import SentenceTransformersEmbedder
 
             return SentenceTransformersEmbedder(model)
-    raise GroundwireError(f"embedder {name} does not exist", "there are onnx, hash and sentence-transformers:<hub model or folder>")
+    raise GroundwireError(f"there is no embedder {name}", "there are onnx, hash and sentence-transformers:<hub model or folder>")

@@ -22,7 +22,7 @@ ROWS = 500
 
 
 class Collection(NamedTuple):
-    """A named set of documents, embedded by one embedder, searched in its current generation."""
+    """A named set of documents, searched in its current generation; `embedder` is the name it is opened by."""
 
     name: str
     embedder: str

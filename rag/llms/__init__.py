@@ -3,6 +3,8 @@
 from rag.errors import GroundwireError
 from rag.llms.base import LLM
 
+OURS = "local/"
+"""What the names of our own models begin with; they run on this machine and cost nothing."""
 LOCAL = ("local/extractive", "local/smollm2")
 
 
@@ -16,7 +18,7 @@ def open_llm(model: str) -> LLM:
         from rag.llms.local import smollm2
 
         return smollm2()
-    if model.startswith("local/"):
+    if model.startswith(OURS):
         raise GroundwireError(f"unknown model {model!r}", f"the local ones are {' and '.join(LOCAL)}")
     from rag.llms.litellm import LiteLLM, provider
 

@@ -4,7 +4,7 @@ A backend makes one attempt and streams it; retries, deadlines and fallbacks are
 """
 
 import enum
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from rag.types import Message, Passage, Value
@@ -77,6 +77,14 @@ class LLM(Protocol):
 
     def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """Pieces of the answer as they arrive, then exactly one `Completion`. Raises `rag.errors.UpstreamError`."""
+        ...
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, by the model's own tokenizer where it can be had, and not too few where it cannot."""
+        ...
+
+    def window(self, model: str) -> int | None:
+        """Tokens of prompt and answer together; null where there is no limit, or none is known."""
         ...
 
     async def close(self) -> None:

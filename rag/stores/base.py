@@ -4,12 +4,29 @@ A generation is one immutable index build over the chunks of a collection. A sto
 generation of a collection is current is the ledger's to say, so that documents and index change in one transaction.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, Protocol
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rag.embedders.base import Vectors
+from rag.errors import GroundwireError
 from rag.fusion import Fusion
+from rag.relevance import Relevance
 from rag.types import Chunk, Filter, Value
+
+if TYPE_CHECKING:
+    from rag.learning import Learnt
+
+_COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def collection_name(name: str) -> str:
+    """The name, which no store can take for a path or a query. Raises `GroundwireError` where it is not allowed."""
+    if not _COLLECTION.fullmatch(name):
+        raise GroundwireError(
+            f"collection name {name!r} is not allowed", "use 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit"
+        )
+    return name
 
 
 class Hit(NamedTuple):
@@ -29,10 +46,11 @@ class Generation(Value):
     """The embedder's identity: a question must be embedded by the same one."""
     dimensions: int
     languages: tuple[str, ...]
-    """Languages of its chunks, most frequent first: the lexical leg analyses a question in them."""
+    """Languages of its chunks but the odd ones, most frequent first: the lexical leg analyses a question in them."""
     chunks: int
     documents: int
-    fusion: Fusion
+    fusion: Fusion = Fusion()
+    relevance: Relevance = Relevance()
     created_at: str
     """ISO 8601, UTC."""
 
@@ -61,9 +79,17 @@ class Index(Protocol):
 class Store(Protocol):
     """Keeps generations, by collection."""
 
-    def build(self, collection: str, embedder: str, chunks: Iterable[Chunk], vectors: Iterable[Vectors]) -> Generation:
+    def build(
+        self,
+        collection: str,
+        embedder: str,
+        chunks: Iterable[Chunk],
+        vectors: Iterable[Vectors],
+        learn: "Callable[[Index], Learnt]",
+    ) -> Generation:
         """Write and seal a generation; `vectors` yields blocks whose rows follow the chunks in order.
 
+        `learn` is given the index before it is sealed, with the default fusion and relevance; what it returns is sealed with it.
         Nothing refers to it until the caller makes it current; what a killed build leaves behind is never opened.
         """
         ...

@@ -1,0 +1,73 @@
+"""The HTTP application: what is served, from when to when, and how errors look.
+
+Knows routes, start and shutdown. Knows nothing of how a question is answered.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse
+
+from api import chat, openai
+from api.problem import problem
+from rag.errors import GroundwireError
+from rag.runtime import Runtime
+from rag.settings import Settings
+
+PAGES = Path(__file__).parent / "pages"
+
+
+def create_app(settings: Settings, collection: str, variant: str) -> FastAPI:
+    """An application that answers from `collection` by `variant` where a request names no other.
+
+    Raises `GroundwireError` at start where either does not exist.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        with Runtime(settings) as runtime:
+            runtime.traces.settle_abandoned()
+            await runtime.pipeline(runtime.variant(variant), collection)
+            app.state.runtime = runtime
+            app.state.collection = collection
+            app.state.variant = variant
+            yield
+            await runtime.router.close()
+
+    app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app.include_router(chat.router)
+    app.include_router(openai.router)
+    app.add_exception_handler(GroundwireError, _told)
+
+    @app.get("/healthz", tags=["operation"])
+    async def alive() -> dict[str, str]:
+        """The process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operation"])
+    async def ready(request: Request) -> JSONResponse:
+        """The ledger and the collection's current generation can be used."""
+        runtime: Runtime = request.app.state.runtime
+        pipeline = await runtime.pipeline(runtime.variant(variant), collection)
+        generation = pipeline.retriever.index.generation
+        return JSONResponse({"status": "ok", "collection": collection, "generation": generation.id, "chunks": generation.chunks})
+
+    @app.get("/", include_in_schema=False)
+    async def page() -> FileResponse:
+        return FileResponse(PAGES / "chat.html", headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+
+    return app
+
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
+)
+
+
+async def _told(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, GroundwireError)
+    if request.url.path.startswith(openai.router.prefix):
+        return openai.failure(error)
+    return problem(error)

@@ -1,0 +1,105 @@
+"""`POST /chat`, the native endpoint: everything a trace says, as JSON or as server-sent events.
+
+Knows the endpoint's request and response. Knows nothing of how a question is answered.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.sse import EventSourceResponse, format_sse_event
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.disconnect import unless_disconnected
+from api.problem import STATUS
+from rag.llms.base import Usage
+from rag.pipeline import Delta, Done, Event, Pipeline, Retrieved
+from rag.runtime import Runtime
+from rag.trace import Channel, Outcome, Trace
+from rag.types import Claim, Passage, Scalar
+
+router = APIRouter(tags=["chat"])
+
+
+class Question(BaseModel):
+    """What is asked, of which documents."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: str = Field(min_length=1, max_length=20_000)
+    collection: str | None = None
+    """The server's own, where it is left out."""
+    variant: str | None = None
+    """The server's own, where it is left out."""
+    where: Mapping[str, Scalar | list[Scalar]] = {}
+    """Metadata that a passage must have."""
+    stream: bool = False
+
+
+class Answer(BaseModel):
+    """The part of a trace that readers need; the whole of it is in the ledger under `trace_id`."""
+
+    trace_id: str
+    outcome: Outcome
+    reason: str | None
+    answer: str
+    claims: tuple[Claim, ...]
+    passages: tuple[Passage, ...]
+    variant: str
+    model: str
+    usage: Usage
+    cost_nanodollars: int | None
+    first_token_ms: float | None
+    total_ms: float | None
+    stages: Mapping[str, float]
+
+    @classmethod
+    def of(cls, trace: Trace) -> "Answer":
+        """The trace, abridged."""
+        kept = {name: getattr(trace, name) for name in cls.model_fields if name not in ("trace_id", "model")}
+        answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), trace.model)
+        return cls(trace_id=trace.id, model=answered_by, **kept)
+
+
+@router.post("/chat", response_model=Answer, responses={200: {"content": {"text/event-stream": {}}}})
+async def chat(question: Question, request: Request) -> Response:
+    """Answer a question from the documents.
+
+    With `stream`, the events are `retrieved` (passages), `delta` (text) and `done` (the answer as the JSON response has it).
+    """
+    pipeline = await pipeline_for(request, question.collection, question.variant)
+    if question.stream:
+        return EventSourceResponse(_events(pipeline, question))
+    answering = pipeline.answer(question.question, Channel.CHAT, question.where)
+    trace = await unless_disconnected(request, answering)
+    return JSONResponse(Answer.of(trace).model_dump(mode="json"), STATUS[trace.outcome or Outcome.FAILED])
+
+
+async def pipeline_for(request: Request, collection: str | None, variant: str | None) -> Pipeline:
+    """The pipeline that a request asks for, by the server's own names where it names none."""
+    state = request.app.state
+    runtime: Runtime = state.runtime
+    return await runtime.pipeline(runtime.variant(variant or state.variant), collection or state.collection)
+
+
+async def _events(pipeline: Pipeline, question: Question) -> AsyncIterator[bytes]:
+    async with aclosing(pipeline.stream(question.question, Channel.CHAT, question.where)) as events:
+        async for event in events:
+            yield format_sse_event(**_sse(event))
+
+
+def _sse(event: Event) -> dict[str, Any]:
+    match event:
+        case Retrieved(trace_id, passages):
+            dumped = ",".join(passage.model_dump_json() for passage in passages)
+            return {"event": "retrieved", "data_str": f'{{"trace_id":"{trace_id}","passages":[{dumped}]}}'}
+        case Delta(text):
+            return {"event": "delta", "data_str": _Text(text=text).model_dump_json()}
+        case Done(trace):
+            return {"event": "done", "data_str": Answer.of(trace).model_dump_json()}
+
+
+class _Text(BaseModel):
+    text: str

@@ -1,0 +1,150 @@
+"""How well a collection's retrieval finds what it should: recall, reciprocal rank and discounted gain over sets with known answers.
+
+Knows sets on disk and the measures; what it measures is the served path: ingest, index, legs and fusion.
+"""
+
+import json
+import math
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+
+from rag.embedders.base import Vectors
+from rag.errors import GroundwireError
+from rag.ingest.ingest import ingest
+from rag.ingest.progress import Progress, silent
+from rag.retriever import Retriever
+from rag.runtime import Runtime
+from rag.settings import Settings
+from rag.types import Value
+from rag.variant import Mode
+
+CORPUS, QUESTIONS = "corpus.jsonl", "questions.jsonl"
+COLLECTION = "measured"
+CANDIDATES = 100
+"""Chunks that each leg brings."""
+
+
+class Question(BaseModel):
+    """One line of a set's questions; other fields are not looked at."""
+
+    id: str
+    question: str
+    gold_ids: list[str] | None = None
+    grades: dict[str, int] | None = None
+    """Gain by document id, where some documents answer better than others."""
+
+    @property
+    def gains(self) -> dict[str, int]:
+        grades = self.grades or {}
+        return {id: grades.get(id, 1) for id in self.gold_ids or ()}
+
+
+class Figures(Value):
+    """Of one mode over one set, by document: means over its questions."""
+
+    recall_5: float
+    mrr_10: float
+    ndcg_10: float
+    ms: float
+    """For one question: search and fusion, without embedding it."""
+
+
+class Result(Value):
+    """One set, measured."""
+
+    name: str
+    documents: int
+    chunks: int
+    questions: int
+    """Those with a known answer: the others say nothing of ranking."""
+    dense_weight: float
+    """Of the fusion that the collection taught."""
+    modes: Mapping[Mode, Figures]
+
+
+def sets(folder: Path) -> list[Path]:
+    """The folders in `folder` that hold a corpus and questions. Raises `GroundwireError` where there is none."""
+    found = sorted(path.parent for path in folder.glob(f"*/{QUESTIONS}") if (path.parent / CORPUS).is_file())
+    if not found:
+        raise GroundwireError(f"{folder} holds no retrieval set", f"a set is a folder in it with {CORPUS} and {QUESTIONS}")
+    return found
+
+
+def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) -> Result:
+    """Ingest one set into a home of its own, ask all its questions in every mode, and forget it again."""
+    questions = [question for question in read_questions(folder / QUESTIONS) if question.gains]
+    if not questions:
+        raise GroundwireError(
+            f"{folder / QUESTIONS} has no question with gold_ids", "give the ids of the documents that answer it"
+        )
+    with (
+        tempfile.TemporaryDirectory() as home,
+        Runtime(Settings(home=Path(home), embedder=embedder)) as runtime,
+    ):
+        ingest([str(folder / CORPUS)], COLLECTION, runtime, progress=progress)
+        retriever = runtime.retriever(COLLECTION)
+        generation = retriever.index.generation
+        vectors = retriever.embedder.embed([question.question for question in questions])
+        return Result(
+            name=folder.name,
+            documents=generation.documents,
+            chunks=generation.chunks,
+            questions=len(questions),
+            dense_weight=generation.fusion.dense_weight,
+            modes={mode: _figures(retriever, questions, vectors, mode) for mode in get_args(Mode)},
+        )
+
+
+def read_questions(path: Path) -> Iterator[Question]:
+    """In order. Raises `GroundwireError` with the line that is not a question."""
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            yield Question.model_validate(json.loads(line))
+        except (json.JSONDecodeError, ValidationError) as error:
+            problem = f"{path}:{number} is not a question ({str(error).splitlines()[0]})"
+            raise GroundwireError(problem, "a line is JSON with id, question and gold_ids") from None
+
+
+def _figures(retriever: Retriever, questions: Sequence[Question], vectors: Vectors, mode: Mode) -> Figures:
+    started = time.perf_counter()
+    rankings = [_documents(retriever, question, vector, mode) for question, vector in zip(questions, vectors, strict=True)]
+    seconds = time.perf_counter() - started
+    judged = [(ranking, question.gains) for ranking, question in zip(rankings, questions, strict=True)]
+    return Figures(
+        recall_5=statistics.fmean(recall(ranking, gains, 5) for ranking, gains in judged),
+        mrr_10=statistics.fmean(reciprocal_rank(ranking, gains, 10) for ranking, gains in judged),
+        ndcg_10=statistics.fmean(ndcg(ranking, gains, 10) for ranking, gains in judged),
+        ms=1000 * seconds / len(questions),
+    )
+
+
+def _documents(retriever: Retriever, question: Question, vector: Vectors, mode: Mode) -> list[str]:
+    """Ids, each where its best passage stands."""
+    found = retriever.search(question.question, vector, mode=mode, top_k=CANDIDATES, candidates=CANDIDATES, where={})
+    return list(dict.fromkeys(passage.document_id for passage in found.passages))
+
+
+def recall(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
+    """The share of the documents with a gain that are among the first k."""
+    return len(gains.keys() & set(ranking[:k])) / len(gains)
+
+
+def reciprocal_rank(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
+    """1 over the rank of the first document with a gain, 0 where none is among the first k."""
+    return next((1 / rank for rank, id in enumerate(ranking[:k], 1) if id in gains), 0.0)
+
+
+def ndcg(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
+    """Discounted cumulative gain of the first k, as a share of what the best order would have; gains are linear."""
+    best = sorted(gains.values(), reverse=True)
+    return _discounted([gains.get(id, 0) for id in ranking[:k]]) / _discounted(best[:k])
+
+
+def _discounted(gains: Sequence[int]) -> float:
+    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))

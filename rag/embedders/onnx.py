@@ -1,0 +1,77 @@
+"""all-MiniLM-L6-v2 with int8 weights, on onnxruntime: the default, without torch.
+
+Knows tokens, batches and pooling. The weights are stored as int8 and computed with as float32, so a text has the same vector
+in whatever batch it comes.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from rag.embedders import weights
+from rag.embedders.base import Vectors
+
+_BATCH_TOKENS = 1024
+"""Of one run, padding included: more gains no speed, and memory grows with it."""
+
+
+class OnnxEmbedder:
+    """Mean pooling over the tokens, then rows of length 1: what sentence-transformers does with this model."""
+
+    dimensions = 384
+    max_tokens = 256
+
+    def __init__(self) -> None:
+        import onnxruntime
+        from tokenizers import Tokenizer
+
+        model = weights.locate(weights.MINILM_ONNX)
+        self.identity = f"onnx:all-MiniLM-L6-v2-int8@{weights.sha256(model)[:12]}"
+        self._tokenizer = Tokenizer.from_file(str(weights.locate(weights.MINILM_TOKENIZER)))
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+        # Threads that spin between operators take the cores from every concurrent call.
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        # The arena would keep the memory of the largest batch for good.
+        options.enable_cpu_mem_arena = False
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(encoding) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        tokens = [self._fit(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
+        vectors = np.empty((len(tokens), self.dimensions), np.float32)
+        for batch in _batches([len(ids) for ids in tokens]):
+            vectors[batch] = self._run([tokens[row] for row in batch])
+        return vectors
+
+    def _fit(self, ids: list[int]) -> list[int]:
+        return ids if len(ids) <= self.max_tokens else [*ids[: self.max_tokens - 1], ids[-1]]
+
+    def _run(self, tokens: Sequence[Sequence[int]]) -> Vectors:
+        ids = np.zeros((len(tokens), max(map(len, tokens))), np.int64)
+        mask = np.zeros_like(ids)
+        for row, sequence in enumerate(tokens):
+            ids[row, : len(sequence)] = sequence
+            mask[row, : len(sequence)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        states: Vectors = self._session.run(["last_hidden_state"], inputs)[0]
+        pooled: Vectors = np.einsum("bsd,bs->bd", states, mask.astype(np.float32))
+        pooled /= np.linalg.norm(pooled, axis=1, keepdims=True)
+        return pooled
+
+
+def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Rows of like length together, so that little is padding."""
+    batch: list[int] = []
+    for row in sorted(range(len(lengths)), key=lengths.__getitem__):
+        if batch and (len(batch) + 1) * lengths[row] > _BATCH_TOKENS:
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch

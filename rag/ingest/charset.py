@@ -1,0 +1,46 @@
+"""Bytes into text: UTF-8, UTF-16 with its mark, or an older encoding where the bytes leave no doubt which.
+
+Knows evidence; prefers no text over wrong text.
+"""
+
+import codecs
+
+LEAST_COHERENCE = 0.1
+"""How much the letters must occur as they do in a language; charset-normalizer gives 0 to 1."""
+MOST_CHAOS = 0.05
+"""How much the text may look scrambled; also 0 to 1."""
+LEAST_BYTES = 5
+"""Beyond ASCII: fewer fit almost any encoding."""
+
+
+def decoded(content: bytes) -> str | None:
+    """The text, without byte order mark; none where the encoding is in doubt."""
+    try:
+        # Text has spaces, line breaks or digits, whose other byte is 0; damage that looks like a mark has not.
+        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in content:
+            return content.decode("utf-16")
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _guessed(content)
+
+
+def _guessed(content: bytes) -> str | None:
+    """What charset-normalizer reads, if there is enough to go by; of equally good readings only Windows-1252, as browsers do."""
+    beyond = sum(byte > 127 for byte in content)
+    if beyond < LEAST_BYTES or _utf8_with_damage(content, beyond):
+        return None
+    from charset_normalizer import from_bytes
+
+    matches = list(from_bytes(content))
+    if not matches or matches[0].coherence < LEAST_COHERENCE or matches[0].chaos > MOST_CHAOS:
+        return None
+    equals = [match for match in matches if match.coherence >= matches[0].coherence and match.chaos <= matches[0].chaos]
+    western = [match for match in equals if "cp1252" in match.could_be_from_charset]
+    texts = {str(match) for match in western or equals}
+    return texts.pop() if len(texts) == 1 else None
+
+
+def _utf8_with_damage(content: bytes, beyond: int) -> bool:
+    """Whether most bytes beyond ASCII do form UTF-8."""
+    valid = content.decode("utf-8", "ignore")
+    return len(valid.encode()) - sum(map(str.isascii, valid)) > beyond / 2

@@ -1,0 +1,87 @@
+"""An ingest as people see it: bars while it runs, tables when it is done.
+
+Knows rich; computes nothing.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group, RenderableType
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from rag.ingest import progress
+from rag.ingest.quality import Report
+
+MOST_ROWS = 20
+"""Of the quarantine, before the rest is only counted."""
+FOREIGN = 0.05
+"""The share of documents in other languages from which on it is worth a look."""
+
+
+@contextmanager
+def watched(console: Console | None = None) -> Iterator[progress.Progress]:
+    """Draw a bar for each stage that has something to do; on stderr, so that stdout stays what was asked for."""
+    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console or Console(stderr=True)) as bars:
+        tasks: dict[progress.Stage, TaskID] = {}
+
+        def draw(stage: progress.Stage, done: int, total: int) -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage.value)
+            bars.update(tasks[stage], completed=done, total=total)
+
+        yield draw
+
+
+def shown(report: Report) -> RenderableType:
+    """What was done, and, where something is wrong with the data, what and why."""
+    parts: list[RenderableType] = [_summary(report)]
+    if report.quarantined:
+        parts.append(_quarantine(report))
+    if report.skipped:
+        names = ", ".join(skipped.source for skipped in report.skipped[:MOST_ROWS])
+        parts.append(Text(f"{len(report.skipped)} files skipped, of a type that is not read: {names}"))
+    if report.foreign_share >= FOREIGN:
+        shares = ", ".join(f"{language} {count}" for language, count in report.languages.items())
+        parts.append(Text(f"{report.foreign_share:.0%} of the new documents are not in the most frequent language: {shares}"))
+    return Group(*parts)
+
+
+def _summary(report: Report) -> Table:
+    table = Table(title=f"Collection {report.collection}", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(justify="right")
+    rows = {
+        "files": report.files,
+        "files unchanged": report.files_unchanged,
+        "documents": report.documents,
+        "documents added": report.added,
+        "documents changed": report.changed,
+        "documents unchanged": report.unchanged,
+        "documents removed": report.removed,
+        "documents kept in their earlier version": report.kept,
+        "quarantined": len(report.quarantined),
+        "chunks": report.chunks,
+        "chunks embedded": report.embedded,
+        "chunks whose vectors were kept": report.reused,
+    }
+    for name, count in rows.items():
+        table.add_row(name, f"{count:,}")
+    if report.twins:
+        table.add_row("documents that repeat another", f"{report.twins:,}")
+    table.add_row("generation", report.generation or "none")
+    table.add_row("time", f"{report.seconds:.1f} s")
+    return table
+
+
+def _quarantine(report: Report) -> Table:
+    table = Table(title="Quarantined", title_justify="left")
+    table.add_column("reason", no_wrap=True)
+    table.add_column("what and where", overflow="fold")
+    for flaw in report.quarantined[:MOST_ROWS]:
+        table.add_row(flaw.reason.value, Text(flaw.detail))
+    if len(report.quarantined) > MOST_ROWS:
+        table.add_row("", f"and {len(report.quarantined) - MOST_ROWS:,} more")
+    return table

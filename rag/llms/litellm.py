@@ -1,0 +1,247 @@
+"""Any model that litellm knows: `openai/...`, `anthropic/...` and the rest, over the provider's own wire format.
+
+Knows litellm: how it is kept quiet, and offline until a call is made, and what its stream and its errors mean. Keys and base URLs
+are read from the providers' own variables (`OPENAI_API_KEY`, `OPENAI_BASE_URL`, `ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`, ...).
+"""
+
+import asyncio
+import email.utils
+import functools
+import json
+import logging
+import os
+import re
+import time
+import warnings
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rag.errors import GroundwireError, UpstreamError
+from rag.llms import tokens
+from rag.llms.base import Completion, Request, Usage
+from rag.llms.pricing import nanodollars
+
+_RETRYABLE = frozenset({408, 409, 429})
+_PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Timeout|Exception)(?::| -)\s+")
+_LONGEST = 240
+
+
+@functools.cache
+def library() -> Any:
+    """litellm, which takes seconds to import: silent, without telemetry, with the price map it ships and not one it downloads."""
+    os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    import litellm
+
+    litellm.telemetry = False
+    litellm.suppress_debug_info = True
+    for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    with warnings.catch_warnings(action="ignore"):
+        # Builds the schemas of its types, which are slow and warn about themselves, before a call is waiting for them.
+        for kind in (litellm.ModelResponse, litellm.types.utils.ModelResponseStream):
+            kind()
+    return litellm
+
+
+def provider(model: str) -> str:
+    """The provider that litellm would call for `model`. Raises `GroundwireError` where it knows none."""
+    litellm = library()
+    try:
+        return str(litellm.get_llm_provider(model)[1])
+    except litellm.exceptions.BadRequestError:
+        raise GroundwireError(f"unknown model {model!r}", "name the provider, as in openai/gpt-4.1-mini") from None
+
+
+class LiteLLM:
+    """One attempt at a model through litellm. Without a base URL and a key of its own it uses those of the environment.
+
+    `route` is what litellm is told to call, where that is not the model's own name.
+    """
+
+    def __init__(self, *, route: str | None = None, base_url: str | None = None, key: str | None = None) -> None:
+        self._route = route
+        self._base_url = base_url
+        self._key = key
+
+    async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+        """See `rag.llms.base.LLM`."""
+        litellm = await asyncio.to_thread(library)
+        if self._key is None:
+            _require_key(request.model)
+        answered_by, finish_reason, usage = request.model, None, None
+        with _translated(request.model):
+            response = await litellm.acompletion(
+                model=self._route or request.model,
+                messages=[message.model_dump() for message in request.messages],
+                temperature=request.temperature,
+                max_tokens=request.max_tokens,
+                seed=request.seed,
+                stream=True,
+                stream_options={"include_usage": True},
+                drop_params=True,
+                num_retries=0,
+                max_retries=0,
+                api_base=self._base_url,
+                api_key=self._key,
+            )
+            try:
+                async for chunk in response:
+                    answered_by = chunk.model or answered_by
+                    usage = getattr(chunk, "usage", None) or usage
+                    for choice in chunk.choices:
+                        finish_reason = choice.finish_reason or finish_reason
+                        if choice.delta.content:
+                            yield choice.delta.content
+            finally:
+                await response.aclose()
+        # litellm makes up what a provider leaves out: "stop" where a stream just ended, its own count where no usage was told.
+        if response.received_finish_reason is None or finish_reason is None:
+            raise UpstreamError(
+                f"{request.model} broke off in the middle of its answer", "try again, or name a fallback model", retryable=True
+            )
+        if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
+            usage = None
+        billed = _usage(usage)
+        yield Completion(
+            model=answered_by,
+            usage=billed or Usage(),
+            cost_nanodollars=None if billed is None else _cost(self._route or request.model, answered_by, billed),
+            finish_reason=finish_reason,
+        )
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """See `rag.llms.base.LLM`."""
+        bare, seller = await asyncio.to_thread(lambda: library().get_llm_provider(model)[:2])
+        return await asyncio.to_thread(tokens.count, seller, bare, texts)
+
+    def window(self, model: str) -> int | None:
+        """As the price map that litellm ships has it."""
+        bare, seller = library().get_llm_provider(model)[:2]
+        known = (library().model_cost.get(name) for name in (model, f"{seller}/{bare}", bare))
+        return next((entry.get("max_input_tokens") for entry in known if entry), None)
+
+    async def close(self) -> None:
+        """Close the connections that litellm keeps open, which all its callers share."""
+        if library.cache_info().currsize:
+            await library().close_litellm_async_clients()
+
+
+def _usage(told: Any) -> Usage | None:
+    if told is None:
+        return None
+    prompt, completion = told.prompt_tokens_details, told.completion_tokens_details
+    written = (getattr(prompt, name, None) for name in ("cache_creation_tokens", "cache_write_tokens"))
+    return Usage(
+        prompt=told.prompt_tokens or 0,
+        completion=told.completion_tokens or 0,
+        cached=getattr(prompt, "cached_tokens", None) or 0,
+        cache_written=next(filter(None, written), 0),
+        reasoning=getattr(completion, "reasoning_tokens", None) or 0,
+    )
+
+
+def _cost(model: str, answered_by: str, usage: Usage) -> int | None:
+    """By the price of the model as requested, or as the provider names it where the request named a deployment."""
+    prices: Mapping[str, Mapping[str, object]] = library().model_cost
+    bare, seller, *_ = library().get_llm_provider(model)
+    for name in (model, f"{seller}/{bare}", bare, f"{seller}/{answered_by}", answered_by):
+        price = prices.get(name)
+        if price is not None and price.get("litellm_provider") == seller:
+            return nanodollars(price, usage)
+    return None
+
+
+def _require_key(model: str) -> None:
+    """Tell a missing key before a connection is made; providers that want more than a key are left to say so themselves."""
+    missing = library().validate_environment(model)["missing_keys"]
+    if missing and all(name.endswith("_API_KEY") for name in missing):
+        raise UpstreamError(f"{model} needs a key", f"set {' and '.join(missing)}", retryable=False, billed=False)
+
+
+@contextmanager
+def _translated(model: str) -> Iterator[None]:
+    """Failures of the library, the SDKs and the connection, as ours.
+
+    Without their cause: its text may quote the request's headers, and with them the key.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - litellm passes on whatever its providers' code raises
+        raise _upstream_error(model, error) from None
+
+
+def _upstream_error(model: str, error: Exception) -> UpstreamError:
+    import httpx
+    import openai
+
+    error = getattr(error, "original_exception", None) or error
+    headers = getattr(error, "litellm_response_headers", None) or {}
+    status = getattr(error, "status_code", None) if headers else None
+    causes = tuple(_causes(error))
+    timed_out = any(isinstance(cause, (openai.APITimeoutError, TimeoutError)) for cause in causes)
+    refused = bool(headers) or any(isinstance(cause, httpx.ConnectError) for cause in causes)
+    answered = f"answered {status}" if status else "did not answer in time" if timed_out else "failed"
+    return UpstreamError(
+        f"{model} {answered}: {_message(error)}",
+        _mend(error, status),
+        retryable=status is None or status in _RETRYABLE or status >= 500,
+        retry_after=_seconds(headers.get("retry-after")),
+        timed_out=timed_out,
+        billed=not refused,
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _mend(error: Exception, status: int | None) -> str:
+    if isinstance(error, library().exceptions.ContextWindowExceededError):
+        return "send fewer passages, or take a model with a larger window"
+    match status:
+        case 401 | 403:
+            return "check the provider's key, and that it may use this model"
+        case 404:
+            return "check the name of the model, and the base URL where one is set"
+        case 429:
+            return "wait, ask the provider for a higher limit, or name a fallback model"
+        case int() if status < 500:
+            return "change what the provider objects to"
+        case _:
+            return "try again, or name a fallback model"
+
+
+def _message(error: Exception) -> str:
+    """What the provider said, on one line, without the names litellm puts before it and without any key."""
+    text = str(getattr(error, "message", None) or error)
+    while shorter := _PREFIX.sub("", text, count=1):
+        if shorter == text:
+            break
+        text = shorter
+    try:
+        body = json.loads(text[text.index("{") : text.rindex("}") + 1])
+        text = str(body["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        pass
+    text = " ".join(text.split())
+    for name, value in os.environ.items():
+        if name.endswith(("_KEY", "_TOKEN")) and (secret := value.strip()):
+            text = text.replace(secret, f"${name}")
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _seconds(retry_after: str | None) -> float | None:
+    """`Retry-After` as seconds from now: it may be a number or an HTTP date."""
+    if retry_after is None:
+        return None
+    try:
+        return max(0.0, float(retry_after))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,184 @@
+"""`local/smollm2`: a small model on this machine, served by llama.cpp in a child process and called over the wire like any other.
+
+Knows the child's life: started on first use, one for the whole process, gone when this process is gone, however it ends.
+"""
+
+import asyncio
+import atexit
+import functools
+import importlib.util
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from pathlib import Path
+from typing import NamedTuple
+
+from rag.errors import GroundwireError, UpstreamError
+from rag.llms.base import Completion, Request
+from rag.llms.litellm import LiteLLM
+
+NAME = "local/smollm2"
+ALIAS = "smollm2"
+CONTEXT = 4096
+"""Tokens of one conversation; the model was trained on 8192."""
+SLOTS = 2
+PROMPT_THREADS, ANSWER_THREADS = 2, 1
+"""A second thread helps to read a prompt; for single tokens the two wait for each other, and on busy cores they all but stand still."""
+PATIENCE = 5.0
+"""Seconds the child has to leave when it is asked to."""
+
+
+class Address(NamedTuple):
+    """Where a llama.cpp server listens, and the key it asks for."""
+
+    url: str
+    key: str
+
+
+class LlamaServer:
+    """A llama.cpp server for one GGUF file, in a child process. Safe to call from several threads."""
+
+    def __init__(self, weights: Path) -> None:
+        self._weights = weights
+        self._starting = threading.Lock()
+        self._process: subprocess.Popen[str] | None = None
+        self._address: Address | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child; None where none runs."""
+        return self._process.pid if self._process is not None and self._process.poll() is None else None
+
+    def address(self) -> Address:
+        """Where it listens, started if it does not run. Raises `UpstreamError` where it cannot start."""
+        with self._starting:
+            if self._address is None or self.pid is None:
+                self.stop()
+                self._address = self._start()
+            return self._address
+
+    def _start(self) -> Address:
+        key = secrets.token_urlsafe(24)
+        with tempfile.TemporaryFile("w+", errors="replace") as log:
+            # A session of its own: Ctrl-C is for the parent, which may still be answering. The key goes in by the pipe, unseen by `ps`.
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "rag.llms.local"],
+                cwd=Path(__file__).parents[2],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+            assert self._process.stdin is not None
+            assert self._process.stdout is not None
+            atexit.register(self.stop)
+            print(json.dumps({"weights": str(self._weights), "key": key}), file=self._process.stdin, flush=True)
+            url = self._process.stdout.readline().strip()
+            if not url:
+                self.stop()
+                log.seek(0)
+                lines = log.read().split("\n")
+                reason = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+                raise UpstreamError(
+                    f"the llama.cpp server for {self._weights.name} did not start ({reason})",
+                    "pip install --force-reinstall 'groundwire[local]'",
+                    retryable=False,
+                    billed=False,
+                )
+        return Address(url, key)
+
+    def stop(self) -> None:
+        """End the child, if there is one."""
+        process, self._process, self._address = self._process, None, None
+        if process is None:
+            return
+        atexit.unregister(self.stop)
+        with process:
+            assert process.stdin is not None
+            process.stdin.close()
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+class SmolLM2:
+    """The model through its server. Free."""
+
+    def __init__(self, server: LlamaServer) -> None:
+        self._server = server
+
+    async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+        """See `rag.llms.base.LLM`."""
+        address = await asyncio.to_thread(self._server.address)
+        llm = LiteLLM(route=f"openai/{ALIAS}", base_url=f"{address.url}/v1", key=address.key)
+        async with aclosing(llm.stream(request)) as pieces:
+            async for piece in pieces:
+                yield piece if isinstance(piece, str) else piece.model_copy(update={"model": NAME, "cost_nanodollars": 0})
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """By the server, which holds the tokenizer."""
+        import httpx
+
+        address = await asyncio.to_thread(self._server.address)
+        headers = {"authorization": f"Bearer {address.key}"}
+        async with httpx.AsyncClient(base_url=address.url, headers=headers, verify=False) as client:  # noqa: S501 - plain HTTP
+            answers = await asyncio.gather(*(client.post("/tokenize", json={"content": text}) for text in texts))
+        return [len(answer.raise_for_status().json()["tokens"]) for answer in answers]
+
+    def window(self, model: str) -> int:
+        """Of one slot of the server."""
+        return CONTEXT
+
+    async def close(self) -> None:
+        """End the server; the next call starts it again."""
+        await LiteLLM().close()
+        await asyncio.to_thread(self._server.stop)
+
+
+@functools.cache
+def smollm2() -> SmolLM2:
+    """The one of this process. Raises `GroundwireError` where the extra or the weights are not installed."""
+    from rag.embedders import weights
+
+    if importlib.util.find_spec("xllamacpp") is None:
+        raise GroundwireError(f"{NAME} needs llama.cpp, which is not installed", "pip install 'groundwire[local]'")
+    return SmolLM2(LlamaServer(weights.locate(weights.SMOLLM2)))
+
+
+def serve() -> None:
+    """The child: serve until the other end of stdin is closed, which is what the end of the parent does too."""
+    import xllamacpp  # type: ignore[import-untyped, import-not-found, unused-ignore]
+
+    task = json.loads(sys.stdin.readline())
+    # What llama.cpp prints must not reach the pipe that tells the address.
+    answer = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+    parameters = xllamacpp.CommonParams()
+    parameters.model.path = task["weights"]
+    parameters.model_alias = {ALIAS}
+    parameters.api_keys = [task["key"]]
+    parameters.hostnames = ["127.0.0.1"]
+    parameters.port = 0
+    parameters.ui = False
+    parameters.n_parallel = SLOTS
+    parameters.n_ctx = SLOTS * CONTEXT
+    parameters.cpuparams.n_threads = ANSWER_THREADS
+    parameters.cpuparams_batch.n_threads = PROMPT_THREADS
+    parameters.cpuparams.poll = parameters.cpuparams_batch.poll = 0
+    parameters.cache_ram_mib = 0
+    server = xllamacpp.Server(parameters)
+    print(server.listening_address, file=answer, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    serve()

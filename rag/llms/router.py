@@ -1,0 +1,209 @@
+"""From one request to one answer: attempts, backoff, deadlines, fallbacks and circuit breakers over the backends.
+
+Knows what is worth another try and how long to wait. Knows no provider.
+"""
+
+import asyncio
+import random
+import time
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+
+from pydantic import Field
+
+from rag.errors import UpstreamError
+from rag.llms import OURS, open_llm
+from rag.llms.base import LLM, Attempt, Completion, Purpose, Request
+from rag.llms.breaker import Breaker
+from rag.types import Value
+
+FIRST_BACKOFF = 0.5
+LONGEST_BACKOFF = 8.0
+
+
+class CallPolicy(Value):
+    """How hard to try. `total_seconds` spans all attempts, the waits between them and the whole stream."""
+
+    attempts: int = Field(default=3, ge=1)
+    """Per model."""
+    first_token_seconds: float = Field(default=30.0, gt=0)
+    """Per attempt."""
+    total_seconds: float = Field(default=120.0, gt=0)
+    fallbacks: tuple[str, ...] = ()
+    """Models to turn to, in this order, when the one before has failed for good."""
+
+
+class Router:
+    """Keeps the backends and the health of their models. Belongs to one event loop; calls may overlap."""
+
+    def __init__(self, backend: Callable[[str], LLM] = open_llm, breaker: Callable[[], Breaker] = Breaker) -> None:
+        self._backend = backend
+        self._llms: dict[str, LLM] = {}
+        self._breakers: defaultdict[str, Breaker] = defaultdict(breaker)
+
+    def llm(self, model: str) -> LLM:
+        """The backend of a model, opened once. Raises `GroundwireError` where there is none."""
+        if model not in self._llms:
+            self._llms[model] = self._backend(model)
+        return self._llms[model]
+
+    async def stream(
+        self, request: Request, policy: CallPolicy, purpose: Purpose, began: float, attempts: list[Attempt]
+    ) -> AsyncGenerator[str | Completion, None]:
+        """Pieces of the answer, then one `Completion`; `began` is the request's `time.perf_counter()`.
+
+        Every try is appended to `attempts` as it ends, also when this generator is closed or cancelled. Raises `UpstreamError` that
+        names each model's last failure; once text was passed on, there is no other try.
+        """
+        models = tuple(dict.fromkeys((request.model, *policy.fallbacks)))
+        for model in models:
+            self.llm(model)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + policy.total_seconds
+        failures: dict[str, UpstreamError] = {}
+        for model in models:
+            for tried in range(1, policy.attempts + 1):
+                attempt = _Try(purpose, model, began)
+                try:
+                    async with aclosing(self._attempt(request, model, policy, deadline)) as pieces:
+                        async for piece in pieces:
+                            attempt.received(piece)
+                            yield piece
+                    return
+                except UpstreamError as error:
+                    attempt.failed(error)
+                    failures[model] = error
+                    if attempt.started:
+                        raise
+                finally:
+                    attempts.append(attempt.record())
+                wait = _wait(failures[model], tried, others=model != models[-1])
+                if wait is None or tried == policy.attempts or clock() + wait >= deadline:
+                    break
+                await asyncio.sleep(wait)
+            if clock() >= deadline:
+                break
+        raise _together(list(failures.values()))
+
+    async def _attempt(
+        self, request: Request, model: str, policy: CallPolicy, deadline: float
+    ) -> AsyncGenerator[str | Completion, None]:
+        """One try within its deadlines, seen by the model's breaker."""
+        breaker = self._breakers[model]
+        if not breaker.admits():
+            raise UpstreamError(
+                f"{model} is left alone for a while, after failing repeatedly",
+                "try again later, or name a fallback model",
+                retryable=False,
+                billed=False,
+            )
+        conclude = breaker.abandoned
+        try:
+            async with (
+                aclosing(self.llm(model).stream(request.model_copy(update={"model": model}))) as pieces,
+                aclosing(_timely(pieces, model, policy, deadline)) as timely,
+            ):
+                async for piece in timely:
+                    yield piece
+            conclude = breaker.succeeded
+        except UpstreamError as error:
+            if error.retryable or error.timed_out:
+                conclude = breaker.failed
+            raise
+        finally:
+            conclude()
+
+    async def close(self) -> None:
+        """Close every backend."""
+        for llm in self._llms.values():
+            await llm.close()
+        self._llms.clear()
+
+
+async def _timely(
+    pieces: AsyncGenerator[str | Completion, None], model: str, policy: CallPolicy, deadline: float
+) -> AsyncGenerator[str | Completion, None]:
+    """The same pieces, or `UpstreamError` when the first one or the last one is late. Time the reader takes counts for the total."""
+    first = asyncio.get_running_loop().time() + policy.first_token_seconds
+    waiting = first < deadline
+    while True:
+        try:
+            async with asyncio.timeout_at(first if waiting else deadline):
+                piece = await anext(pieces, None)
+        except TimeoutError:
+            late = (
+                f"gave no text within {policy.first_token_seconds:g} s"
+                if waiting
+                else f"did not finish: the {policy.total_seconds:g} s for this answer were over"
+            )
+            raise UpstreamError(
+                f"{model} {late}", "allow more time, or name a fallback model", retryable=waiting, timed_out=True
+            ) from None
+        if piece is None:
+            return
+        waiting = False
+        yield piece
+
+
+def _wait(error: UpstreamError, tried: int, *, others: bool) -> float | None:
+    """Seconds until the same model is worth another try; None where it is not, or where the others are tried sooner."""
+    if not error.retryable:
+        return None
+    jitter = random.uniform(0, min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** (tried - 1)))  # noqa: S311 - spreads load, guards nothing
+    wait = jitter + (error.retry_after or 0.0)
+    return None if others and wait > LONGEST_BACKOFF else wait
+
+
+def _together(failures: list[UpstreamError]) -> UpstreamError:
+    last = failures[-1]
+    return UpstreamError(
+        "; ".join(failure.problem for failure in failures),
+        last.mend,
+        retryable=last.retryable,
+        retry_after=last.retry_after,
+        timed_out=last.timed_out,
+        billed=any(failure.billed for failure in failures),
+    )
+
+
+class _Try:
+    """Measures one attempt, until it is put on record."""
+
+    def __init__(self, purpose: Purpose, model: str, began: float) -> None:
+        self._purpose = purpose
+        self._model = model
+        self._began = began
+        self._started_at = time.perf_counter()
+        self._first_at: float | None = None
+        self._spent = 0 if model.startswith(OURS) else None
+        self._end: dict[str, object] = {"error": "the caller left", "cost_nanodollars": self._spent}
+
+    @property
+    def started(self) -> bool:
+        """Whether any of it was passed on."""
+        return self._first_at is not None
+
+    def received(self, piece: str | Completion) -> None:
+        if isinstance(piece, str):
+            self._first_at = self._first_at or time.perf_counter()
+        else:
+            self._end = {
+                "answered_by": piece.model,
+                "usage": piece.usage,
+                "cost_nanodollars": piece.cost_nanodollars,
+                "finish_reason": piece.finish_reason,
+            }
+
+    def failed(self, error: UpstreamError) -> None:
+        self._end = {"error": error.problem, "cost_nanodollars": self._spent if error.billed else 0}
+
+    def record(self) -> Attempt:
+        timed = Attempt(
+            purpose=self._purpose,
+            model=self._model,
+            started_ms=(self._started_at - self._began) * 1e3,
+            first_token_ms=None if self._first_at is None else (self._first_at - self._started_at) * 1e3,
+            total_ms=(time.perf_counter() - self._started_at) * 1e3,
+        )
+        return timed.model_copy(update=self._end)

@@ -1,0 +1,197 @@
+"""Both wire formats over a real connection: what arrives, what it cost, and every way it goes wrong."""
+
+import email.utils
+import logging
+import subprocess
+import sys
+import time
+import traceback
+
+import pytest
+
+from rag.errors import GroundwireError, UpstreamError
+from rag.llms import open_llm
+from rag.llms.base import Completion, Usage
+from rag.llms.litellm import LiteLLM
+from tests.rag.llms.conftest import asking, drained
+from tests.servers.provider import Provider, Reply, failure
+
+pytestmark = pytest.mark.anyio
+
+OPENAI, ANTHROPIC = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
+BOTH = pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+
+
+async def failing(model: str) -> UpstreamError:
+    with pytest.raises(UpstreamError) as caught:
+        await drained(LiteLLM().stream(asking(model)))
+    assert model in caught.value.problem
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("model", "usage", "cost"),
+    [
+        (OPENAI, Usage(prompt=100, completion=7, cached=40, reasoning=3), 60 * 400 + 40 * 100 + 7 * 1600),
+        (ANTHROPIC, Usage(prompt=100, completion=7, cached=40, cache_written=20), 40 * 3000 + 40 * 300 + 20 * 3750 + 7 * 15000),
+    ],
+)
+async def test_streams_text_then_what_was_billed(provider: Provider, model: str, usage: Usage, cost: int) -> None:
+    provider.script(
+        Reply(
+            prompt=usage.prompt,
+            completion=usage.completion,
+            cached=usage.cached,
+            cache_written=usage.cache_written,
+            reasoning=usage.reasoning,
+        )
+    )
+    text, completion = await drained(open_llm(model).stream(asking(model)))
+    assert text == "It is forty-two [1]."
+    assert completion == Completion(model=model.split("/")[1], usage=usage, cost_nanodollars=cost, finish_reason="stop")
+    [call] = provider.calls
+    assert call.body["stream"] is True
+    assert call.body["temperature"] == 0
+    assert call.body["max_tokens"] == 512
+    assert call.body.get("seed") == (1 if model == OPENAI else None)
+
+
+@BOTH
+async def test_passes_pieces_on_as_they_arrive(provider: Provider, model: str) -> None:
+    await drained(LiteLLM().stream(asking(model)))
+    provider.script(Reply(between=0.1))
+    stream = LiteLLM().stream(asking(model))
+    assert await anext(stream) == "It is "
+    assert not provider.calls[0].ended
+    assert [piece async for piece in stream][:-1] == ["forty", "-two [1]."]
+
+
+@BOTH
+async def test_an_answer_that_reached_its_limit_says_so(provider: Provider, model: str) -> None:
+    provider.script(Reply(finish_reason="length"))
+    _, completion = await drained(LiteLLM().stream(asking(model)))
+    assert completion.finish_reason == "length"
+
+
+async def test_tokens_that_were_not_told_are_not_made_up(provider: Provider) -> None:
+    provider.script(Reply(usage=False))
+    _, completion = await drained(LiteLLM().stream(asking(OPENAI)))
+    assert completion.usage == Usage()
+    assert completion.cost_nanodollars is None
+
+
+async def test_an_unknown_price_is_null(provider: Provider) -> None:
+    _, completion = await drained(LiteLLM().stream(asking("openai/a-model-nobody-sells")))
+    assert completion.usage == Usage(prompt=100, completion=7)
+    assert completion.cost_nanodollars is None
+
+
+@BOTH
+@pytest.mark.parametrize("end", ["cut", "drop", "malformed", "error"])
+@pytest.mark.parametrize("pieces", [(), ("It is ", "forty")])
+async def test_a_stream_that_breaks_off_is_an_error(provider: Provider, model: str, end: str, pieces: tuple[str, ...]) -> None:
+    provider.script(Reply(pieces=pieces, end=end))  # type: ignore[arg-type]
+    error = await failing(model)
+    assert error.retryable
+    assert error.billed
+    assert len(provider.calls) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
+async def test_what_may_pass_is_retryable_and_not_retried_here(provider: Provider, model: str, status: int) -> None:
+    provider.script(failure(status, "we are very busy"))
+    error = await failing(model)
+    assert error.retryable
+    assert not error.billed
+    assert "we are very busy" in error.problem
+    assert error.retry_after is None
+    assert len(provider.calls) == 1
+
+
+@BOTH
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
+async def test_what_will_not_pass_is_not_retryable(provider: Provider, model: str, status: int) -> None:
+    provider.script(failure(status, "no such thing"))
+    error = await failing(model)
+    assert not error.retryable
+    assert not error.billed
+    assert f"{model} answered {status}: no such thing" == error.problem
+
+
+@BOTH
+async def test_retry_after_is_seconds_or_a_date(provider: Provider, model: str) -> None:
+    provider.script(
+        failure(429, retry_after="2.5"),
+        failure(503, retry_after=email.utils.formatdate(time.time() + 60, usegmt=True)),
+        failure(429, retry_after="soon"),
+    )
+    assert (await failing(model)).retry_after == 2.5
+    assert (await failing(model)).retry_after == pytest.approx(60, abs=5)
+    assert (await failing(model)).retry_after is None
+
+
+@BOTH
+async def test_a_missing_key_is_told_before_any_call(provider: Provider, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    variable = f"{model.split('/')[0].upper()}_API_KEY"
+    monkeypatch.delenv(variable)
+    error = await failing(model)
+    assert not error.retryable
+    assert error.mend == f"set {variable}"
+    assert not provider.calls
+
+
+@BOTH
+async def test_a_server_that_is_not_there(provider: Provider, model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://127.0.0.1:9")
+    error = await failing(model)
+    assert error.retryable
+    assert not error.billed
+
+
+@BOTH
+async def test_closing_the_stream_ends_the_call(provider: Provider, model: str) -> None:
+    provider.script(Reply(pieces=("word ",) * 200, between=0.02))
+    stream = LiteLLM().stream(asking(model))
+    await anext(stream)
+    await stream.aclose()
+    await provider.settled()
+    assert provider.calls[0].disconnected
+    assert provider.calls[0].sent < 20
+
+
+@BOTH
+@pytest.mark.parametrize("key", ["sk-very-secret-1234567890", "sk-very-secret-1234567890\n"])
+async def test_keys_are_in_no_error_and_no_log(
+    provider: Provider,
+    model: str,
+    key: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    monkeypatch.setenv("ANTHROPIC_API_KEY", key)
+    provider.script(failure(401, f"the key {key.strip()} is wrong"))
+    error = await failing(model)
+    told = "".join(traceback.format_exception(error)) + caplog.text + "".join(capfd.readouterr())
+    assert "very-secret" not in told
+
+
+@pytest.mark.parametrize("model", ["gpt-nonsense", "nobody/knows", "", "local/nothing"])
+def test_a_model_that_cannot_be_placed(model: str, capfd: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(GroundwireError) as caught:
+        open_llm(model)
+    assert repr(model) in caught.value.problem
+    assert capfd.readouterr() == ("", "")
+
+
+def test_importing_the_backends_imports_nothing_heavy() -> None:
+    modules = "rag.llms.litellm, rag.llms.local, rag.llms.router, rag.llms.extractive"
+    heavy = "{'litellm', 'openai', 'anthropic', 'httpx', 'xllamacpp'} & set(sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys, {modules}; print({heavy} or 'light')"], capture_output=True, text=True
+    )
+    assert done.stdout.strip() == "light", done.stderr

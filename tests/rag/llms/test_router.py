@@ -1,0 +1,221 @@
+"""Attempts, deadlines, fallbacks and breakers against a real server that misbehaves as told."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from rag.errors import GroundwireError, UpstreamError
+from rag.llms.base import Attempt, Completion, Purpose, Request
+from rag.llms.breaker import Breaker
+from rag.llms.router import CallPolicy, Router
+from tests.rag.llms.conftest import asking, drained
+from tests.servers.provider import Provider, Reply, failure
+
+pytestmark = pytest.mark.anyio
+
+OPENAI, ANTHROPIC = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
+TEXT = "It is forty-two [1]."
+COST = 100 * 400 + 7 * 1600
+
+
+@pytest.fixture
+async def router(provider: Provider) -> AsyncIterator[Router]:
+    router = Router()
+    await drained(router.llm(OPENAI).stream(asking(OPENAI)))
+    provider.script()
+    yield router
+    await router.close()
+
+
+async def routed(router: Router, policy: CallPolicy, model: str = OPENAI) -> tuple[str, Completion, list[Attempt]]:
+    attempts: list[Attempt] = []
+    text, completion = await drained(router.stream(asking(model), policy, Purpose.ANSWER, time.perf_counter(), attempts))
+    return text, completion, attempts
+
+
+async def failing(router: Router, policy: CallPolicy, model: str = OPENAI) -> tuple[UpstreamError, list[Attempt]]:
+    attempts: list[Attempt] = []
+    with pytest.raises(UpstreamError) as caught:
+        await drained(router.stream(asking(model), policy, Purpose.ANSWER, time.perf_counter(), attempts))
+    return caught.value, attempts
+
+
+async def test_the_first_attempt_succeeds(router: Router, provider: Provider) -> None:
+    provider.script(Reply(first=0.05))
+    text, completion, [attempt] = await routed(router, CallPolicy())
+    assert text == TEXT
+    assert attempt.purpose is Purpose.ANSWER
+    assert (attempt.model, attempt.answered_by, attempt.finish_reason) == (OPENAI, "gpt-4.1-mini", "stop")
+    assert (attempt.usage, attempt.cost_nanodollars, attempt.error) == (completion.usage, COST, None)
+    assert attempt.first_token_ms is not None
+    assert 0 <= attempt.started_ms < 50 <= attempt.first_token_ms <= attempt.total_ms
+
+
+async def test_a_retry_waits_as_long_as_it_is_asked_to(router: Router, provider: Provider) -> None:
+    provider.script(failure(429, "slow down", retry_after="0.6"), Reply())
+    text, _, [refused, answered] = await routed(router, CallPolicy())
+    assert text == TEXT
+    assert refused.error == f"{OPENAI} answered 429: slow down"
+    assert (refused.cost_nanodollars, answered.cost_nanodollars) == (0, COST)
+    first, second = provider.calls
+    assert 0.6 <= second.at - first.at < 1.6
+
+
+@pytest.mark.parametrize("end", ["cut", "drop", "malformed", "error"])
+async def test_a_stream_that_breaks_before_its_first_text_is_tried_again(router: Router, provider: Provider, end: str) -> None:
+    provider.script(Reply(pieces=(), end=end), Reply())  # type: ignore[arg-type]
+    text, _, attempts = await routed(router, CallPolicy())
+    assert text == TEXT
+    assert [attempt.cost_nanodollars for attempt in attempts] == [None, COST]
+
+
+async def test_once_text_was_shown_there_is_no_other_try(router: Router, provider: Provider) -> None:
+    provider.script(Reply(end="cut"), Reply())
+    _, [attempt] = await failing(router, CallPolicy(fallbacks=(ANTHROPIC,)))
+    assert len(provider.calls) == 1
+    assert attempt.first_token_ms is not None
+    assert attempt.error
+
+
+async def test_gives_up_after_its_attempts(router: Router, provider: Provider) -> None:
+    provider.script(failure(500, "boom"))
+    error, attempts = await failing(router, CallPolicy(attempts=2))
+    assert error.problem == f"{OPENAI} answered 500: boom"
+    assert not error.timed_out
+    assert len(provider.calls) == len(attempts) == 2
+
+
+async def test_what_will_not_pass_is_not_tried_again(router: Router, provider: Provider) -> None:
+    provider.script(failure(400))
+    await failing(router, CallPolicy())
+    assert len(provider.calls) == 1
+
+
+async def test_fallbacks_in_order_and_every_failure_named(router: Router, provider: Provider) -> None:
+    provider.script(failure(401, "bad key"), failure(404, "no such model"), failure(400, "no"))
+    error, attempts = await failing(router, CallPolicy(fallbacks=(ANTHROPIC, "openai/gpt-4o")))
+    assert [attempt.model for attempt in attempts] == [OPENAI, ANTHROPIC, "openai/gpt-4o"]
+    for attempt in attempts:
+        assert attempt.error
+        assert attempt.error in error.problem
+
+
+async def test_a_fallback_answers(router: Router, provider: Provider) -> None:
+    provider.script(failure(429, retry_after="30"), Reply())
+    text, completion, attempts = await routed(router, CallPolicy(fallbacks=(ANTHROPIC,)))
+    assert text == TEXT
+    assert completion.model == "claude-sonnet-4-5"
+    assert [call.path for call in provider.calls] == ["/v1/chat/completions", "/v1/messages"]
+    assert [bool(attempt.error) for attempt in attempts] == [True, False]
+
+
+async def test_the_extractive_fallback_needs_nothing(router: Router, provider: Provider) -> None:
+    provider.script(failure(500))
+    _, completion, attempts = await routed(router, CallPolicy(attempts=1, fallbacks=("local/extractive",)))
+    assert completion.model == attempts[-1].answered_by == "local/extractive"
+
+
+async def test_an_unknown_fallback_is_told_before_anything_is_called(router: Router, provider: Provider) -> None:
+    with pytest.raises(GroundwireError, match="local/nothing"):
+        await routed(router, CallPolicy(fallbacks=("local/nothing",)))
+    assert not provider.calls
+
+
+async def test_a_late_first_token_is_another_try(router: Router, provider: Provider) -> None:
+    provider.script(Reply(first=5), Reply(before=5), Reply())
+    text, _, attempts = await routed(router, CallPolicy(first_token_seconds=0.3))
+    assert text == TEXT
+    assert [attempt.error for attempt in attempts] == [f"{OPENAI} gave no text within 0.3 s"] * 2 + [None]
+    await provider.settled()
+    assert [call.disconnected for call in provider.calls] == [True, True, False]
+
+
+async def test_the_total_deadline_cuts_a_slow_drip(router: Router, provider: Provider) -> None:
+    provider.script(Reply(pieces=("word ",) * 100, between=0.05))
+    error, [attempt] = await failing(router, CallPolicy(total_seconds=0.5, fallbacks=(ANTHROPIC,)))
+    assert error.timed_out
+    assert 450 <= attempt.total_ms < 1500
+    await provider.settled()
+    assert provider.calls[0].disconnected
+
+
+async def test_never_sleeps_past_the_deadline(router: Router, provider: Provider) -> None:
+    provider.script(failure(429, retry_after="20"))
+    began = time.perf_counter()
+    error, attempts = await failing(router, CallPolicy(total_seconds=2))
+    assert time.perf_counter() - began < 1.5
+    assert error.retry_after == 20
+    assert len(attempts) == 1
+
+
+async def test_a_deadline_that_passed_calls_nobody_else(router: Router, provider: Provider) -> None:
+    provider.script(Reply(before=5))
+    error, attempts = await failing(router, CallPolicy(total_seconds=0.3, fallbacks=(ANTHROPIC,)))
+    assert error.timed_out
+    assert len(provider.calls) == len(attempts) == 1
+
+
+@pytest.mark.parametrize("leave", ["close", "cancel"])
+async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Router, provider: Provider, leave: str) -> None:
+    provider.script(Reply(pieces=("word ",) * 200, between=0.02))
+    attempts: list[Attempt] = []
+    stream = router.stream(asking(OPENAI), CallPolicy(), Purpose.ANSWER, time.perf_counter(), attempts)
+    assert await anext(stream) == "word "
+    if leave == "close":
+        await stream.aclose()
+    else:
+        reading = asyncio.create_task(drained(stream))
+        await asyncio.sleep(0.1)
+        reading.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await reading
+    [attempt] = attempts
+    assert attempt.error == "the caller left"
+    assert attempt.first_token_ms is not None
+    assert attempt.cost_nanodollars is None
+    await provider.settled()
+    assert provider.calls[0].disconnected
+
+
+async def test_what_runs_here_is_free_even_when_nobody_waits_for_it(provider: Provider) -> None:
+    router = Router()
+    attempts: list[Attempt] = []
+    request = Request(model="local/extractive", messages=(), question="What?")
+    stream = router.stream(request, CallPolicy(), Purpose.ANSWER, time.perf_counter(), attempts)
+    await anext(stream)
+    await stream.aclose()
+    assert [(attempt.error, attempt.cost_nanodollars) for attempt in attempts] == [("the caller left", 0)]
+
+
+async def test_a_model_that_keeps_failing_is_left_alone_and_then_probed(provider: Provider) -> None:
+    router = Router(breaker=lambda: Breaker(failures=2, seconds=0.3))
+    policy = CallPolicy(attempts=1)
+    provider.script(failure(500), failure(500), Reply())
+    await failing(router, policy)
+    await failing(router, policy)
+    error, [attempt] = await failing(router, policy)
+    assert "left alone" in error.problem
+    assert attempt.cost_nanodollars == 0
+    assert len(provider.calls) == 2
+    await asyncio.sleep(0.3)
+    assert (await routed(router, policy))[0] == TEXT
+    assert (await routed(router, policy))[0] == TEXT
+    await router.close()
+
+
+async def test_a_caller_mistake_does_not_open_the_breaker(provider: Provider) -> None:
+    router = Router(breaker=lambda: Breaker(failures=1))
+    provider.script(failure(400), Reply())
+    await failing(router, CallPolicy(attempts=1))
+    assert (await routed(router, CallPolicy(attempts=1)))[0] == TEXT
+    await router.close()
+
+
+async def test_requests_overlap(router: Router, provider: Provider) -> None:
+    provider.script(Reply(first=0.3))
+    began = time.perf_counter()
+    answers = await asyncio.gather(*(routed(router, CallPolicy()) for _ in range(10)))
+    assert {text for text, _, _ in answers} == {TEXT}
+    assert time.perf_counter() - began < 2

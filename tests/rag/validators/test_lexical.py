@@ -1,0 +1,137 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from rag.types import Claim, Passage, Verdict
+from rag.validators.lexical import LexicalValidator
+
+POOL = (
+    "The pool opens at 9 in the morning and closes at 22 every day of the week. Dogs are not allowed in the water. "
+    "Tickets cost 1,200,000 rupiah for a season, as Marta Olsen decided in 2019."
+)
+GUIDE = (
+    "An index generation is immutable. It is built next to the old one and swapped in atomically. Sharks were never kept here."
+)
+GROUNDING = Path(__file__).parents[4] / "shared" / "data" / "grounding"
+
+
+def passages(*texts: str, title: str = "") -> list[Passage]:
+    return [
+        Passage(
+            number=number, chunk_id="c", document_id="d", source="s", title=title, text=text, start=0, end=len(text), score=1.0
+        )
+        for number, text in enumerate(texts, start=1)
+    ]
+
+
+def judge(answer: str, *texts: str, title: str = "") -> Claim:
+    (claim,) = LexicalValidator().validate("?", answer, passages(*(texts or (POOL, GUIDE)), title=title))
+    return claim
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "The pool opens at 9 in the morning and closes at 22.",
+        "The pool opens at nine in the morning.",
+        "Dogs aren't allowed in the water.",
+        "Tickets for a season cost 1.2 million rupiah.",
+        "An index generation is immutable and is swapped in atomically.",
+        "Marta Olsen decided it in 2019.",
+    ],
+)
+def test_supported(answer: str) -> None:
+    claim = judge(answer)
+    assert claim.verdict is Verdict.SUPPORTED, claim
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("The pool opens at 10 in the morning and closes at 22 every day of the week.", "passage 1 says 9, not 10"),
+        ("Dogs are allowed in the water.", "passage 1 negates it"),
+        ("The pool does not open at 9 in the morning every day of the week.", "passage 1 says so without the negation"),
+        ("Tickets cost 1,200,000 rupiah for a season, as Marta Schmidt decided in 2019.", "passage 1 says Olsen, not Schmidt"),
+        ("Tickets cost 1,200,000 rupiah for a season, as Marta Olsen decided in 2016.", "passage 1 says 2019, not 2016"),
+    ],
+)
+def test_contradicted(answer: str, reason: str) -> None:
+    claim = judge(answer)
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, reason)
+    assert claim.evidence is not None
+    assert claim.evidence.passage == 1
+
+
+def test_an_opposite_contradicts() -> None:
+    claim = judge("Prices will decrease for season tickets next year.", "Prices will increase for season tickets next year.")
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 says the opposite")
+
+
+def test_unsupported() -> None:
+    claim = judge("Penguins migrate towards volcanic islands during winter storms.")
+    assert (claim.verdict, claim.evidence) == (Verdict.UNSUPPORTED, None)
+
+
+def test_a_number_in_no_passage_is_unsupported() -> None:
+    claim = judge("The pool holds 4711 litres of water.")
+    assert (claim.verdict, claim.reason) == (Verdict.UNSUPPORTED, "4711 is not in the passages")
+
+
+def test_half_of_it_is_uncertain() -> None:
+    assert (
+        judge("The pool opens at 9 in the morning although swimmers usually arrive considerably earlier.").verdict
+        is Verdict.UNCERTAIN
+    )
+
+
+def test_evidence_is_the_closest_sentence() -> None:
+    claim = judge("Dogs are not allowed in the water.")
+    assert claim.evidence is not None
+    assert (claim.evidence.passage, claim.evidence.quote) == (1, "Dogs are not allowed in the water.")
+
+
+def test_evidence_may_span_two_sentences() -> None:
+    claim = judge("An index generation is immutable, built next to the old one and swapped in atomically.")
+    assert claim.evidence is not None
+    assert claim.evidence.quote == GUIDE.partition(" Sharks")[0]
+
+
+def test_a_title_counts_as_said() -> None:
+    text = "It opens at 9 in the morning."
+    named, unnamed = (judge("Riverside opens at 9 in the morning.", text, title=title).score for title in ("Riverside", ""))
+    assert named > unnamed
+
+
+def test_citations_are_checked_against_the_passage_they_name() -> None:
+    claim = judge("Dogs are not allowed in the water [1][2][7].")
+    assert (claim.verdict, claim.citations, claim.miscited) == (Verdict.SUPPORTED, (1, 2, 7), (2, 7))
+
+
+def test_a_contradicted_claim_is_miscited() -> None:
+    assert judge("Dogs are allowed in the water [1].").miscited == (1,)
+
+
+def test_an_answer_in_another_language_is_uncertain() -> None:
+    claim = judge("Das Schwimmbad öffnet jeden Morgen um 9 Uhr und Hunde dürfen leider nicht ins Wasser.")
+    assert claim.verdict is Verdict.UNCERTAIN
+
+
+def test_a_foreign_number_in_no_passage_stays_uncertain() -> None:
+    claim = judge("Das Schwimmbad öffnet jeden Morgen um 7 Uhr und Hunde dürfen leider nicht ins Wasser.")
+    assert claim.verdict is Verdict.UNCERTAIN
+
+
+def test_separates_what_people_labelled() -> None:
+    """Area under the ROC curve on sentences of long answers, 300 of them."""
+    file = GROUNDING / "lfqa_sent_dev.jsonl"
+    if not file.exists():
+        pytest.skip(f"{file.name} is not beside the repository")
+    rows = [json.loads(line) for line in file.read_text().splitlines()[:300]]
+    scores: dict[int, list[float]] = {0: [], 1: []}
+    for row in rows:
+        claims = LexicalValidator().validate(row["question"], row["response"], passages(row["context"]))
+        if len(claims) == 1:
+            scores[row["label"]].append(claims[0].score)
+    wins = sum((good > bad) + (good == bad) / 2 for good in scores[0] for bad in scores[1])
+    assert wins / len(scores[0]) / len(scores[1]) > 0.85
