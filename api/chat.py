@@ -13,7 +13,7 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.disconnect import unless_disconnected
-from api.problem import STATUS
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS
 from rag.llms.base import Usage
 from rag.pipeline import Delta, Done, Event, Pipeline, Retrieved
 from rag.runtime import Runtime
@@ -74,6 +74,8 @@ async def chat(question: Question, request: Request) -> Response:
         return EventSourceResponse(_events(pipeline, question))
     answering = pipeline.answer(question.question, Channel.CHAT, question.where)
     trace = await unless_disconnected(request, answering)
+    if trace is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     return JSONResponse(Answer.of(trace).model_dump(mode="json"), STATUS[trace.outcome or Outcome.FAILED])
 
 

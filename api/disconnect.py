@@ -12,18 +12,17 @@ from fastapi import Request
 T = TypeVar("T")
 
 
-async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T:
-    """The result of `work`; cancels it as soon as the client has left, and raises `CancelledError` then."""
+async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`; null where the client left first, and the work was cancelled."""
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_disconnected(request))
     try:
         await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-        if not working.done():
-            working.cancel()
-        return await working
+        return working.result() if working.done() else None
     finally:
-        working.cancel()
         watching.cancel()
+        if working.cancel():
+            await asyncio.wait({working})
 
 
 async def _disconnected(request: Request) -> None:

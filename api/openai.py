@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from api.chat import Answer, pipeline_for
 from api.disconnect import unless_disconnected
-from api.problem import STATUS, status_of
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, status_of
 from rag import variant as variants
 from rag.errors import GroundwireError
 from rag.pipeline import Delta, Done, Pipeline
@@ -82,6 +82,8 @@ async def complete(completion: ChatCompletion, request: Request) -> Response:
         usage = bool(completion.stream_options and completion.stream_options.include_usage)
         return EventSourceResponse(_chunks(pipeline, question, usage))
     trace = await unless_disconnected(request, pipeline.answer(question, Channel.OPENAI))
+    if trace is None:
+        return Response(status_code=CLIENT_CLOSED_REQUEST)
     if trace.outcome not in (Outcome.ANSWERED, Outcome.REFUSED):
         return JSONResponse(_error(trace), STATUS[trace.outcome or Outcome.FAILED])
     message = {"role": "assistant", "content": trace.answer, "refusal": None}

@@ -25,3 +25,6 @@ def problem(error: GroundwireError) -> JSONResponse:
 
 STATUS = {Outcome.ANSWERED: 200, Outcome.REFUSED: 200, Outcome.FAILED: 502, Outcome.TIMED_OUT: 504}
 """Of a JSON response, by the outcome of the request."""
+
+CLIENT_CLOSED_REQUEST = 499
+"""For the log: nobody reads it."""

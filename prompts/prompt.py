@@ -73,6 +73,8 @@ class Prompt:
     """What the format leaves to its users: authors, owner, purpose, changelog, refusal."""
     refusal: str | None
     """The exact sentence it asks the model to answer with when the passages do not tell."""
+    stop: tuple[str, ...]
+    """Texts at which a model has to end its answer."""
     inputs: Mapping[str, Input]
     sections: tuple[Section, ...]
 
@@ -95,6 +97,7 @@ class Prompt:
             description=properties.get("description", str),
             metadata=properties.get("metadata", dict, {}),
             refusal=properties.get("metadata.refusal", str, "") or None,
+            stop=tuple(properties.get("model.options.stopSequences", list, [])),
             inputs={name: properties.input(name) for name in properties.get("inputs", dict, {})},
             sections=_sections(path, text, front.end()),
         )

@@ -80,9 +80,13 @@ _FUNCTION_WORDS = {
     "zh": "什么 哪些 哪个 哪种 哪里 如何 怎么 怎样 为什么 为何 多少 何时 是谁 的",
 }
 _WORD = r"[\p{L}\p{M}\p{N}_]"
-_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_SYLLABLES = r"\p{Han}\p{Hiragana}\p{Katakana}ー\p{Hangul}"
+_LETTERS = r"\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}"
+_UNSPACED = _SYLLABLES + _LETTERS
 _SPACED = rf"(?:(?![{_UNSPACED}]){_WORD})+"
-_TOKEN = regex.compile(rf"(?P<unspaced>[{_UNSPACED}]+)|{_SPACED}(?:[^\s\p{{Ps}}\p{{Pe}}\p{{C}}]{_SPACED})*[+#]*")
+_TOKEN = regex.compile(
+    rf"(?P<syllables>[{_SYLLABLES}]+)|(?P<letters>[{_LETTERS}]+)|{_SPACED}(?:[^\s\p{{Ps}}\p{{Pe}}\p{{C}}]{_SPACED})*[+#]*"
+)
 _ALONE = regex.compile(r"\p{Han}")
 _PART = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _HUMP = regex.compile(r"(?<=\p{Ll})(?=\p{Lu})|(?<=\p{Lu})(?=\p{Lu}\p{Ll})", regex.V1)
@@ -100,7 +104,7 @@ def terms(text: str, language: str) -> list[str]:
 
     `language` is ISO 639-1; a language without a stemmer, or `und`, leaves words whole. Identifiers and numbers with
     separators (`max_tokens`, `getUserName`, `v2.1`, `/etc/hosts`) give themselves and their parts; `1,200` gives `1200`;
-    runs of scripts written without spaces give overlapping pairs of characters, and each Han character.
+    what is written without spaces gives overlapping pairs of characters, Chinese also each of them, Thai and the like also triples.
     """
     return list(_terms(unicodedata.normalize("NFKC", text), language))
 
@@ -118,9 +122,12 @@ def asked(question: str, languages: Sequence[str]) -> list[str]:
 def _terms(text: str, language: str) -> Iterator[str]:
     for token in _TOKEN.finditer(text):
         word = token.group()
-        if token["unspaced"]:
-            yield from (word[i : i + 2] for i in range(len(word) - 1))
-            yield from _ALONE.findall(word) or ([word] if len(word) == 1 else [])
+        if token["syllables"]:
+            yield from _runs(word, 2)
+            yield from _ALONE.findall(word) if len(word) > 1 else word
+        elif token["letters"]:
+            yield from _runs(word, 2)
+            yield from _runs(word, 3)
         elif _GROUPED_NUMBER.fullmatch(word):
             yield regex.sub(r"\P{N}", "", word)
         else:
@@ -132,6 +139,10 @@ def _terms(text: str, language: str) -> Iterator[str]:
                 humps = _HUMP.split(part)
                 if len(humps) > 1:
                     yield from (_stem(hump.casefold(), language) for hump in humps)
+
+
+def _runs(text: str, length: int) -> Iterator[str]:
+    return (text[start : start + length] for start in range(len(text) - length + 1))
 
 
 @functools.lru_cache(maxsize=200_000)

@@ -34,15 +34,16 @@ def ingest(
     prune: Annotated[bool, typer.Option(help="Remove the documents of files under PATHS that are gone.")] = False,
     json: Json = False,
 ) -> None:
-    """Read documents into a collection; what has not changed is not embedded again."""
+    """Read documents into a collection; what has not changed is not embedded again. Exits with 1 where something was quarantined."""
     from rag.ingest.ingest import ingest as run
+    from rag.ingest.quality import Reason
     from rag.ingest.report import shown, watched
 
     with _runtime() as runtime:
         with watched() as progress:
             report = run(paths, collection, runtime, prune=prune, progress=progress)
         _print(report.model_dump_json() if json else shown(report))
-    if report.quarantined and not report.chunks:
+    if any(flaw.reason is not Reason.DUPLICATE for flaw in report.quarantined):
         raise typer.Exit(1)
 
 

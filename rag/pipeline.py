@@ -244,6 +244,7 @@ class Pipeline:
             temperature=model.temperature,
             max_tokens=model.max_tokens,
             seed=model.seed,
+            stop=self.prompt.stop,
             question=recording.trace.question,
             passages=recording.trace.passages,
         )

@@ -26,9 +26,7 @@ HEAVY = {
 }
 
 
-def modules() -> Iterator[Path]:
-    for layer in LAYERS:
-        yield from sorted((ROOT / layer).rglob("*.py"))
+MODULES = [path for layer in LAYERS for path in sorted((ROOT / layer).rglob("*.py"))]
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -39,14 +37,14 @@ def imported(path: Path) -> Iterator[str]:
             yield node.module
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_one_way(path: Path) -> None:
     layer = LAYERS.index(path.relative_to(ROOT).parts[0])
     above = {name for name in imported(path) if name.split(".")[0] in LAYERS[layer + 1 :]}
     assert not above
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_module_says_what_it_knows(path: Path) -> None:
     tree = ast.parse(path.read_text())
     assert ast.get_docstring(tree) or not tree.body

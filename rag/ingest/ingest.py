@@ -77,6 +77,7 @@ def ingest(
                 changed=((document, pieces[document.id]) for document in changed),
                 removed=removed,
                 read=found.read,
+                gone=found.gone,
                 quarantined=[Quarantined(flaw.source, flaw.reason, flaw.detail) for flaw in found.flaws],
             )
         except BaseException:

@@ -83,6 +83,6 @@ class Report(Value):
 
     @property
     def foreign_share(self) -> float:
-        """The share of added and changed documents that are not in the most frequent language; 0 where there are none."""
-        total = sum(self.languages.values())
-        return 1 - max(self.languages.values()) / total if total else 0.0
+        """The share of added and changed documents in other languages than the most frequent; those too short to tell aside."""
+        told = [count for language, count in self.languages.items() if language != "und"]
+        return 1 - max(told) / sum(told) if told else 0.0

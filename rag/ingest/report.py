@@ -53,24 +53,25 @@ def _summary(report: Report) -> Table:
     table = Table(title=f"Collection {report.collection}", title_justify="left", show_header=False)
     table.add_column()
     table.add_column(justify="right")
-    rows = {
-        "files": report.files,
+    table.add_row("files", f"{report.files:,}")
+    table.add_row("documents", f"{report.documents:,}")
+    table.add_row("chunks", f"{report.chunks:,}")
+    what_happened = {
         "files unchanged": report.files_unchanged,
-        "documents": report.documents,
+        "files skipped": len(report.skipped),
         "documents added": report.added,
         "documents changed": report.changed,
         "documents unchanged": report.unchanged,
         "documents removed": report.removed,
         "documents kept in their earlier version": report.kept,
-        "quarantined": len(report.quarantined),
-        "chunks": report.chunks,
+        "documents that repeat another": report.twins,
         "chunks embedded": report.embedded,
         "chunks whose vectors were kept": report.reused,
+        "quarantined": len(report.quarantined),
     }
-    for name, count in rows.items():
-        table.add_row(name, f"{count:,}")
-    if report.twins:
-        table.add_row("documents that repeat another", f"{report.twins:,}")
+    for name, count in what_happened.items():
+        if count:
+            table.add_row(name, f"{count:,}")
     table.add_row("generation", report.generation or "none")
     table.add_row("time", f"{report.seconds:.1f} s")
     return table

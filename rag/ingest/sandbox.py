@@ -18,7 +18,7 @@ from typing import NamedTuple, Self
 from rag.ingest.quality import MOST_CHARACTERS, Reason
 
 SECONDS = 60.0
-"""For one file: a PDF of a thousand pages takes about twenty."""
+"""For one file."""
 MEMORY = 2 << 30
 """Bytes of address space."""
 MOST_ANSWER = 12 * MOST_CHARACTERS

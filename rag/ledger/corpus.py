@@ -66,7 +66,7 @@ class Corpus:
         """Every file that was read, with the sha256 of its bytes."""
         with told(self.engine.url), self.engine.connect() as connection:
             query = select(sources.c.source, sources.c.sha256).where(sources.c.collection == collection)
-            return dict(connection.execute(query).tuples().all())
+            return {source: sha256 for source, sha256 in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
     def documents(self, collection: str) -> dict[str, tuple[str, str]]:
         """Id to (source, sha256)."""
@@ -130,11 +130,13 @@ class Corpus:
         changed: Iterable[tuple[Document, Sequence[Chunk]]],
         removed: Iterable[str],
         read: Mapping[str, str],
+        gone: Iterable[str],
         quarantined: Iterable[Quarantined],
     ) -> None:
         """Documents, chunks, sources, quarantine and the current generation, in one transaction.
 
-        `removed` are document ids; `read` gives the sha256 of each file that was read, whose earlier quarantine is forgotten.
+        `removed` are document ids; `read` gives the sha256 of each file that was read, whose earlier quarantine is forgotten;
+        `gone` are the files of which nothing stays.
         Raises `GroundwireError`, and changes nothing, where the collection is no longer as it was `before`.
         """
         with told(self.engine.url), self.engine.begin() as connection:
@@ -154,12 +156,11 @@ class Corpus:
                     for ordinal, piece in enumerate(pieces)
                 ]
                 _insert(connection, chunks, rows)
-            for source, sha256 in read.items():
+            for source in (*read, *gone):
                 for table in (sources, quarantine):
                     connection.execute(delete(table).where(table.c.collection == after.name, table.c.source == source))
-                connection.execute(insert(sources), {"collection": after.name, "source": source, "sha256": sha256})
+            _insert(connection, sources, [{"collection": after.name, "source": s, "sha256": sha} for s, sha in read.items()])
             _insert(connection, quarantine, [{"collection": after.name, **row._asdict()} for row in quarantined])
-            _drop_empty_sources(connection, after.name)
 
     def use(self, before: Collection, generation: str) -> None:
         """Make another generation the current one. Raises as `replace`."""
@@ -186,15 +187,6 @@ def _claim(connection: Connection, before: Collection | None, after: Collection)
 def _forget(connection: Connection, collection: str, document_id: str) -> None:
     connection.execute(delete(chunks).where(chunks.c.collection == collection, chunks.c.document_id == document_id))
     connection.execute(delete(documents).where(documents.c.collection == collection, documents.c.id == document_id))
-
-
-def _drop_empty_sources(connection: Connection, collection: str) -> None:
-    """Forget the files of which nothing is left: no document, no quarantine."""
-    kept = select(documents.c.source).where(documents.c.collection == collection)
-    bad = select(quarantine.c.source).where(quarantine.c.collection == collection)
-    connection.execute(
-        delete(sources).where(sources.c.collection == collection, sources.c.source.not_in(kept), sources.c.source.not_in(bad))
-    )
 
 
 def _insert(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -19,6 +19,8 @@ class Request(Value):
     temperature: float = 0.0
     max_tokens: int = 512
     seed: int | None = None
+    stop: tuple[str, ...] = ()
+    """Texts at which the answer ends, themselves left out."""
     question: str = ""
     """What is asked, and of which passages: for backends that quote instead of generating. Already in the messages."""
     passages: tuple[Passage, ...] = ()

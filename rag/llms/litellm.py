@@ -77,6 +77,7 @@ class LiteLLM:
                 temperature=request.temperature,
                 max_tokens=request.max_tokens,
                 seed=request.seed,
+                stop=list(request.stop) or None,
                 stream=True,
                 stream_options={"include_usage": True},
                 drop_params=True,

@@ -103,3 +103,10 @@ def test_a_question_is_asked_in_every_language_of_the_collection() -> None:
 )
 def test_the_language_of_a_text(text: str, code: str) -> None:
     assert language(text) == code
+
+
+def test_what_is_written_without_spaces_gives_runs_of_characters() -> None:
+    assert terms("東京タワー", "ja") == ["東京", "京タ", "タワ", "ワー", "東", "京"]
+    assert terms("ไทย", "th") == ["ไท", "ทย", "ไทย"]
+    assert terms("中", "zh") == ["中"]
+    assert terms("あ", "ja") == ["あ"]

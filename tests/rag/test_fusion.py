@@ -39,8 +39,9 @@ def test_an_embedder_that_sees_all_alike_decides_nothing() -> None:
 
 def test_one_leg_alone_keeps_its_order() -> None:
     found = hits((4, 0.3), (1, 0.2), (7, -0.1))
-    assert [hit.position for hit in Fusion().fuse(found, [])] == [4, 1, 7]
-    assert [hit.position for hit in Fusion().fuse([], found[:2])] == [4, 1]
+    for weight in (0.0, 0.5, 1.0):
+        assert [hit[:2] for hit in Fusion(dense_weight=weight).fuse(found, [])] == found
+        assert [hit.position for hit in Fusion(dense_weight=weight).fuse([], found[:2])] == [4, 1]
     assert Fusion().fuse([], []) == []
 
 

@@ -43,7 +43,7 @@ def test_a_report_tells_counts_and_reasons() -> None:
 
 
 def test_a_clean_report_has_no_quarantine() -> None:
-    text = text_of(REPORT.model_copy(update={"quarantined": (), "skipped": (), "languages": {"en": 1}}))
+    text = text_of(REPORT.model_copy(update={"quarantined": (), "skipped": (), "languages": {"en": 3, "und": 2}}))
     assert "Quarantined" not in text
     assert "skipped" not in text
     assert "language" not in text

@@ -32,7 +32,7 @@ async def answer(question: str, *texts: str) -> str:
     [
         ("Which port does the server listen on?", '"The server listens on port 8000." [1]'),
         ("When does rotating a key take effect?", '"- Rotating a key takes effect within one minute." [2]'),
-        ("Where do logs go, and what goes in a vault?", '"Keep the key in a vault." [2] "Logs go to the journal." [1]'),
+        ("Where do logs go, and what goes in a vault?", '"Logs go to the journal." [1] "Keep the key in a vault." [2]'),
         ("Quel temps fera-t-il?", REFUSAL),
     ],
 )

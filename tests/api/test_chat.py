@@ -1,0 +1,110 @@
+"""`POST /chat` over a real wire: JSON, events, errors, and clients that leave."""
+
+import asyncio
+import json
+import time
+
+import httpx
+import pytest
+
+from rag.runtime import Runtime
+from rag.trace import Outcome
+from tests.servers.provider import Provider, Reply, failure
+
+QUESTION = "How long is the warranty on a kettle?"
+TRUE = "Kettles are covered for 24 months [1]."
+
+
+def events(body: str) -> list[tuple[str, dict[str, object]]]:
+    blocks = [dict(line.split(": ", 1) for line in block.splitlines()) for block in body.strip().split("\n\n")]
+    return [(block["event"], json.loads(block["data"])) for block in blocks]
+
+
+def test_json_tells_the_answer_and_what_it_rests_on(url: str, upstream: Provider, runtime: Runtime) -> None:
+    upstream.script(Reply(pieces=(TRUE,)))
+    response = httpx.post(f"{url}/chat", json={"question": QUESTION})
+    body = response.json()
+    assert response.status_code == 200
+    assert (body["answer"], body["outcome"], body["model"]) == (TRUE, "answered", "openai/gpt-4.1-mini")
+    assert body["claims"][0]["verdict"] == "supported"
+    assert body["passages"][0]["document_id"].endswith("kettles.md")
+    trace = runtime.traces.get(body["trace_id"])
+    assert (trace.answer, trace.cost_nanodollars) == (TRUE, body["cost_nanodollars"])
+
+
+def test_events_come_as_the_text_does(url: str, upstream: Provider) -> None:
+    upstream.script(Reply(pieces=("Kettles are covered ", "for 24 months [1]."), between=0.3))
+    arrived = []
+    with httpx.stream("POST", f"{url}/chat", json={"question": QUESTION, "stream": True}) as response:
+        assert response.headers["content-type"].startswith("text/event-stream")
+        body = ""
+        for text in response.iter_text():
+            arrived.append(time.monotonic())
+            body += text
+    assert [name for name, _ in events(body)] == ["retrieved", "delta", "delta", "done"]
+    assert "".join(str(data["text"]) for name, data in events(body) if name == "delta") == TRUE
+    assert events(body)[-1][1]["answer"] == TRUE
+    assert arrived[-1] - arrived[0] > 0.2
+
+
+@pytest.mark.parametrize(
+    ("asked", "status", "told"),
+    [
+        ({"question": QUESTION, "collection": "nope"}, 404, "collection nope does not exist"),
+        ({"question": QUESTION, "variant": "nope"}, 404, "variant nope does not exist"),
+        ({"question": "   "}, 400, "the question is empty"),
+        ({"question": ""}, 422, "question"),
+        ({"question": QUESTION, "colour": "red"}, 422, "colour"),
+    ],
+)
+def test_what_cannot_be_asked_is_told(url: str, asked: dict[str, str], status: int, told: str) -> None:
+    response = httpx.post(f"{url}/chat", json=asked)
+    assert response.status_code == status
+    assert told in response.text
+
+
+@pytest.mark.parametrize(
+    ("reply", "variant", "status", "outcome"),
+    [(failure(500), "default", 502, "failed"), (Reply(first=3), "hasty", 504, "timed_out")],
+)
+def test_a_failure_upstream_has_its_status_and_its_trace(
+    url: str, upstream: Provider, runtime: Runtime, reply: Reply, variant: str, status: int, outcome: str
+) -> None:
+    upstream.script(reply)
+    response = httpx.post(f"{url}/chat", json={"question": QUESTION, "variant": variant})
+    assert response.status_code == status
+    assert response.json()["outcome"] == outcome
+    assert runtime.traces.get(response.json()["trace_id"]).outcome == outcome
+    assert "sk-loopback" not in response.text
+
+
+def test_a_filter_is_kept(url: str) -> None:
+    body = httpx.post(f"{url}/chat", json={"question": QUESTION, "where": {"shelf": "none"}, "variant": "extractive"}).json()
+    assert (body["outcome"], body["passages"]) == ("refused", [])
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_client_that_leaves_ends_the_call_upstream(url: str, upstream: Provider, runtime: Runtime, stream: bool) -> None:
+    upstream.script(Reply(pieces=("word ",) * 200, between=0.05))
+    before = {trace.id for trace in runtime.traces.latest(1000)}
+    async with httpx.AsyncClient() as client:
+        asking = asyncio.ensure_future(client.post(f"{url}/chat", json={"question": QUESTION, "stream": stream}))
+        while not (upstream.calls and upstream.calls[0].sent):
+            await asyncio.sleep(0.01)
+        asking.cancel()
+        await asyncio.gather(asking, return_exceptions=True)
+    await upstream.settled()
+    assert upstream.calls[0].disconnected
+    async with asyncio.timeout(5):
+        while not (left := [t for t in runtime.traces.latest(1000) if t.id not in before and t.outcome]):
+            await asyncio.sleep(0.01)
+    assert [trace.outcome for trace in left] == [Outcome.DISCONNECTED]
+
+
+def test_health_readiness_and_the_page(url: str) -> None:
+    assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
+    assert httpx.get(f"{url}/readyz").json()["collection"] == "shop"
+    page = httpx.get(url)
+    assert "Groundwire" in page.text
+    assert "default-src 'self'" in page.headers["content-security-policy"]

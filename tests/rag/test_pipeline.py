@@ -1,0 +1,191 @@
+"""The one path: what is sent, what reaches the reader, and what the record of it says, however it ends."""
+
+import asyncio
+from contextlib import aclosing
+
+import pytest
+
+from rag.errors import GroundwireError
+from rag.pipeline import Delta, Done, Pipeline, Retrieved
+from rag.release import Policy
+from rag.runtime import Runtime
+from rag.trace import Channel, Outcome, Trace
+from rag.types import Verdict
+from rag.variant import Model, Release, Variant
+from tests.servers.provider import Provider, Reply, failure
+
+pytestmark = pytest.mark.anyio
+QUESTION = "How long is the warranty on a kettle?"
+TRUE = "Kettles are covered for 24 months [1]."
+FALSE = "The warranty costs 99 dollars a year."
+
+
+def variant(policy: Policy = Policy.FLAG, **llm: object) -> Variant:
+    options = {"model": "openai/gpt-4.1-mini", "attempts": 1, **llm}
+    return Variant(name="test", llm=Model.model_validate(options), release=Release(policy=policy))
+
+
+async def pipeline(runtime: Runtime, *arguments: Policy, **llm: object) -> Pipeline:
+    return await runtime.pipeline(variant(*arguments, **llm), "shop")
+
+
+async def text_and_trace(answering: Pipeline, question: str = QUESTION) -> tuple[str, Trace]:
+    """What reached the reader, and the trace; checks that events come in their order."""
+    events = [event async for event in answering.stream(question, Channel.ASK)]
+    assert [type(event) for event in events] == [Retrieved, *[Delta] * (len(events) - 2), Done]
+    assert isinstance(events[-1], Done)
+    return "".join(event.text for event in events if isinstance(event, Delta)), events[-1].trace
+
+
+async def test_an_answer_is_recorded_as_it_was_sent_billed_and_judged(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("Kettles are covered ", "for 24 months [1]."), prompt=1000, completion=10, cached=400))
+    text, trace = await text_and_trace(await pipeline(runtime))
+    assert text == trace.answer == trace.draft == TRUE
+    assert [message.model_dump() for message in trace.messages] == provider.calls[0].body["messages"]
+    assert trace.outcome is Outcome.ANSWERED
+    assert [claim.verdict for claim in trace.claims] == [Verdict.SUPPORTED]
+    assert (trace.usage.prompt, trace.usage.completion, trace.usage.cached) == (1000, 10, 400)
+    assert trace.cost_nanodollars == 600 * 400 + 400 * 100 + 10 * 1600
+    assert trace.versions.prompts.keys() == {"answer@2"}
+    assert trace.stages.keys() == {"embed", "retrieve", "log", "pack", "generate", "validate"}
+    assert runtime.traces.get(trace.id) == trace
+
+
+async def test_anthropic_is_asked_the_same(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE,)))
+    _, trace = await text_and_trace(await pipeline(runtime, model="anthropic/claude-sonnet-4-5"))
+    assert trace.outcome is Outcome.ANSWERED
+    assert provider.calls[0].path == "/v1/messages"
+    assert trace.cost_nanodollars == 100 * 3000 + 7 * 15000
+
+
+async def test_a_row_is_there_before_the_first_upstream_call(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(before=0.3))
+    answering = asyncio.ensure_future((await pipeline(runtime)).answer(QUESTION, Channel.ASK))
+    while not provider.calls:
+        await asyncio.sleep(0.005)
+    (running,) = [trace for trace in runtime.traces.latest(100) if trace.outcome is None]
+    ended = await answering
+    assert running.id == ended.id
+    assert runtime.traces.get(running.id).outcome is Outcome.ANSWERED
+
+
+async def test_the_same_question_sends_the_same_bytes(runtime: Runtime, provider: Provider) -> None:
+    answering = await pipeline(runtime)
+    for _ in range(2):
+        await answering.answer(QUESTION, Channel.ASK)
+    first, second = provider.calls
+    assert first.body == second.body
+
+
+async def test_a_failure_is_an_outcome_with_its_reason(runtime: Runtime, provider: Provider) -> None:
+    provider.script(failure(500))
+    text, trace = await text_and_trace(await pipeline(runtime))
+    assert (text, trace.answer, trace.outcome) == ("", "", Outcome.FAILED)
+    assert "openai/gpt-4.1-mini answered 500" in (trace.reason or "")
+    assert trace.attempts[0].error
+    assert trace.cost_nanodollars == 0
+
+
+async def test_a_late_answer_is_timed_out(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(first=5))
+    _, trace = await text_and_trace(await pipeline(runtime, first_token_seconds=0.2))
+    assert trace.outcome is Outcome.TIMED_OUT
+
+
+async def test_a_cut_stream_fails_and_its_price_is_unknown(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(end="cut"))
+    text, trace = await text_and_trace(await pipeline(runtime))
+    assert trace.outcome is Outcome.FAILED
+    assert trace.draft == text != ""
+    assert trace.cost_nanodollars is None
+
+
+async def test_the_fallback_answers_when_no_model_does(runtime: Runtime, provider: Provider) -> None:
+    provider.script(failure(500))
+    answering = await pipeline(runtime, fallbacks=("local/extractive",))
+    text, trace = await text_and_trace(answering, "For how many months are kettles covered?")
+    assert trace.outcome is Outcome.ANSWERED
+    assert "covered for 24 months" in text
+    assert [(attempt.model, bool(attempt.error)) for attempt in trace.attempts] == [
+        ("openai/gpt-4.1-mini", True),
+        ("local/extractive", False),
+    ]
+
+
+async def test_what_nothing_relevant_is_found_for_is_refused_without_a_call(runtime: Runtime, provider: Provider) -> None:
+    text, trace = await text_and_trace(await pipeline(runtime), "Who composed the opera about the flying Dutchman?")
+    assert text == trace.answer == "The documents do not answer this."
+    assert (trace.outcome, trace.attempts, provider.calls) == (Outcome.REFUSED, (), [])
+
+
+async def test_a_refusal_of_the_model_is_a_refusal(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("The documents do not ", "answer this.")))
+    _, trace = await text_and_trace(await pipeline(runtime))
+    assert trace.outcome is Outcome.REFUSED
+
+
+async def test_quote_keeps_what_is_unsupported_from_the_reader(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE, " ", FALSE)))
+    text, trace = await text_and_trace(await pipeline(runtime, Policy.QUOTE))
+    assert TRUE in text
+    assert "99" not in text
+    assert trace.draft == f"{TRUE} {FALSE}"
+    assert trace.released == "quoted"
+    assert all(claim.text == text[claim.start : claim.end] for claim in trace.claims)
+
+
+async def test_refuse_answers_nothing_rather_than_something_unsupported(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE, " ", FALSE)))
+    text, trace = await text_and_trace(await pipeline(runtime, Policy.REFUSE))
+    assert text == "The documents do not answer this."
+    assert trace.outcome is Outcome.REFUSED
+
+
+async def test_retry_asks_once_more_with_what_was_wrong(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(FALSE,)), Reply(pieces=(TRUE,)))
+    text, trace = await text_and_trace(await pipeline(runtime, Policy.RETRY))
+    assert text == TRUE
+    assert [attempt.purpose for attempt in trace.attempts] == ["answer", "retry"]
+    assert trace.usage.prompt == 200
+    assert FALSE in provider.calls[1].body["messages"][-1]["content"]
+    assert [message.model_dump() for message in trace.messages] == provider.calls[1].body["messages"]
+
+
+async def test_a_reader_who_leaves_ends_the_call_and_leaves_one_trace(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("word ",) * 100, between=0.05))
+    before = {trace.id for trace in runtime.traces.latest(1000)}
+    async with aclosing((await pipeline(runtime)).stream(QUESTION, Channel.ASK)) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                break
+    await provider.settled()
+    assert provider.calls[0].disconnected
+    runtime.traces.close()
+    (trace,) = [trace for trace in runtime.traces.latest(1000) if trace.id not in before]
+    assert (trace.outcome, trace.draft[:5]) == (Outcome.DISCONNECTED, "word ")
+    assert len(trace.attempts) == 1
+
+
+async def test_an_empty_question_is_not_accepted(runtime: Runtime) -> None:
+    before = len(runtime.traces.latest(1000))
+    with pytest.raises(GroundwireError, match="the question is empty"):
+        await (await pipeline(runtime)).answer("  \n", Channel.ASK)
+    assert len(runtime.traces.latest(1000)) == before
+
+
+async def test_a_context_too_small_for_any_passage_is_told(runtime: Runtime, provider: Provider) -> None:
+    chosen = variant()
+    chosen = chosen.model_copy(update={"retriever": chosen.retriever.model_copy(update={"context_tokens": 3})})
+    with pytest.raises(GroundwireError, match=r"no passage fits.*raise retriever\.context_tokens"):
+        await (await runtime.pipeline(chosen, "shop")).answer(QUESTION, Channel.ASK)
+    assert runtime.traces.latest(1)[0].outcome is Outcome.FAILED
+
+
+async def test_what_is_left_out_of_the_context_is_recorded(runtime: Runtime, provider: Provider) -> None:
+    chosen = variant()
+    chosen = chosen.model_copy(update={"retriever": chosen.retriever.model_copy(update={"context_tokens": 40})})
+    trace = await (await runtime.pipeline(chosen, "shop")).answer(QUESTION, Channel.ASK)
+    assert trace.passages
+    assert trace.left_out
+    assert [passage.number for passage in trace.passages] == [*range(1, len(trace.passages) + 1)]
