@@ -3,6 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
 .PHONY: demo test serve lint bench lock clean
@@ -10,9 +11,9 @@ export LITELLM_LOCAL_MODEL_COST_MAP := True
 demo: .venv/default.stamp
 	$(BIN)/rag ingest data/corpus --collection guide
 	$(BIN)/rag ask --collection guide \
-		"Which file formats can be ingested?" \
-		"What does rag ingest --prune do?" \
-		"Who won the football world cup in 1998?"
+		"What is a generation?" \
+		"What does a contradicted verdict mean?" \
+		"What is the melting point of tungsten?"
 
 test: .venv/dev.stamp
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
@@ -26,7 +27,7 @@ serve: .venv/default.stamp
 	$(BIN)/rag ingest data/corpus --collection guide
 	$(BIN)/api serve --collection guide
 
-bench: .venv/torch.stamp
+bench: .venv/dev.stamp .venv-torch/stamp
 	$(BIN)/python -m tests.bench
 
 .venv/default.stamp: requirements/default.lock requirements/models.lock pyproject.toml
@@ -40,9 +41,17 @@ bench: .venv/torch.stamp
 	$(PIP) --require-hashes --no-deps -r requirements/dev.lock
 	touch $@
 
-.venv/torch.stamp: .venv/dev.stamp requirements/torch.lock
-	$(PIP) --require-hashes --no-deps -r requirements/torch.lock
+# torch of its own: the smallest build that PyPI has for Linux wants an older numpy than ours.
+.venv-torch/stamp: requirements/torch.lock
+	$(PYTHON) -m venv .venv-torch
+	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/torch.lock
 	touch $@
 
+# Renews the pins of everything but torch.
+lock: .venv/default.stamp
+	$(PIP) uv
+	$(COMPILE) --extra local pyproject.toml -o requirements/default.lock
+	$(COMPILE) --extra local --extra dev pyproject.toml -o requirements/dev.lock
+
 clean:
-	rm -rf .venv data/run
+	rm -rf .venv .venv-torch data/run

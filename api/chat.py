@@ -48,7 +48,8 @@ class Answer(BaseModel):
     claims: tuple[Claim, ...]
     passages: tuple[Passage, ...]
     variant: str
-    model: str
+    model: str | None
+    """What answered; null where no model did."""
     usage: Usage
     cost_nanodollars: int | None
     first_token_ms: float | None
@@ -59,7 +60,7 @@ class Answer(BaseModel):
     def of(cls, trace: Trace) -> "Answer":
         """The trace, abridged."""
         kept = {name: getattr(trace, name) for name in cls.model_fields if name not in ("trace_id", "model")}
-        answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), trace.model)
+        answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), None)
         return cls(trace_id=trace.id, model=answered_by, **kept)
 
 

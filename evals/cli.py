@@ -50,17 +50,38 @@ def retrieval(
 
 
 def _table(results: "Sequence[Result]") -> "Table":
-    """One row a set and mode, the best of each set's figures bold, and the means over the sets."""
+    """One row a set and mode, and the means over the sets."""
+    from statistics import fmean
+
     from rich.table import Table
 
-    table = Table("set", "mode", *(name for name in ("recall@5", "MRR@10", "nDCG@10", "ms")), box=None, header_style="dim")
+    table = Table("set", "mode", "recall@5", "MRR@10", "nDCG@10", "ms", box=None, header_style="dim")
     for column in table.columns[2:]:
         column.justify = "right"
+    modes = list(results[0].modes)
     for result in results:
-        table.add_section()
-        about = f"{result.name} ({result.documents:,} documents, {result.questions:,} questions, dense weight {result.dense_weight:.2f})"
-        table.add_row(about, style="bold")
         for mode, figures in result.modes.items():
             values = (figures.recall_5, figures.mrr_10, figures.ndcg_10)
-            table.add_row("", mode, *(f"{value:.3f}" for value in values), f"{figures.ms:.1f}")
+            table.add_row(
+                _about(result, modes.index(mode)),
+                mode,
+                *(f"{value:.3f}" for value in values),
+                f"{figures.ms:.1f}",
+                end_section=mode == modes[-1],
+            )
+    for mode in modes:
+        measured = [result.modes[mode] for result in results]
+        means = (fmean(getattr(figures, name) for figures in measured) for name in ("recall_5", "mrr_10", "ndcg_10"))
+        table.add_row("mean" if mode == modes[0] else "", mode, *(f"{mean:.3f}" for mean in means))
     return table
+
+
+def _about(result: "Result", line: int) -> str:
+    """What stands beside the modes of a set, a line each."""
+    from rich.markup import escape
+
+    return (
+        f"[bold]{escape(result.name)}[/]",
+        f"{result.documents:,} documents, {result.questions:,} questions",
+        f"dense weight {result.dense_weight:.2f}",
+    )[line]

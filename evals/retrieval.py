@@ -103,7 +103,7 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
 
 def read_questions(path: Path) -> Iterator[Question]:
     """In order. Raises `GroundwireError` with the line that is not a question."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), 1):
         try:
             yield Question.model_validate(json.loads(line))
         except (json.JSONDecodeError, ValidationError) as error:

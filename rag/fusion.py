@@ -37,17 +37,18 @@ class Fusion(Value):
     dense_weight: float = 0.5
 
     def fuse(self, dense: "Sequence[Hit]", lexical: "Sequence[Hit]") -> list[Fused]:
-        """Every chunk of either leg, best first, ties by position. Hits are best first.
+        """Every chunk of either leg, best first, ties by position. Hits are best first; a leg alone has all the weight.
 
         A chunk that the dense leg did not return has at most the cosine of its last hit, and is given that.
         """
         cosines, bm25 = dict(dense), dict(lexical)
+        weight = self.dense_weight if dense and lexical else float(bool(dense))
         floor = dense[-1].score if dense else 0.0
         best = lexical[0].score if lexical else 1.0
         fused = [
             Fused(
                 position,
-                self.dense_weight * cosines.get(position, floor) + (1 - self.dense_weight) * bm25.get(position, 0.0) / best,
+                weight * cosines.get(position, floor) + (1 - weight) * bm25.get(position, 0.0) / best,
                 cosines.get(position),
                 bm25.get(position),
             )

@@ -12,7 +12,7 @@ import numpy as np
 from rag.embedders import weights
 from rag.embedders.base import Vectors
 
-_BATCH_TOKENS = 1024
+_BATCH_TOKENS = 512
 """Of one run, padding included: more gains no speed, and memory grows with it."""
 
 
@@ -33,8 +33,6 @@ class OnnxEmbedder:
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = min(2, os.cpu_count() or 1)
-        # Threads that spin between operators take the cores from every concurrent call.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         # The arena would keep the memory of the largest batch for good.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

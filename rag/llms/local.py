@@ -28,8 +28,9 @@ ALIAS = "smollm2"
 CONTEXT = 4096
 """Tokens of one conversation; the model was trained on 8192."""
 SLOTS = 2
-THREADS = 1
-"""Two wait for each other at every layer: on cores with other work, half the speed on prompts and a tenth on answers."""
+PROMPT_THREADS = 2
+ANSWER_THREADS = 1
+"""A second thread doubles the speed of reading a prompt, and adds nothing to that of writing, which waits for memory."""
 PATIENCE = 5.0
 """Seconds the child has to leave when it is asked to."""
 
@@ -170,8 +171,8 @@ def serve() -> None:
     parameters.ui = False
     parameters.n_parallel = SLOTS
     parameters.n_ctx = SLOTS * CONTEXT
-    parameters.cpuparams.n_threads = THREADS
-    parameters.cpuparams_batch.n_threads = THREADS
+    parameters.cpuparams.n_threads = ANSWER_THREADS
+    parameters.cpuparams_batch.n_threads = PROMPT_THREADS
     parameters.cpuparams.poll = parameters.cpuparams_batch.poll = 0
     parameters.cache_ram_mib = 0
     server = xllamacpp.Server(parameters)

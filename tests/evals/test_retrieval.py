@@ -115,3 +115,13 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path) -> None:
     assert "pumps" in shown.stdout
     line = CliRunner().invoke(app, ["retrieval", str(tmp_path), "--embedder", "hash", "--json"]).stdout
     assert Result.model_validate_json(line).modes["lexical"].ndcg_10 == 1
+
+
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    folder = write(tmp_path / "pumps", [{"id": "1", "question": "What is a\u2028pump?", "gold_ids": ["pump"]}])
+    file = folder / "questions.jsonl"
+    file.write_text(
+        json.dumps({"id": "1", "question": "What is a\u2028pump?", "gold_ids": ["pump"]}, ensure_ascii=False) + "\n",
+        encoding="utf-8",
+    )
+    assert [question.question for question in read_questions(file)] == ["What is a\u2028pump?"]
