@@ -109,6 +109,7 @@ class Pipeline:
         self.validator = validator
         self.traces = traces
         self.refusal = prompt.refusal or REFUSAL
+        self.reader = router.available((variant.llm.model, *variant.llm.fallbacks))
         self.policy = CallPolicy(**variant.llm.model_dump(include=set(CallPolicy.model_fields)))
 
     async def answer(self, question: str, channel: Channel, where: Filter | None = None) -> Trace:
@@ -196,13 +197,13 @@ class Pipeline:
             return
 
         with recording.stage("pack"):
-            model, llm = self.variant.llm, self.router.llm(self.variant.llm.model)
-            window = llm.window(model.model)
+            model = self.variant.llm
+            window = self.reader.window(model.model)
             context = await pack(
                 found.passages,
                 budget=retrieval.context_tokens,
                 room=window - model.max_tokens if window else None,
-                count=lambda texts: llm.count_tokens(model.model, texts),
+                count=lambda texts: self.reader.count_tokens(model.model, texts),
                 render=lambda passages: self._render(question, passages),
             )
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)

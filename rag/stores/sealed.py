@@ -14,8 +14,8 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rag.embedders.weights import sha256
 from rag.errors import GroundwireError
+from rag.weights import sha256
 
 _MANIFEST = "manifest.json"
 _ASIDE = ".unsealed-"

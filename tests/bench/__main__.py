@@ -24,7 +24,7 @@ from rag.pipeline import Pipeline
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel, Trace
-from rag.variant import Model, Variant
+from rag.variant import Model, Retrieval, Variant
 from tests.bench import corpus
 from tests.bench.clock import median_ms
 from tests.servers.groundwire import served
@@ -73,7 +73,8 @@ async def requests(pipeline: Pipeline) -> list[Trace]:
 async def stages(runtime: Runtime, console: Console) -> None:
     """A whole request over 10,000 chunks beside its bare parts, taken in the same run."""
     runtime.router = Router(lambda model: Mocked())
-    pipeline = await runtime.pipeline(Variant(name="bench", llm=Model(model="openai/gpt-4.1-mini")), "bench")
+    variant = Variant(name="bench", llm=Model(model="openai/gpt-4.1-mini"), retriever=Retrieval(abstain=False))
+    pipeline = await runtime.pipeline(variant, "bench")
     traces = await requests(pipeline)
     retriever, asked = pipeline.retriever, corpus.questions(REQUESTS)
     vectors = [retriever.embed(question) for question in asked]
@@ -98,7 +99,9 @@ async def stages(runtime: Runtime, console: Console) -> None:
     await requests(pipeline)
     each = (time.perf_counter() - began) * 1000 / REQUESTS
     table.add_row("whole", f"{whole:.2f}", "sum", f"{bare:.2f}")
-    console.print(table, f"whole / sum of the bare parts: {whole / bare:.2f}; a request after another, both rows committed: {each:.2f} ms")
+    console.print(
+        table, f"whole / sum of the bare parts: {whole / bare:.2f}; a request after another, both rows committed: {each:.2f} ms"
+    )
 
 
 def embedders(console: Console) -> None:
@@ -113,9 +116,7 @@ def embedders(console: Console) -> None:
             done = subprocess.run(command, input=texts, capture_output=True, text=True, check=True, env=environment, cwd=ROOT)
             figures.append(json.loads(done.stdout))
     table = Table("embedder", "ms a query", "passages a second", title="Embedding, best of 3 runs in turn")
-    best = [
-        (min(f["query_ms"] for f in figures), max(f["passages_per_second"] for f in figures)) for figures in found.values()
-    ]
+    best = [(min(f["query_ms"] for f in figures), max(f["passages_per_second"] for f in figures)) for figures in found.values()]
     for name, (query, rate) in zip(found, best, strict=True):
         table.add_row(name, f"{query:.2f}", f"{rate:.0f}")
     (query, rate), (torch_query, torch_rate) = best
@@ -130,10 +131,14 @@ def processes(settings: Settings, console: Console) -> None:
         import httpx
 
         httpx.post(f"{url}/chat", json={"question": "What is a trace?"}).raise_for_status()
-        pids = subprocess.run(["pgrep", "-f", f"port {url.rpartition(':')[2]}"], capture_output=True, text=True, check=True).stdout
+        pids = subprocess.run(
+            ["pgrep", "-f", f"port {url.rpartition(':')[2]}"], capture_output=True, text=True, check=True
+        ).stdout
         status = Path(f"/proc/{pids.split()[0]}/status").read_text()
     resident = next(int(line.split()[1]) / 1024 for line in status.splitlines() if line.startswith("VmRSS"))
-    console.print(f"`rag --help`: {helps:.0f} ms; `api serve` over 10,000 chunks, after a first answer: {resident:.0f} MB resident")
+    console.print(
+        f"`rag --help`: {helps:.0f} ms; `api serve` over 10,000 chunks, after a first answer: {resident:.0f} MB resident"
+    )
 
 
 def main() -> None:

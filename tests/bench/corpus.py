@@ -14,7 +14,9 @@ SENTENCES = 7
 
 def write(path: Path) -> None:
     """One JSONL document a chunk."""
-    found = [text[start:end] for page in sorted(GUIDE.glob("*.md")) for text in [page.read_text()] for start, end in sentences(text)]
+    found = [
+        text[start:end] for page in sorted(GUIDE.glob("*.md")) for text in [page.read_text()] for start, end in sentences(text)
+    ]
     prose = [sentence for sentence in found if 40 < len(sentence) < 160 and sentence[0].isalpha()]
     chance = random.Random(0)
     with path.open("w") as file:

@@ -128,7 +128,7 @@ class Provider:
     async def settled(self, seconds: float = 2.0) -> None:
         """Wait until every call has ended or its client has been seen to leave."""
         async with asyncio.timeout(seconds):
-            while not all(call.ended or call.disconnected for call in self.calls):  # noqa: ASYNC110 - they change in another thread
+            while not all(call.ended or call.disconnected for call in self.calls):
                 await asyncio.sleep(0.005)
 
     async def _received(self, request: Request) -> tuple[Call, Reply]:

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from rag.embedders import weights
+from rag import weights
 from rag.errors import UpstreamError
 from rag.llms.base import Request
 from rag.llms.litellm import LiteLLM
@@ -101,7 +101,7 @@ async def test_a_child_that_died_is_replaced(model: SmolLM2, llama: LlamaServer)
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
     async with asyncio.timeout(5):
-        while llama.pid is not None:  # noqa: ASYNC110 - nothing tells when a process is gone
+        while llama.pid is not None:
             await asyncio.sleep(0.01)
     text, _ = await drained(model.stream(asking("local/smollm2")))
     assert "Paris" in text
@@ -111,7 +111,7 @@ async def test_a_child_that_died_is_replaced(model: SmolLM2, llama: LlamaServer)
 @pytest.mark.parametrize("end", ["exit", "SIGKILL", "SIGTERM"])
 def test_the_child_ends_with_its_parent(end: str) -> None:
     script = (
-        "import time; from rag.embedders import weights; from rag.llms.local import LlamaServer\n"
+        "import time; from rag import weights; from rag.llms.local import LlamaServer\n"
         "server = LlamaServer(weights.locate(weights.SMOLLM2)); server.address(); print(server.pid, flush=True)\n"
     )
     with subprocess.Popen(

@@ -9,6 +9,7 @@ import pytest
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms.base import Attempt, Completion, Purpose, Request
 from rag.llms.breaker import Breaker
+from rag.llms.local import smollm2
 from rag.llms.router import CallPolicy, Router
 from tests.rag.llms.conftest import asking, drained
 from tests.servers.provider import Provider, Reply, failure
@@ -219,3 +220,15 @@ async def test_requests_overlap(router: Router, provider: Provider) -> None:
     answers = await asyncio.gather(*(routed(router, CallPolicy()) for _ in range(10)))
     assert {text for text, _, _ in answers} == {TEXT}
     assert time.perf_counter() - began < 2
+
+
+async def test_a_model_that_is_not_installed_is_a_failed_attempt(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    smollm2.cache_clear()
+    _, completion, attempts = await routed(router, CallPolicy(fallbacks=("local/extractive",)), "local/smollm2")
+    assert completion.model == "local/extractive"
+    assert attempts[0].error
+    assert "not installed" in attempts[0].error
+    assert attempts[0].cost_nanodollars == 0
+    with pytest.raises(UpstreamError, match=r"pip install 'groundwire\[local\]'"):
+        router.available(["local/smollm2"])

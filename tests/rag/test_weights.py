@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from rag.embedders import weights
-from rag.embedders.weights import Hub, Weights
+from rag import weights
 from rag.errors import GroundwireError
+from rag.weights import Hub, Weights
 
 CONTENT = b"the weights"
 KNOWN = [weights.MINILM_ONNX, weights.MINILM_TOKENIZER, weights.MINILM_SAFETENSORS, weights.SMOLLM2]
