@@ -5,12 +5,9 @@ Knows scores and ranks; knows no index, and not where the ranks it learns from w
 
 import statistics
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from rag.types import Value
-
-if TYPE_CHECKING:
-    from rag.stores.base import Hit
+from rag.types import Hit, Value
 
 DEPTH = 10
 """A rank beyond it counts as not found."""
@@ -36,7 +33,7 @@ class Fusion(Value):
 
     dense_weight: float = 0.5
 
-    def fuse(self, dense: "Sequence[Hit]", lexical: "Sequence[Hit]") -> list[Fused]:
+    def fuse(self, dense: Sequence[Hit], lexical: Sequence[Hit]) -> list[Fused]:
         """Every chunk of either leg, best first, ties by position. Hits are best first; a leg alone has all the weight.
 
         A chunk that the dense leg did not return has at most the cosine of its last hit, and is given that.

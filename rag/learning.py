@@ -6,18 +6,16 @@ questions are. The same index teaches the same.
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from rag.embedders.base import Embedder, Vectors
 from rag.fusion import DEPTH, Fusion, weigh
-from rag.relevance import BEST, STRANGERS, Relevance, evidence, fit
+from rag.relevance import BEST, STRANGERS, evidence, fit
 from rag.sentences import sentences
-from rag.types import Chunk, Value
-
-if TYPE_CHECKING:
-    from rag.stores.base import Hit, Index
+from rag.stores.base import Index, Learnt
+from rag.types import Chunk, Hit
 
 _PROBES = 150
 _FEWEST_CHUNKS = 50
@@ -33,13 +31,6 @@ _LONGEST_WORD = 15
 """Characters a word, on average, beyond which a text is one without spaces between words."""
 
 
-class Learnt(Value):
-    """What is sealed with a generation."""
-
-    fusion: Fusion = Fusion()
-    relevance: Relevance = Relevance()
-
-
 class Probe(NamedTuple):
     """A text that the chunk at `position` is known to answer."""
 
@@ -48,7 +39,7 @@ class Probe(NamedTuple):
     vector: Vectors
 
 
-def learn(index: "Index", embedder: Embedder) -> Learnt:
+def learn(index: Index, embedder: Embedder) -> Learnt:
     """Ask `index` for things known to be in it, and for things that are not. Takes about a second; deterministic."""
     whole, blurred = _probes(index, embedder)
     fusion = Fusion()
@@ -60,7 +51,7 @@ def learn(index: "Index", embedder: Embedder) -> Learnt:
     return Learnt(fusion=fusion, relevance=fit(own, strangers))
 
 
-def _probes(index: "Index", embedder: Embedder) -> tuple[list[Probe], list[Probe]]:
+def _probes(index: Index, embedder: Embedder) -> tuple[list[Probe], list[Probe]]:
     """One sentence of each chunk of a sample, whole and blurred."""
     chance = np.random.default_rng(0)
     positions = chance.integers(index.generation.chunks, size=_PROBES).tolist()
@@ -92,18 +83,18 @@ def _blurred(text: str, frequency: Counter[str]) -> str:
     return " ".join(word for place, word in enumerate(words) if place not in dropped)
 
 
-def _ranks(index: "Index", probes: Sequence[Probe]) -> tuple[list[int | None], list[int | None]]:
+def _ranks(index: Index, probes: Sequence[Probe]) -> tuple[list[int | None], list[int | None]]:
     """Of each probe's own chunk, in the dense and in the lexical leg."""
     dense = [_rank(index.dense(probe.vector, DEPTH, {}), probe.position) for probe in probes]
     lexical = [_rank(index.lexical(probe.text, DEPTH, {}), probe.position) for probe in probes]
     return dense, lexical
 
 
-def _rank(hits: "Sequence[Hit]", position: int) -> int | None:
+def _rank(hits: Sequence[Hit], position: int) -> int | None:
     return next((rank for rank, hit in enumerate(hits, 1) if hit.position == position), None)
 
 
-def _evidence(index: "Index", fusion: Fusion, text: str, vector: Vectors) -> float:
+def _evidence(index: Index, fusion: Fusion, text: str, vector: Vectors) -> float:
     dense = index.dense(vector, _CANDIDATES, {})
     fused = fusion.fuse(dense, index.lexical(text, _CANDIDATES, {}))
     best = index.chunks([hit.position for hit in fused[:BEST]])

@@ -84,9 +84,10 @@ class Recording:
             self.note(stages={**self.trace.stages, name: self.trace.stages.get(name, 0.0) + spent})
 
     def delta(self, text: str) -> Delta:
-        """A piece of text on its way to the reader."""
+        """A piece of the answer, on its way to the reader."""
         if self.trace.first_token_ms is None:
             self.note(first_token_ms=self.elapsed_ms())
+        self.note(answer=self.trace.answer + text)
         return Delta(text)
 
 
@@ -191,7 +192,7 @@ class Pipeline:
         recording.note(relevance=found.relevance)
         if not found.passages or (retrieval.abstain and not found.relevant):
             yield Retrieved(recording.trace.id, ())
-            recording.note(answer=self.refusal, released="abstained")
+            recording.note(released="abstained")
             yield recording.delta(self.refusal)
             recording.end(Outcome.REFUSED, "nothing relevant to the question was found")
             return
@@ -226,7 +227,7 @@ class Pipeline:
                 async for _ in pieces:
                     pass
             released = await self._released(recording, retried=True)
-        recording.note(answer=released.text, claims=released.claims, released=released.action)
+        recording.note(claims=released.claims, released=released.action)
         if policy is not Policy.FLAG:
             yield recording.delta(released.text)
         refused = is_refusal(released.text, self.refusal)

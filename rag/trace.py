@@ -76,7 +76,7 @@ class Trace(Value):
     draft: str = ""
     """As the model gave it."""
     answer: str = ""
-    """As released to the reader."""
+    """As it reached the reader, the beginning of it where it was cut off."""
     claims: tuple[Claim, ...] = ()
     """Of the released answer."""
     released: str | None = None

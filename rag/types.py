@@ -5,6 +5,7 @@ Knows shapes and units; knows nothing of how any of them is made. Offsets count 
 
 import enum
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -80,6 +81,13 @@ class Passage(Value):
     lexical: float | None = None
     """BM25; null where the lexical leg did not return it."""
     metadata: Metadata = {}
+
+
+class Hit(NamedTuple):
+    """One chunk of a generation, by its position in it, with the leg's score (cosine, or BM25)."""
+
+    position: int
+    score: float
 
 
 class Message(Value):

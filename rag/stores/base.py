@@ -6,16 +6,13 @@ generation of a collection is current is the ledger's to say, so that documents 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import Protocol
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.fusion import Fusion
 from rag.relevance import Relevance
-from rag.types import Chunk, Filter, Value
-
-if TYPE_CHECKING:
-    from rag.learning import Learnt
+from rag.types import Chunk, Filter, Hit, Value
 
 _COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
@@ -29,14 +26,14 @@ def collection_name(name: str) -> str:
     return name
 
 
-class Hit(NamedTuple):
-    """One chunk of a generation, by its position in it, with the leg's score (cosine, or BM25)."""
+class Learnt(Value):
+    """What an index taught about its collection before it was sealed."""
 
-    position: int
-    score: float
+    fusion: Fusion = Fusion()
+    relevance: Relevance = Relevance()
 
 
-class Generation(Value):
+class Generation(Learnt):
     """What identifies one index build, and what was learnt when it was built."""
 
     id: str
@@ -49,8 +46,6 @@ class Generation(Value):
     """Languages of its chunks but the odd ones, most frequent first: the lexical leg analyses a question in them."""
     chunks: int
     documents: int
-    fusion: Fusion = Fusion()
-    relevance: Relevance = Relevance()
     created_at: str
     """ISO 8601, UTC."""
 
@@ -85,7 +80,7 @@ class Store(Protocol):
         embedder: str,
         chunks: Iterable[Chunk],
         vectors: Iterable[Vectors],
-        learn: "Callable[[Index], Learnt]",
+        learn: Callable[[Index], Learnt],
     ) -> Generation:
         """Write and seal a generation; `vectors` yields blocks whose rows follow the chunks in order.
 

@@ -22,10 +22,9 @@ from numpy.typing import NDArray
 from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
-from rag.learning import Learnt
 from rag.stores import sealed
-from rag.stores.base import Generation, Hit, Index, collection_name
-from rag.types import Chunk, Filter, Scalar
+from rag.stores.base import Generation, Index, Learnt, collection_name
+from rag.types import Chunk, Filter, Hit, Scalar
 
 _VECTORS = "vectors.faiss"
 _LEXICAL = "lexical"

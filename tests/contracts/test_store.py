@@ -15,10 +15,9 @@ import pytest
 from rag.embedders.hashing import HashingEmbedder
 from rag.errors import GroundwireError
 from rag.fusion import Fusion
-from rag.learning import Learnt
 from rag.relevance import Relevance
 from rag.stores import open_store
-from rag.stores.base import Generation, Index, Store
+from rag.stores.base import Generation, Index, Learnt, Store
 from rag.types import Chunk, Metadata
 
 EMBEDDER = HashingEmbedder()

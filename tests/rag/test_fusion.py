@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.fusion import Fusion, reciprocal, weigh
-from rag.stores.base import Hit
+from rag.types import Hit
 
 
 def hits(*scores: tuple[int, float]) -> list[Hit]:

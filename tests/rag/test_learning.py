@@ -10,10 +10,10 @@ import pytest
 from rag.embedders.base import Embedder, Vectors
 from rag.embedders.hashing import HashingEmbedder
 from rag.fusion import Fusion
-from rag.learning import Learnt, learn
+from rag.learning import learn
 from rag.relevance import evidence
 from rag.stores import open_store
-from rag.stores.base import Index
+from rag.stores.base import Index, Learnt
 from rag.types import Chunk
 
 PARTS = ("pump", "valve", "tank", "filter", "sensor", "motor", "gasket", "boiler")

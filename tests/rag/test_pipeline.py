@@ -97,7 +97,7 @@ async def test_a_cut_stream_fails_and_its_price_is_unknown(runtime: Runtime, pro
     provider.script(Reply(end="cut"))
     text, trace = await text_and_trace(await pipeline(runtime))
     assert trace.outcome is Outcome.FAILED
-    assert trace.draft == text != ""
+    assert trace.answer == trace.draft == text != ""
     assert trace.cost_nanodollars is None
 
 
@@ -163,7 +163,7 @@ async def test_a_reader_who_leaves_ends_the_call_and_leaves_one_trace(runtime: R
     assert provider.calls[0].disconnected
     runtime.traces.close()
     (trace,) = [trace for trace in runtime.traces.latest(1000) if trace.id not in before]
-    assert (trace.outcome, trace.draft[:5]) == (Outcome.DISCONNECTED, "word ")
+    assert (trace.outcome, trace.answer) == (Outcome.DISCONNECTED, "word ")
     assert len(trace.attempts) == 1
 
 

@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 from rag.errors import GroundwireError
-from rag.learning import Learnt
 from rag.stores import open_store, sealed
-from rag.stores.base import Index
+from rag.stores.base import Index, Learnt
 from rag.stores.faiss import FaissStore
 from rag.types import Chunk
 
