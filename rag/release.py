@@ -21,7 +21,8 @@ class Policy(enum.StrEnum):
     FLAG = "flag"
     """Nothing: the verdicts travel with it."""
     QUOTE = "quote"
-    """Each such sentence gives way to the passage it comes closest to, quoted and cited; without one it is left out."""
+    """Each such sentence gives way to the passage it comes closest to, quoted; without one it is left out. Supported sentences
+    that cite nothing get the citation of their evidence."""
     REFUSE = "refuse"
     """The refusal sentence takes its place."""
     RETRY = "retry"
@@ -32,6 +33,8 @@ class Action(enum.StrEnum):
     """What was done."""
 
     UNCHANGED = "unchanged"
+    CITED = "cited"
+    """Citations were added, and nothing else."""
     QUOTED = "quoted"
     REFUSED = "refused"
     RETRY = "retry"
@@ -53,16 +56,19 @@ def release(
 ) -> Released:
     """Apply `policy` to a draft. `claims` are those of `answer`, in order; `retried` says that `answer` is already the second try.
 
-    An answer without ungrounded claims is released byte for byte.
+    An answer without ungrounded claims is released byte for byte, but for the citations that `QUOTE` adds.
     """
     ungrounded = [claim for claim in claims if claim.verdict in UNGROUNDED]
+    quotes = policy is Policy.QUOTE or (policy is Policy.RETRY and retried)
+    if not ungrounded and quotes:
+        return _cited(Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED))
     if not ungrounded or policy is Policy.FLAG:
         return Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED)
     if policy is Policy.REFUSE:
         return Released(text=refusal, claims=(), action=Action.REFUSED)
-    if policy is Policy.RETRY and not retried:
+    if not quotes:
         return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(ungrounded))
-    return _quoted(answer, claims, {passage.number for passage in passages}, refusal)
+    return _cited(_quoted(answer, claims, {passage.number for passage in passages}, refusal))
 
 
 def grounded_share(claims: Sequence[Claim]) -> float | None:
@@ -111,6 +117,27 @@ def _quoted(answer: str, claims: Sequence[Claim], numbers: set[int], refusal: st
     if not kept:
         return Released(text=refusal, claims=(), action=Action.REFUSED)
     return Released(text=text + answer[position:], claims=tuple(kept), action=Action.QUOTED)
+
+
+def _cited(released: Released) -> Released:
+    """The same, with a citation behind every supported claim that has evidence and cites nothing."""
+    text = ""
+    position = 0
+    kept = []
+    for claim in released.claims:
+        start = len(text) + claim.start - position
+        text += released.text[position : claim.end]
+        position = claim.end
+        if claim.verdict is Verdict.SUPPORTED and claim.evidence and not claim.citations:
+            number = claim.evidence.passage
+            text += f" [{number}]"
+            claim = claim.model_copy(update={"citations": (number,)})
+        kept.append(claim.model_copy(update={"start": start, "end": len(text), "text": text[start:]}))
+    text += released.text[position:]
+    if text == released.text:
+        return released
+    action = Action.CITED if released.action is Action.UNCHANGED else released.action
+    return released.model_copy(update={"text": text, "claims": tuple(kept), "action": action})
 
 
 def _quotation(claim: Claim, numbers: set[int]) -> Claim | None:

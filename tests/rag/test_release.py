@@ -12,7 +12,7 @@ PASSAGES = (
 )
 
 
-def claims(answer: str, *judged: tuple[str, Verdict, str | None]) -> tuple[Claim, ...]:
+def claims(answer: str, *judged: tuple[str, Verdict, str | None], cited: tuple[int, ...] = (7,)) -> tuple[Claim, ...]:
     """Claims of `answer` by their text and verdict, with the quotation of the passage that they rest on."""
     found = []
     position = 0
@@ -33,8 +33,8 @@ def claims(answer: str, *judged: tuple[str, Verdict, str | None]) -> tuple[Claim
                 score=0.5,
                 evidence=evidence,
                 reason="because",
-                citations=(7,),
-                miscited=(7,),
+                citations=cited,
+                miscited=cited,
             )
         )
     return tuple(found)
@@ -63,6 +63,21 @@ def test_a_grounded_answer_passes_every_policy(policy: Policy) -> None:
 @pytest.mark.parametrize("policy", list(Policy))
 def test_an_answer_without_claims_passes_every_policy(policy: Policy) -> None:
     assert release(policy, "", (), (), REFUSAL).text == ""
+
+
+def test_quote_cites_the_evidence_of_what_cites_nothing() -> None:
+    answer = "It opens at nine. It is large."
+    released = release(Policy.QUOTE, answer, claims(answer, OPENS, MAYBE, cited=()), PASSAGES, REFUSAL)
+    assert released.text == "It opens at nine. [1] It is large."
+    assert released.action is Action.CITED
+    assert [claim.citations for claim in released.claims] == [(1,), ()]
+    assert [claim.text for claim in released.claims] == ["It opens at nine. [1]", "It is large."]
+
+
+@pytest.mark.parametrize("policy", [Policy.FLAG, Policy.REFUSE, Policy.RETRY])
+def test_other_policies_add_no_citation(policy: Policy) -> None:
+    answer = "It opens at nine."
+    assert release(policy, answer, claims(answer, OPENS, cited=()), PASSAGES, REFUSAL).text == answer
 
 
 def test_quote_replaces_a_contradicted_claim_and_moves_the_rest() -> None:
@@ -164,10 +179,14 @@ def test_no_refusals(text: str) -> None:
     ),
     st.sampled_from(Policy),
     st.booleans(),
+    st.sampled_from([(), (7,)]),
 )
-def test_claims_stay_anchored(drawn: list[tuple[tuple[str, Verdict, str | None], str]], policy: Policy, retried: bool) -> None:
+def test_claims_stay_anchored(
+    drawn: list[tuple[tuple[str, Verdict, str | None], str]], policy: Policy, retried: bool, cited: tuple[int, ...]
+) -> None:
     answer = "".join(gap + judged[0] for judged, gap in drawn)
-    released = release(policy, answer, claims(answer, *(judged for judged, _ in drawn)), PASSAGES, REFUSAL, retried=retried)
+    judged = claims(answer, *(judged for judged, _ in drawn), cited=cited)
+    released = release(policy, answer, judged, PASSAGES, REFUSAL, retried=retried)
     assert all(claim.text == released.text[claim.start : claim.end] for claim in released.claims)
     if released.action is Action.QUOTED:
         assert {claim.verdict for claim in released.claims} <= {Verdict.SUPPORTED, Verdict.UNCERTAIN}
