@@ -14,27 +14,21 @@ from api import chat, openai
 from api.problem import problem
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
-from rag.settings import Settings
 
 PAGES = Path(__file__).parent / "pages"
 
 
-def create_app(settings: Settings, collection: str, variant: str) -> FastAPI:
-    """An application that answers from `collection` by `variant` where a request names no other.
-
-    Raises `GroundwireError` at start where either does not exist.
-    """
+def create_app(runtime: Runtime, collection: str, variant: str) -> FastAPI:
+    """An application that answers from `collection` by `variant` where a request names no other; closing `runtime` is the caller's."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        with Runtime(settings) as runtime:
-            runtime.traces.settle_abandoned()
-            await runtime.pipeline(runtime.variant(variant), collection)
-            app.state.runtime = runtime
-            app.state.collection = collection
-            app.state.variant = variant
-            yield
-            await runtime.router.close()
+        runtime.traces.settle_abandoned()
+        app.state.runtime = runtime
+        app.state.collection = collection
+        app.state.variant = variant
+        yield
+        await runtime.router.close()
 
     app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.include_router(chat.router)
@@ -47,9 +41,8 @@ def create_app(settings: Settings, collection: str, variant: str) -> FastAPI:
         return {"status": "ok"}
 
     @app.get("/readyz", tags=["operation"])
-    async def ready(request: Request) -> JSONResponse:
+    async def ready() -> JSONResponse:
         """The ledger and the collection's current generation can be used."""
-        runtime: Runtime = request.app.state.runtime
         pipeline = await runtime.pipeline(runtime.variant(variant), collection)
         generation = pipeline.retriever.index.generation
         return JSONResponse({"status": "ok", "collection": collection, "generation": generation.id, "chunks": generation.chunks})

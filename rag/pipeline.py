@@ -20,7 +20,7 @@ from rag.ledger.traces import Traces
 from rag.llms.base import Attempt, Completion, Purpose, Request
 from rag.llms.router import CallPolicy, Router
 from rag.release import Action, Policy, Released, is_refusal, release
-from rag.retriever import Retriever
+from rag.retriever import Found, Retriever
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace, Versions
 from rag.types import Filter, Message, Passage
@@ -175,18 +175,7 @@ class Pipeline:
     async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
         question = recording.trace.question
         retrieval = self.variant.retriever
-        with recording.stage("embed"):
-            vector = await to_thread(self.retriever.embed, question)
-        with recording.stage("retrieve"):
-            found = await to_thread(
-                self.retriever.search,
-                question,
-                vector,
-                mode=retrieval.mode,
-                top_k=retrieval.top_k,
-                candidates=retrieval.candidates,
-                where=recording.trace.where,
-            )
+        found = await to_thread(self._find, recording)
         with recording.stage("log"):
             await begun
         recording.note(relevance=found.relevance)
@@ -232,6 +221,20 @@ class Pipeline:
             yield recording.delta(released.text)
         refused = is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
+
+    def _find(self, recording: Recording) -> Found:
+        question, retrieval = recording.trace.question, self.variant.retriever
+        with recording.stage("embed"):
+            vector = self.retriever.embed(question)
+        with recording.stage("retrieve"):
+            return self.retriever.search(
+                question,
+                vector,
+                mode=retrieval.mode,
+                top_k=retrieval.top_k,
+                candidates=retrieval.candidates,
+                where=recording.trace.where,
+            )
 
     def _render(self, question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
         texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]

@@ -3,6 +3,7 @@
 Knows how much evidence there is, and what a collection's own questions and strangers' look like; knows no index.
 """
 
+import functools
 from collections.abc import Sequence
 
 from rag import analyzer
@@ -96,9 +97,15 @@ def evidence(question: str, languages: Sequence[str], cosine: float, chunks: Seq
     """How much speaks for an answer here, up to 1: the highest cosine of any chunk, and the share of the question's terms that one
     of the best chunks has. `chunks` are best first; `languages` are those of the collection."""
     asked = set(analyzer.asked(question, languages))
-    found = [asked.intersection(analyzer.terms(chunk.embedded, chunk.language)) for chunk in chunks[:BEST]]
+    found = [asked & _said(chunk.embedded, chunk.language) for chunk in chunks[:BEST]]
     coverage = max(map(len, found), default=0) / max(1, len(asked))
     return _COSINE_SHARE * cosine + (1 - _COSINE_SHARE) * coverage
+
+
+@functools.lru_cache(maxsize=2048)
+def _said(text: str, language: str) -> frozenset[str]:
+    """Kept for the chunks that many questions find."""
+    return frozenset(analyzer.terms(text, language))
 
 
 def fit(own: Sequence[float], strangers: Sequence[float]) -> Relevance:

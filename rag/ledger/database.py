@@ -43,7 +43,7 @@ def told(place: URL) -> Iterator[None]:
 
 
 def _mend(reason: str) -> str:
-    if "full" in reason:
+    if "full" in reason or "I/O" in reason:
         return "free some disk space and run the command again; nothing was half written"
     if "readonly" in reason or "unable to open" in reason:
         return "make the folder writable, or set GROUNDWIRE_HOME to one that is"
@@ -97,5 +97,7 @@ def _migrate(engine: Engine, found: str | None, place: URL) -> None:
     with engine.begin() as connection:
         if place.get_backend_name() == "sqlite":
             connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+            # The driver begins no transaction for DDL: a process that is killed would leave some of the tables behind.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
         config.attributes["connection"] = connection
         command.upgrade(config, NEWEST)

@@ -21,7 +21,7 @@ MARGIN = 1.4
 def count(provider: str, model: str, texts: Sequence[str]) -> list[int]:
     """Tokens of each text to `model`, named as its provider names it."""
     encoding, margin = _encoding(provider, model)
-    return [math.ceil(margin * len(tokens)) for tokens in encoding.encode_batch(list(texts), disallowed_special=())]
+    return [math.ceil(margin * len(encoding.encode_ordinary(text))) for text in texts]
 
 
 @functools.cache

@@ -230,13 +230,14 @@ class _Contents:
             faiss.write_index(index, str(self._folder / _VECTORS))
             self._passages.commit()
             self._terms.commit()
+            self._terms.wait_merging_threads()
             self.close()
         self._vectors = None
 
     def close(self) -> None:
         """End the engines' threads, so that nothing writes any more; again is no harm."""
         self._passages.close()
-        with contextlib.suppress(RuntimeError):
+        with contextlib.suppress(RuntimeError, ValueError):
             self._terms.wait_merging_threads()
 
     def generation(self, collection: str, embedder: str) -> Generation:

@@ -60,10 +60,9 @@ class Sentence(NamedTuple):
     terms: list[str]
 
 
-class Source(NamedTuple):
-    """A passage, analysed."""
+class Analysis(NamedTuple):
+    """What a passage says, as terms and values; never written to."""
 
-    passage: Passage
     sentences: list[Sentence]
     postings: dict[str, list[int]]
     """Term to the sentences that hold it, ascending."""
@@ -72,6 +71,13 @@ class Source(NamedTuple):
     """Terms of its title and headings: said of every sentence."""
     values: frozenset[float]
     """What its numbers stand for."""
+
+
+class Source(NamedTuple):
+    """A passage, analysed."""
+
+    passage: Passage
+    said: Analysis
 
 
 class Match(NamedTuple):
@@ -120,10 +126,10 @@ class Collection:
         self.sources = sources
         self.language = language
         self.function_terms = _function_terms(language)
-        self.size = sum(len(source.sentences) for source in sources)
-        self.vocabulary = frozenset[str]().union(*(source.situation.union(source.postings) for source in sources))
-        self.pairs = frozenset[tuple[str, str]]().union(*(source.pairs for source in sources))
-        self.values = frozenset[float]().union(*(source.values for source in sources))
+        self.size = sum(len(source.said.sentences) for source in sources)
+        self.vocabulary = frozenset[str]().union(*(source.said.situation.union(source.said.postings) for source in sources))
+        self.pairs = frozenset[tuple[str, str]]().union(*(source.said.pairs for source in sources))
+        self.values = frozenset[float]().union(*(source.said.values for source in sources))
         self.alone: dict[int, Collection] = {}
 
     @functools.cached_property
@@ -176,7 +182,7 @@ class Collection:
         """Rare terms among the sentences of the passages weigh more, function words little."""
         weights = {}
         for term in set(terms):
-            frequency = sum(len(source.postings.get(term, ())) for source in self.sources)
+            frequency = sum(len(source.said.postings.get(term, ())) for source in self.sources)
             rarity = max(math.log((self.size + 1) / (frequency + 0.5)) + 0.1, 0.3)
             weights[term] = rarity * (FUNCTION_WORD if term in self.function_terms else 1.0)
         content = [term for term in terms if term not in self.function_terms]
@@ -197,7 +203,9 @@ class Collection:
     def _holds(self, name: str) -> bool:
         """Whether one passage has all terms of a name."""
         terms = _terms(name, self.language)
-        return any(all(term in source.postings or term in source.situation for term in terms) for source in self.sources)
+        return any(
+            all(term in source.said.postings or term in source.said.situation for term in terms) for source in self.sources
+        )
 
     def _miscites(self, number: int, claim: Weighed) -> bool:
         """Whether the passage of that number does not exist or does not support the claim."""
@@ -212,8 +220,8 @@ class Collection:
         pairs_anywhere = sum(share for pair, share in claim.pairs.items() if pair in self.pairs)
         best = Match(0.0, None, 0, 0)
         for source, first, last in self._windows(claim):
-            said = [term for sentence in source.sentences[first:last] for term in sentence.terms]
-            held = source.situation.union(said)
+            said = [term for sentence in source.said.sentences[first:last] for term in sentence.terms]
+            held = source.said.situation.union(said)
             pairs = set(itertools.pairwise(said))
             words = sum(share for term, share in claim.terms.items() if term in held)
             paired = sum(share for pair, share in claim.pairs.items() if pair in pairs) if claim.pairs else words
@@ -227,21 +235,21 @@ class Collection:
         shared: dict[tuple[int, int], float] = {}
         for term, share in claim.terms.items():
             for number, source in enumerate(self.sources):
-                for sentence in source.postings.get(term, ()):
+                for sentence in source.said.postings.get(term, ()):
                     shared[number, sentence] = shared.get((number, sentence), 0.0) + share
         closest = sorted(shared, key=lambda place: (-shared[place], place))[:CANDIDATES]
         for number, sentence in closest:
             yield self.sources[number], sentence, sentence + 1
         for number, first in sorted({(number, first) for number, sentence in closest[:2] for first in (sentence - 1, sentence)}):
-            if 0 <= first <= len(self.sources[number].sentences) - 2:
+            if 0 <= first <= len(self.sources[number].said.sentences) - 2:
                 yield self.sources[number], first, first + 2
 
     def _conflict(self, text: str, claimed: Sequence[str], claim: Weighed, match: Match) -> str | None:
         """What stands against the claim in a sentence that is otherwise alike: "passage 1 says 15, not 12"."""
         if match.source is None:
             return None
-        window = match.source.sentences[match.first : match.last]
-        held = match.source.situation.union(*(sentence.terms for sentence in window))
+        window = match.source.said.sentences[match.first : match.last]
+        held = match.source.said.situation.union(*(sentence.terms for sentence in window))
         for sentence in window:
             said = match.source.passage.text[sentence.start : sentence.end]
             shared = claim.terms.keys() & set(sentence.terms)
@@ -320,17 +328,22 @@ def _language(passages: Sequence[Passage]) -> str:
 
 
 def _read(passage: Passage, language: str) -> Source:
-    read = [Sentence(start, end, _terms(passage.text[start:end], language)) for start, end in sentences(passage.text, language)]
+    return Source(passage, _analysed(passage.text, " ".join((passage.title, *passage.headings)), language))
+
+
+@functools.lru_cache(maxsize=1024)
+def _analysed(text: str, situation: str, language: str) -> Analysis:
+    """Kept for the passages that many questions find."""
+    read = [Sentence(start, end, _terms(text[start:end], language)) for start, end in sentences(text, language)]
     postings: dict[str, list[int]] = {}
     pairs: set[tuple[str, str]] = set()
     for index, sentence in enumerate(read):
         for term in set(sentence.terms):
             postings.setdefault(term, []).append(index)
         pairs.update(itertools.pairwise(sentence.terms))
-    situation = " ".join((passage.title, *passage.headings))
-    said = f"{situation}\n{passage.text}"
+    said = f"{situation}\n{text}"
     values = facts.months(said).union(*(number.values for number in facts.numbers(said)))
-    return Source(passage, read, postings, pairs, frozenset(_terms(situation, language)), frozenset(values))
+    return Analysis(read, postings, pairs, frozenset(_terms(situation, language)), frozenset(values))
 
 
 def _terms(text: str, language: str) -> list[str]:
@@ -364,5 +377,5 @@ def _order(claimed: Sequence[str], said: Sequence[str]) -> float:
 def _evidence(match: Match) -> Evidence | None:
     if match.source is None or match.score < RELATED:
         return None
-    start, end = match.source.sentences[match.first].start, match.source.sentences[match.last - 1].end
+    start, end = match.source.said.sentences[match.first].start, match.source.said.sentences[match.last - 1].end
     return Evidence(passage=match.source.passage.number, start=start, end=end, quote=match.source.passage.text[start:end])
