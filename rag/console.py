@@ -94,43 +94,39 @@ def summary(trace: Trace) -> Text:
 
 
 def trace_table(traces: Iterable[Trace]) -> Table:
-    """One row a trace."""
+    """Two lines a trace: its id and figures, then its question."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("trace", "time", "outcome", "variant", "model"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("trace", width=36)
+    table.add_column("outcome", no_wrap=True)
     for name in ("tokens", "cost", "latency"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("question", ratio=1, overflow="ellipsis", no_wrap=True)
     for trace in traces:
         usage = trace.usage
         table.add_row(
-            Text(trace.id, "cyan"),
-            trace.created_at[:19].replace("T", " "),
-            Text(trace.outcome or "running", OUTCOME[trace.outcome]),
-            trace.variant,
-            trace.model,
+            Text.assemble((trace.id, "cyan"), "\n", trace.question),
+            Text.assemble((trace.outcome or "running", OUTCOME[trace.outcome]), "\n", (trace.variant, "dim")),
             f"{usage.prompt}+{usage.completion}",
             dollars(trace.cost_nanodollars),
-            _ms(trace.total_ms),
-            escape(trace.question),
+            Text.assemble(_ms(trace.total_ms), "\n", (trace.created_at[11:19], "dim")),
         )
     return table
 
 
 def generation_table(generations: Iterable[Generation], current: str | None) -> Table:
-    """One row a generation, oldest first."""
+    """Two lines a generation, oldest first: its id and what is in it, then its embedder."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("", "generation", "created", "documents", "chunks", "languages", "embedder"):
-        table.add_column(name, justify="right" if name in ("documents", "chunks") else "left")
+    table.add_column("generation", width=40)
+    for name in ("documents", "chunks"):
+        table.add_column(name, justify="right")
+    table.add_column("languages")
+    table.add_column("")
     for generation in generations:
         table.add_row(
-            Text("current", "green") if generation.id == current else "",
-            Text(generation.id, "cyan"),
-            generation.created_at[:19].replace("T", " "),
+            Text.assemble((generation.id, "cyan"), "\n", (generation.embedder, "dim")),
             str(generation.documents),
             str(generation.chunks),
             " ".join(generation.languages),
-            generation.embedder,
+            Text("current", "green") if generation.id == current else "",
         )
     return table
 
