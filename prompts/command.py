@@ -14,7 +14,7 @@ class Command(typer.Typer):
     """A typer application that ends a `GroundwireError` as one line on stderr and exit code 2."""
 
     def __init__(self, **options: Any) -> None:
-        super().__init__(no_args_is_help=True, pretty_exceptions_enable=False, **options)
+        super().__init__(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, **options)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         try:

@@ -3,10 +3,12 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 
 import httpx
 import pytest
 
+from rag.ingest.ingest import ingest
 from rag.runtime import Runtime
 from rag.trace import Outcome
 from tests.servers.provider import Provider, Reply, failure
@@ -108,3 +110,27 @@ def test_health_readiness_and_the_page(url: str) -> None:
     page = httpx.get(url)
     assert "Groundwire" in page.text
     assert "default-src 'self'" in page.headers["content-security-policy"]
+
+
+@pytest.mark.anyio
+async def test_requests_at_the_same_time_each_leave_one_trace(url: str, runtime: Runtime) -> None:
+    before = {trace.id for trace in runtime.traces.latest(10_000)}
+    questions = [f"How long is the warranty on kettle {number}?" for number in range(40)]
+    async with httpx.AsyncClient(timeout=60) as client:
+        asking = (client.post(f"{url}/chat", json={"question": question, "variant": "extractive"}) for question in questions)
+        told = {response.json()["trace_id"] for response in await asyncio.gather(*asking)}
+    left = [trace for trace in runtime.traces.latest(10_000) if trace.id not in before]
+    assert {trace.id for trace in left} == told
+    assert sorted(trace.question for trace in left) == sorted(questions)
+    assert all(trace.outcome for trace in left)
+
+
+def test_a_new_generation_is_served_from_the_next_question_on(url: str, runtime: Runtime, tmp_path: Path) -> None:
+    page = tmp_path / "office.md"
+    question = {"question": "Where is the office?", "collection": "moving", "variant": "extractive"}
+    page.write_text("# Office\n\nThe office is in Leeds.\n")
+    ingest([str(page)], "moving", runtime)
+    assert "Leeds" in httpx.post(f"{url}/chat", json=question).json()["answer"]
+    page.write_text("# Office\n\nThe office is in York.\n")
+    ingest([str(page)], "moving", runtime)
+    assert "York" in httpx.post(f"{url}/chat", json=question).json()["answer"]
