@@ -3,15 +3,17 @@
 Knows routes, start and shutdown. Knows nothing of how a question is answered.
 """
 
+from asyncio import to_thread
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 
 from api import chat, openai
-from api.problem import problem
+from api.problem import InvalidError, problem
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 
@@ -27,13 +29,18 @@ def create_app(runtime: Runtime, collection: str, variant: str) -> FastAPI:
         app.state.runtime = runtime
         app.state.collection = collection
         app.state.variant = variant
-        yield
-        await runtime.router.close()
+        try:
+            yield
+        finally:
+            await runtime.router.close()
+            # The signal that ends the server is raised again after it, and leaves nobody to wait for the last rows.
+            await to_thread(runtime.traces.close)
 
     app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.include_router(chat.router)
     app.include_router(openai.router)
     app.add_exception_handler(GroundwireError, _told)
+    app.add_exception_handler(RequestValidationError, _invalid)
 
     @app.get("/healthz", tags=["operation"])
     async def alive() -> dict[str, str]:
@@ -57,6 +64,14 @@ def create_app(runtime: Runtime, collection: str, variant: str) -> FastAPI:
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 )
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    first = error.errors()[0]
+    field = ".".join(str(part) for part in first["loc"][1:])
+    told = InvalidError(f"{field}: {first['msg']}", "mend that field of the request")
+    return await _told(request, told)
 
 
 async def _told(request: Request, error: Exception) -> JSONResponse:

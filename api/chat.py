@@ -3,7 +3,7 @@
 Knows the endpoint's request and response. Knows nothing of how a question is answered.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
 from typing import Any
 
@@ -13,7 +13,8 @@ from fastapi.sse import EventSourceResponse, format_sse_event
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.disconnect import unless_disconnected
-from api.problem import CLIENT_CLOSED_REQUEST, STATUS
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem
+from rag.errors import GroundwireError
 from rag.llms.base import Usage
 from rag.pipeline import Delta, Done, Event, Pipeline, Retrieved
 from rag.runtime import Runtime
@@ -33,7 +34,7 @@ class Question(BaseModel):
     """The server's own, where it is left out."""
     variant: str | None = None
     """The server's own, where it is left out."""
-    where: Mapping[str, Scalar | list[Scalar]] = {}
+    where: Mapping[str, Scalar | list[Scalar]] = Field(default={}, max_length=32)
     """Metadata that a passage must have."""
     stream: bool = False
 
@@ -59,20 +60,21 @@ class Answer(BaseModel):
     @classmethod
     def of(cls, trace: Trace) -> "Answer":
         """The trace, abridged."""
-        kept = {name: getattr(trace, name) for name in cls.model_fields if name not in ("trace_id", "model")}
-        answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), None)
-        return cls(trace_id=trace.id, model=answered_by, **kept)
+        renamed: dict[str, Any] = {"trace_id": trace.id, "variant": trace.variant.name, "model": trace.answered_by}
+        return cls(**renamed, **{name: getattr(trace, name) for name in cls.model_fields.keys() - renamed.keys()})
 
 
 @router.post("/chat", response_model=Answer, responses={200: {"content": {"text/event-stream": {}}}})
 async def chat(question: Question, request: Request) -> Response:
     """Answer a question from the documents.
 
-    With `stream`, the events are `retrieved` (passages), `delta` (text) and `done` (the answer as the JSON response has it).
+    With `stream`, the events are `retrieved` (passages), `delta` (text) and `done` (the answer as the JSON response has it), or
+    `error` where the server fails on the way.
     """
     pipeline = await pipeline_for(request, question.collection, question.variant)
     if question.stream:
-        return EventSourceResponse(_events(pipeline, question))
+        events = await begun(pipeline.stream(question.question, Channel.CHAT, question.where))
+        return EventSourceResponse(_lines(events))
     answering = pipeline.answer(question.question, Channel.CHAT, question.where)
     trace = await unless_disconnected(request, answering)
     if trace is None:
@@ -87,10 +89,26 @@ async def pipeline_for(request: Request, collection: str | None, variant: str | 
     return await runtime.pipeline(runtime.variant(variant or state.variant), collection or state.collection)
 
 
-async def _events(pipeline: Pipeline, question: Question) -> AsyncIterator[bytes]:
-    async with aclosing(pipeline.stream(question.question, Channel.CHAT, question.where)) as events:
-        async for event in events:
-            yield format_sse_event(**_sse(event))
+async def begun(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The same events, the first of which has happened: what is refused before it still has a status of its own."""
+    first = await anext(events)
+
+    async def all_events() -> AsyncGenerator[Event, None]:
+        async with aclosing(events):
+            yield first
+            async for event in events:
+                yield event
+
+    return all_events()
+
+
+async def _lines(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
+    try:
+        async with aclosing(events):
+            async for event in events:
+                yield format_sse_event(**_sse(event))
+    except GroundwireError as error:
+        yield format_sse_event(event="error", data_str=Problem.of(error).model_dump_json())
 
 
 def _sse(event: Event) -> dict[str, Any]:

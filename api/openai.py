@@ -4,7 +4,7 @@ Knows that format and where ours goes in it: `model` names a variant, `groundwir
 """
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Any, Literal
 
@@ -13,12 +13,12 @@ from fastapi.responses import JSONResponse, Response
 from fastapi.sse import EventSourceResponse
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from api.chat import Answer, pipeline_for
+from api.chat import Answer, begun, pipeline_for
 from api.disconnect import unless_disconnected
-from api.problem import CLIENT_CLOSED_REQUEST, STATUS, status_of
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, status_of
 from rag import variant as variants
 from rag.errors import GroundwireError
-from rag.pipeline import Delta, Done, Pipeline
+from rag.pipeline import Delta, Done, Event
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome, Trace
 
@@ -36,12 +36,13 @@ class ChatMessage(BaseModel):
     """One message of the conversation."""
 
     role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part]
+    content: str | list[Part] | None = None
+    """Null where an assistant's message called tools."""
 
     @property
     def text(self) -> str:
         """The content as one string."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content)
+        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content or ())
 
 
 class StreamOptions(BaseModel):
@@ -80,7 +81,8 @@ async def complete(completion: ChatCompletion, request: Request) -> Response:
     pipeline = await pipeline_for(request, completion.collection, completion.model)
     if completion.stream:
         usage = bool(completion.stream_options and completion.stream_options.include_usage)
-        return EventSourceResponse(_chunks(pipeline, question, usage))
+        events = await begun(pipeline.stream(question, Channel.OPENAI))
+        return EventSourceResponse(_chunks(events, completion.model, usage))
     trace = await unless_disconnected(request, pipeline.answer(question, Channel.OPENAI))
     if trace is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
@@ -88,33 +90,46 @@ async def complete(completion: ChatCompletion, request: Request) -> Response:
         return JSONResponse(_error(trace), STATUS[trace.outcome or Outcome.FAILED])
     message = {"role": "assistant", "content": trace.answer, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    body = {**_head(trace.id, trace.variant, "chat.completion"), "choices": [choice], "usage": _usage(trace)}
+    body = {**_head(trace.id, trace.variant.name, "chat.completion"), "choices": [choice], "usage": _usage(trace)}
     return JSONResponse({**body, "groundwire": _extension(trace)})
 
 
 def failure(error: GroundwireError) -> JSONResponse:
     """A failure as the OpenAI clients read it."""
-    body = {"message": str(error), "type": "invalid_request_error", "param": None, "code": None}
-    return JSONResponse({"error": body}, status_of(error))
+    return JSONResponse(_failure(error), status_of(error))
 
 
-async def _chunks(pipeline: Pipeline, question: str, with_usage: bool) -> AsyncIterator[bytes]:
+def _failure(error: GroundwireError) -> dict[str, Any]:
+    told = Problem.of(error)
+    kind = "invalid_request_error" if told.status < 500 else "server_error"
+    return {"error": {"message": f"{told.title}: {told.detail}", "type": kind, "param": None, "code": None}}
+
+
+async def _chunks(events: AsyncGenerator[Event, None], model: str, with_usage: bool) -> AsyncIterator[bytes]:
+    try:
+        async with aclosing(events):
+            async for line in _chunk_lines(events, model, with_usage):
+                yield line
+    except GroundwireError as error:
+        yield _line(_failure(error))
+
+
+async def _chunk_lines(events: AsyncGenerator[Event, None], model: str, with_usage: bool) -> AsyncIterator[bytes]:
     head: dict[str, Any] = {}
-    async with aclosing(pipeline.stream(question, Channel.OPENAI)) as events:
-        async for event in events:
-            match event:
-                case Delta(text):
-                    yield _line({**head, "choices": [_choice({"content": text})]})
-                case Done(trace) if trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED):
-                    yield _line({**head, "choices": [_choice({}, "stop")], "groundwire": _extension(trace)})
-                    if with_usage:
-                        yield _line({**head, "choices": [], "usage": _usage(trace)})
-                    yield b"data: [DONE]\n\n"
-                case Done(trace):
-                    yield _line(_error(trace))
-                case _:
-                    head = _head(event.trace_id, pipeline.variant.name, "chat.completion.chunk")
-                    yield _line({**head, "choices": [_choice({"role": "assistant", "content": ""})]})
+    async for event in events:
+        match event:
+            case Delta(text):
+                yield _line({**head, "choices": [_choice({"content": text})]})
+            case Done(trace) if trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED):
+                yield _line({**head, "choices": [_choice({}, "stop")], "groundwire": _extension(trace)})
+                if with_usage:
+                    yield _line({**head, "choices": [], "usage": _usage(trace)})
+                yield b"data: [DONE]\n\n"
+            case Done(trace):
+                yield _line(_error(trace))
+            case _:
+                head = _head(event.trace_id, model, "chat.completion.chunk")
+                yield _line({**head, "choices": [_choice({"role": "assistant", "content": ""})]})
 
 
 def _head(trace_id: str, model: str, kind: str) -> dict[str, Any]:

@@ -15,3 +15,7 @@ class GroundwireError(Exception):
         self.problem = " ".join(problem.split())
         self.mend = " ".join(mend.split())
         super().__init__(f"{self.problem}: {self.mend}")
+
+
+class NotFoundError(GroundwireError):
+    """What was named is not there."""

@@ -172,13 +172,14 @@ def use(generation: str, collection: CollectionName = "default") -> None:
 @index.command()
 def prune(
     collection: CollectionName = "default",
-    keep: Annotated[int, typer.Option(min=0, help="Generations to keep besides the current one, newest first.")] = 1,
+    keep: Annotated[int, typer.Option(min=0, help="Older generations to keep, newest first.")] = 1,
 ) -> None:
-    """Remove generations that are not current."""
+    """Remove generations that are older than the current one."""
     with _runtime() as runtime:
         current = runtime.corpus.collection(collection).generation
-        others = [generation.id for generation in runtime.store.generations(collection) if generation.id != current]
-        for generation in others[: len(others) - keep] if keep else others:
+        # A newer one than the current may be an ingest's that is about to make it current.
+        older = [generation.id for generation in runtime.store.generations(collection) if generation.id < (current or "")]
+        for generation in older[: max(0, len(older) - keep)]:
             runtime.store.drop(collection, generation)
             _print(f"removed {generation}")
 
@@ -246,11 +247,17 @@ def _filter(where: list[str] | None) -> "Filter":
         if not equals or not key:
             raise GroundwireError(f"--where {pair} is not KEY=VALUE", "write it as in --where year=2024")
         try:
-            parsed = json.loads(value)
+            parsed = json.loads(value, parse_constant=str)
         except ValueError:
             parsed = value
-        found.setdefault(key, []).append(parsed if isinstance(parsed, str | int | float | bool) else value)
+        found.setdefault(key, []).append(parsed if isinstance(parsed, str | int | bool) or _finite(parsed) else value)
     return found
+
+
+def _finite(parsed: object) -> bool:
+    from math import isfinite
+
+    return isinstance(parsed, float) and isfinite(parsed)
 
 
 def _mode(name: str) -> "Mode":
@@ -264,10 +271,13 @@ def _mode(name: str) -> "Mode":
 
 
 def _ago(age: str) -> str:
-    """`30m`, `12h` or `1d` before now, as ISO 8601."""
+    """`30m`, `12h` or `1d` before now, as ISO 8601; before all time, nothing."""
     from datetime import UTC, datetime, timedelta
 
     units = {"m": "minutes", "h": "hours", "d": "days"}
     if not age[:-1].isdecimal() or age[-1:] not in units:
         raise GroundwireError(f"--since {age} is no time span", "write it as in 30m, 12h or 1d")
-    return (datetime.now(UTC) - timedelta(**{units[age[-1]]: int(age[:-1])})).isoformat(timespec="milliseconds")
+    try:
+        return (datetime.now(UTC) - timedelta(**{units[age[-1]]: int(age[:-1])})).isoformat(timespec="milliseconds")
+    except OverflowError:
+        return ""

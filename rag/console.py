@@ -76,18 +76,19 @@ def claim_table(claims: Iterable[Claim]) -> Table:
     for claim in claims:
         style, mark = VERDICT[claim.verdict]
         reason = claim.reason + "".join(f"; does not rest on [{number}]" for number in claim.miscited)
-        table.add_row(Text(f"{mark} {claim.verdict}", style), f"{claim.score:.2f}", Text(claim.text), reason)
+        table.add_row(Text(f"{mark} {claim.verdict}", style), f"{claim.score:.2f}", Text(claim.text), Text(reason))
     return table
 
 
 def summary(trace: Trace) -> Text:
     """Outcome, model, tokens, cost, latency and the trace's id, on a line or two."""
     usage = trace.usage
-    answered_by = next((attempt.model for attempt in reversed(trace.attempts) if not attempt.error), "no model")
     line = Text()
     line.append(trace.outcome or "running", OUTCOME[trace.outcome])
     line.append(f" ({trace.reason})" if trace.reason else "", "dim")
-    line.append(f" · {answered_by} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars)}")
+    line.append(
+        f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars)}"
+    )
     line.append(f" · first text {_ms(trace.first_token_ms)}, whole answer {_ms(trace.total_ms)}\n")
     line.append(f"trace {trace.id}", "dim")
     return line
@@ -104,7 +105,7 @@ def trace_table(traces: Iterable[Trace]) -> Table:
         usage = trace.usage
         table.add_row(
             Text.assemble((trace.id, "cyan"), "\n", trace.question),
-            Text.assemble((trace.outcome or "running", OUTCOME[trace.outcome]), "\n", (trace.variant, "dim")),
+            Text.assemble((trace.outcome or "running", OUTCOME[trace.outcome]), "\n", (trace.variant.name, "dim")),
             f"{usage.prompt}+{usage.completion}",
             dollars(trace.cost_nanodollars),
             Text.assemble(_ms(trace.total_ms), "\n", (trace.created_at[11:19], "dim")),
@@ -133,7 +134,12 @@ def generation_table(generations: Iterable[Generation], current: str | None) -> 
 
 def trace_page(trace: Trace) -> Group:
     """One trace, whole: question, passages, messages as sent, attempts, answer, claims, timings and versions."""
-    versions = {"collection": trace.collection, **trace.versions.model_dump(exclude={"prompts"}), **trace.versions.prompts}
+    versions = {
+        "collection": trace.collection,
+        "settings": trace.variant.model_dump_json(),
+        **trace.versions.model_dump(exclude={"prompts"}),
+        **trace.versions.prompts,
+    }
     return Group(
         Text("Question", "bold"),
         Text(f"  {trace.question}"),
@@ -186,7 +192,7 @@ def _attempt_table(trace: Trace) -> Table:
             dollars(attempt.cost_nanodollars),
             _ms(attempt.first_token_ms),
             _ms(attempt.total_ms),
-            attempt.error or attempt.finish_reason,
+            Text(attempt.error or attempt.finish_reason or ""),
         )
     return table
 

@@ -41,9 +41,13 @@ async def pack(passages: Sequence[Passage], budget: int, room: int | None, count
             break
         taken.pop()
     if passages and not taken:
+        smallest = f"no passage fits: the smallest has {min(sizes)} tokens"
+        if min(sizes) > budget:
+            raise GroundwireError(
+                f"{smallest}, and {budget} are allowed for all", "raise retriever.context_tokens in the variant"
+            )
         raise GroundwireError(
-            f"no passage fits: the smallest has {min(sizes)} tokens, and {budget} are allowed for all",
-            "raise retriever.context_tokens in the variant, or name a model with a larger window",
+            f"{smallest}, and the model reads {room} in all", "lower llm.max_tokens, or name a model with a larger window"
         )
     left_out = tuple(
         LeftOut(chunk_id=passage.chunk_id, document_id=passage.document_id, tokens=sizes[index])

@@ -3,9 +3,13 @@
 Knows which failures are worth another try. Knows no provider.
 """
 
-from prompts.errors import GroundwireError
+from prompts.errors import GroundwireError, NotFoundError
 
-__all__ = ["GroundwireError", "UpstreamError"]
+__all__ = ["GroundwireError", "NotFoundError", "StorageError", "UpstreamError"]
+
+
+class StorageError(GroundwireError):
+    """The ledger or an index that cannot be read or written: no fault of who asked."""
 
 
 class UpstreamError(GroundwireError):

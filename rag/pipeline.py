@@ -8,17 +8,19 @@ from asyncio import CancelledError, to_thread, wrap_future
 from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
 
 from prompts.fence import fence
 from prompts.prompt import Prompt
-from rag.context import pack
+from rag.characters import sound
+from rag.context import Context, pack
 from rag.errors import GroundwireError, UpstreamError
 from rag.ledger.traces import Traces
-from rag.llms.base import Attempt, Completion, Purpose, Request
-from rag.llms.router import CallPolicy, Router
+from rag.llms.base import REFUSAL, Attempt, Completion, Purpose, Request
+from rag.llms.router import Router
 from rag.release import Action, Policy, Released, is_refusal, release
 from rag.retriever import Found, Retriever
 from rag.revision import revision
@@ -26,9 +28,6 @@ from rag.trace import Channel, Outcome, Trace, Versions
 from rag.types import Filter, Message, Passage
 from rag.validators.base import Validator
 from rag.variant import Variant
-
-REFUSAL = "The documents do not answer this."
-"""What is answered where nothing relevant is found, by a prompt that names no refusal of its own."""
 
 
 class Retrieved(NamedTuple):
@@ -110,8 +109,7 @@ class Pipeline:
         self.validator = validator
         self.traces = traces
         self.refusal = prompt.refusal or REFUSAL
-        self.reader = router.available((variant.llm.model, *variant.llm.fallbacks))
-        self.policy = CallPolicy(**variant.llm.model_dump(include=set(CallPolicy.model_fields)))
+        self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
 
     async def answer(self, question: str, channel: Channel, where: Filter | None = None) -> Trace:
         """`stream`, drained: the trace of the whole request."""
@@ -129,7 +127,7 @@ class Pipeline:
         """
         if not question.strip():
             raise GroundwireError("the question is empty", "ask something")
-        recording = self._begin(question.strip(), channel, where or {})
+        recording = self._begin(sound(question.strip()), channel, where or {})
         begun = wrap_future(self.traces.submit(recording.trace))
         try:
             async with aclosing(self._stages(recording, begun)) as events:
@@ -164,8 +162,7 @@ class Pipeline:
                 created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
                 channel=channel,
                 collection=generation.collection,
-                variant=self.variant.name,
-                model=self.variant.llm.model,
+                variant=self.variant,
                 versions=versions,
                 question=question,
                 where=where,
@@ -187,15 +184,7 @@ class Pipeline:
             return
 
         with recording.stage("pack"):
-            model = self.variant.llm
-            window = self.reader.window(model.model)
-            context = await pack(
-                found.passages,
-                budget=retrieval.context_tokens,
-                room=window - model.max_tokens if window else None,
-                count=lambda texts: self.reader.count_tokens(model.model, texts),
-                render=lambda passages: self._render(question, passages),
-            )
+            context = await self._packed(question, found.passages)
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
@@ -211,16 +200,43 @@ class Pipeline:
                 Message(role="assistant", content=recording.trace.draft),
                 Message(role="user", content=released.feedback or ""),
             )
-            recording.note(messages=revised, draft="")
-            async with aclosing(self._generate(recording, revised, Purpose.RETRY)) as pieces:
-                async for _ in pieces:
-                    pass
+            await self._revise(recording, revised)
             released = await self._released(recording, retried=True)
         recording.note(claims=released.claims, released=released.action)
         if policy is not Policy.FLAG:
             yield recording.delta(released.text)
         refused = is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
+
+    async def _packed(self, question: str, passages: Sequence[Passage]) -> Context:
+        """By the tokenizer and the window of the first model that can be asked for them."""
+        failure: UpstreamError | None = None
+        for model in self.models:
+            llm = self.router.llm(model)
+            window = llm.window(model)
+            try:
+                return await pack(
+                    passages,
+                    budget=self.variant.retriever.context_tokens,
+                    room=window - self.variant.llm.max_tokens if window else None,
+                    count=partial(llm.count_tokens, model),
+                    render=partial(self._render, question),
+                )
+            except UpstreamError as error:
+                failure = error
+        assert failure
+        raise failure
+
+    async def _revise(self, recording: Recording, messages: tuple[Message, ...]) -> None:
+        """Another draft, in place of the one there is; where the call fails, that one stays."""
+        before = recording.trace
+        recording.note(messages=messages, draft="")
+        try:
+            async with aclosing(self._generate(recording, messages, Purpose.RETRY)) as pieces:
+                async for _ in pieces:
+                    pass
+        except UpstreamError:
+            recording.note(messages=before.messages, draft=before.draft)
 
     def _find(self, recording: Recording) -> Found:
         question, retrieval = recording.trace.question, self.variant.retriever
@@ -252,15 +268,17 @@ class Pipeline:
             stop=self.prompt.stop,
             question=recording.trace.question,
             passages=recording.trace.passages,
+            refusal=self.refusal,
         )
         with recording.stage("generate"):
-            upstream = self.router.stream(request, self.policy, purpose, recording.started, recording.attempts)
+            upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
             async with aclosing(upstream) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Completion):
                         continue
-                    recording.note(draft=recording.trace.draft + piece)
-                    yield piece
+                    text = sound(piece)
+                    recording.note(draft=recording.trace.draft + text)
+                    yield text
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
         trace, policy = recording.trace, self.variant.release.policy

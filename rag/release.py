@@ -71,11 +71,6 @@ def release(
     return _cited(_quoted(answer, claims, {passage.number for passage in passages}, refusal))
 
 
-def grounded_share(claims: Sequence[Claim]) -> float | None:
-    """The share of the claims that are supported; null without claims."""
-    return sum(claim.verdict is Verdict.SUPPORTED for claim in claims) / len(claims) if claims else None
-
-
 def is_refusal(text: str, refusal: str) -> bool:
     """Whether an answer declines: by the refusal sentence, whatever quotation marks, citations, case and spaces it comes in; or, in
     English, by saying that the answer is not known or not in the passages, and nothing that could be checked.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from rag.llms.base import Attempt, Usage
 from rag.types import Claim, Filter, Message, Passage, Value
+from rag.variant import Variant
 
 
 class Outcome(enum.StrEnum):
@@ -58,15 +59,14 @@ class Trace(Value):
     """ISO 8601, UTC."""
     channel: Channel
     collection: str
-    variant: str
-    model: str
-    """The first choice; what answered is in the attempts."""
+    variant: Variant
+    """Whole, as it was: its file may change."""
     versions: Versions
     question: str
     where: Filter = {}
     """Metadata that the passages had to have."""
     relevance: float | None = None
-    """How relevant the best passages are, 0 to 1; null where the variant does not ask."""
+    """How relevant the best passages are, up to 1; null before anything is found."""
     passages: tuple[Passage, ...] = ()
     """As sent, in the order and with the numbers that the answer cites."""
     left_out: tuple[LeftOut, ...] = ()
@@ -89,6 +89,11 @@ class Trace(Value):
     first_token_ms: float | None = None
     """Until the reader got the first piece of text."""
     total_ms: float | None = None
+
+    @property
+    def answered_by(self) -> str | None:
+        """The model whose text became the answer; null where none gave any."""
+        return next((attempt.model for attempt in reversed(self.attempts) if not attempt.error), None)
 
     @property
     def usage(self) -> Usage:

@@ -5,11 +5,11 @@ Knows shapes and units; knows nothing of how any of them is made. Offsets count 
 
 import enum
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
-Scalar = str | int | float | bool
+Scalar = str | int | Annotated[float, Field(allow_inf_nan=False)] | bool
 Metadata = Mapping[str, Scalar]
 Filter = Mapping[str, Scalar | Sequence[Scalar]]
 """Every key must match; a sequence matches any of its values. `{}` matches everything."""

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import Field, ValidationError
 
-from rag.errors import GroundwireError
+from rag.errors import GroundwireError, NotFoundError
+from rag.llms.base import CallPolicy
 from rag.release import Policy
 from rag.types import Value
 
@@ -23,19 +24,13 @@ class Prompts(Value):
     answer: str = "answer"
 
 
-class Model(Value):
-    """Who answers, how, and how long it may take."""
+class Model(CallPolicy):
+    """Who answers, how, and how hard it is tried."""
 
     model: str = "local/smollm2"
-    fallbacks: tuple[str, ...] = ()
-    """Models tried in this order when the ones before have failed."""
     temperature: float = Field(default=0.0, ge=0, le=2)
     max_tokens: int = Field(default=256, ge=1)
     seed: int | None = 0
-    attempts: int = Field(default=3, ge=1)
-    """Of each model."""
-    first_token_seconds: float = Field(default=30, gt=0)
-    total_seconds: float = Field(default=120, gt=0)
 
 
 class Retrieval(Value):
@@ -89,10 +84,17 @@ def names(folder: Path) -> list[str]:
 def load(folder: Path, name: str) -> Variant:
     """Read `<folder>/<name>.toml`. Raises `GroundwireError` naming the file, the field and the mend."""
     if name not in names(folder):
-        raise GroundwireError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
+        raise NotFoundError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
     path = folder / f"{name}.toml"
     try:
-        return Variant(name=name, **tomllib.loads(path.read_text()))
+        fields = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "name" in fields:
+            raise GroundwireError(
+                f"{path}: name: a variant is named by its file", "remove the field, and rename the file if need be"
+            )
+        return Variant(name=name, **fields)
+    except OSError as error:
+        raise GroundwireError(f"{path} cannot be read ({error.strerror})", "make it readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise GroundwireError(f"{path} is not TOML: {error}", "mend that line") from error
     except ValidationError as error:

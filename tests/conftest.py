@@ -1,5 +1,6 @@
 """What every test stands on: no hub, no provider but one on loopback, asyncio, and a small collection."""
 
+import importlib.util
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -11,6 +12,7 @@ os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 from rag.ingest.ingest import ingest
 from rag.llms.litellm import LiteLLM
+from rag.llms.local import smollm2
 from rag.runtime import Runtime
 from rag.settings import Settings
 from tests.servers.provider import Provider
@@ -76,3 +78,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def runtime(shop: Settings) -> Iterator[Runtime]:
     with Runtime(shop) as opened:
         yield opened
+
+
+@pytest.fixture
+def without_llama(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the extra `local` is not installed."""
+    found = importlib.util.find_spec
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "xllamacpp" else found(name))
+    smollm2.cache_clear()

@@ -59,7 +59,7 @@ def ingest(
     before = next((known for known in corpus.collections() if known.name == collection), None)
     after = before or Collection(collection, runtime.settings.embedder, None)
     earlier = corpus.quarantined(collection)
-    found = survey(paths, collection, corpus, prune=prune, progress=progress)
+    found = survey(paths, collection, corpus, prune=prune, progress=progress, without=runtime.settings.home.resolve())
     changed = [document.model_copy(update={"language": language(document.text)}) for document in found.changed()]
     removed, kept = found.missing()
 

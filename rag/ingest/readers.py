@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
+from rag.characters import sound
 from rag.ingest.charset import decoded
 from rag.ingest.chunker import OUTLINED, outline
 from rag.ingest.quality import MOST_CHARACTERS, Flaw, Reason
@@ -95,8 +96,8 @@ def _parsed(file: File, kind: str, sandbox: Sandbox) -> Entry | Flaw:
     parsed = sandbox.parse(file.path, kind)
     if isinstance(parsed, Failure):
         return Flaw(source=file.source, reason=parsed.reason, detail=f"{file.source}: {parsed.detail}", document_id=file.source)
-    text = _clean(parsed.text)
-    return Entry(file.source, _clean(parsed.title) or _first_heading(text, kind), text, kind, {})
+    text = sound(parsed.text)
+    return Entry(file.source, sound(parsed.title) or _first_heading(text, kind), text, kind, {})
 
 
 def _first_heading(text: str, kind: str) -> str:
@@ -133,9 +134,9 @@ def _json_entry(file: File, number: int, row: Any) -> Entry:
         raise ValueError('"metadata" is not an object')
     outer = {key: value for key, value in row.items() if key not in ("id", "title", "text", "metadata")}
     return Entry(
-        _clean(str(id)) if id is not None else f"{file.source}#{number}",
-        _clean(title or ""),
-        _clean(row["text"]),
+        sound(str(id)) if id is not None else f"{file.source}#{number}",
+        sound(title or ""),
+        sound(row["text"]),
         "application/jsonl",
         _scalars({**outer, **(inner or {})}),
         named=id is not None,
@@ -221,12 +222,7 @@ def _decoded(file: File) -> str | Flaw:
     text = decoded(content)
     if text is None:
         return flaw(Reason.UNDECODABLE, "neither UTF-8 nor plainly another encoding; convert it to UTF-8")
-    return _clean(text)
-
-
-def _clean(text: str) -> str:
-    """The text with what no database and no tokenizer takes replaced, character by character: NUL and lone surrogates."""
-    return text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return sound(text)
 
 
 def _front_matter(text: str) -> tuple[str, dict[str, Scalar]]:
@@ -256,7 +252,7 @@ def _scalars(values: Mapping[Any, Any]) -> dict[str, Scalar]:
         if isinstance(value, datetime.date):
             value = value.isoformat()
         if isinstance(value, str):
-            value = _clean(value)
+            value = sound(value)
         if isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value)):
-            kept[_clean(str(key))] = value
+            kept[sound(str(key))] = value
     return kept

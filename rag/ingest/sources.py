@@ -23,15 +23,18 @@ class File(NamedTuple):
     source: str
 
 
-def discover(paths: Sequence[str], known: Collection[str] = ()) -> list[File]:
+def discover(paths: Sequence[str], known: Collection[str] = (), without: Path | None = None) -> list[File]:
     """The files under these files, folders and globs, sorted, each once.
 
     Hidden files and folders, virtual environments and caches inside a folder are left out; a file that is named itself never is.
+    Nothing below the folder `without` is found.
     A path where nothing is raises `GroundwireError`, unless it covers a source that is `known`: those files were removed.
     """
     files: dict[str, File] = {}
     for path in paths:
-        found = [*_found(path)]
+        found = [
+            file for file in _found(path) if without is None or not Path(os.path.realpath(file.path)).is_relative_to(without)
+        ]
         if not found and not Path(path).is_dir() and not any(covers(path, source) for source in known):
             problem = f"{path} matches no file" if glob.has_magic(path) else f"{path} does not exist"
             raise GroundwireError(problem, "name a file, a folder or a glob that is there")

@@ -58,10 +58,12 @@ class Survey:
         return removed | unseen.keys() - kept, kept
 
 
-def survey(paths: Sequence[str], collection: str, corpus: Corpus, *, prune: bool, progress: Progress) -> Survey:
+def survey(
+    paths: Sequence[str], collection: str, corpus: Corpus, *, prune: bool, progress: Progress, without: Path | None = None
+) -> Survey:
     """Read the files that are new or changed, and those of which the quarantine may be over. Raises as `discover`."""
     sources = corpus.sources(collection)
-    files = discover(paths, sources if prune else ())
+    files = discover(paths, sources if prune else (), without)
     gone = {source for source in sources if prune and any(covers(path, source) for path in paths)}
     found = Survey(files, frozenset(gone - {file.source for file in files}), corpus.documents(collection))
     retried = {row.source for row in corpus.quarantined(collection) if row.reason in RETRIED}

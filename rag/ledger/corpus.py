@@ -12,7 +12,7 @@ import numpy as np
 from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, update
 
 from rag.embedders.base import Vectors
-from rag.errors import GroundwireError
+from rag.errors import GroundwireError, NotFoundError
 from rag.ledger.database import told
 from rag.ledger.schema import chunks, collections, documents, quarantine, sources, vectors
 from rag.types import Chunk, Document
@@ -57,9 +57,7 @@ class Corpus:
         there = {collection.name: collection for collection in self.collections()}
         if name not in there:
             known = f"there are: {', '.join(there)}" if there else "there is none yet"
-            raise GroundwireError(
-                f"collection {name} does not exist ({known})", f"`rag ingest PATH --collection {name}` makes it"
-            )
+            raise NotFoundError(f"collection {name} does not exist ({known})", f"`rag ingest PATH --collection {name}` makes it")
         return there[name]
 
     def sources(self, collection: str) -> dict[str, str]:

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError
 
-from rag.errors import GroundwireError
+from rag.errors import StorageError
 from rag.ledger.schema import NEWEST
 
 
@@ -30,6 +30,7 @@ def connect(url: str) -> Engine:
         found = _migration(engine)
         if found != NEWEST:
             _migrate(engine, found, place)
+            engine.dispose()
     return engine
 
 
@@ -39,7 +40,7 @@ def told(place: URL) -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        raise GroundwireError(f"the ledger {place.database} cannot be used: {error.orig}", _mend(str(error.orig))) from error
+        raise StorageError(f"the ledger {place.database} cannot be used: {error.orig}", _mend(str(error.orig))) from error
 
 
 def _mend(reason: str) -> str:
@@ -58,7 +59,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise GroundwireError(
+        raise StorageError(
             f"the folder {folder} cannot be made ({error.strerror})", "make it writable, or set GROUNDWIRE_HOME to one that is"
         ) from error
 
@@ -90,7 +91,7 @@ def _migrate(engine: Engine, found: str | None, place: URL) -> None:
     try:
         ScriptDirectory.from_config(config).get_revision(found or "base")
     except CommandError as error:
-        raise GroundwireError(
+        raise StorageError(
             f"the ledger {place.database} is at migration {found}, which this version does not know",
             "it was written by a newer Groundwire: upgrade this one, or set GROUNDWIRE_HOME to another folder",
         ) from error

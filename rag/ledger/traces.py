@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from rag.errors import GroundwireError
 from rag.ledger.database import told
@@ -26,7 +26,8 @@ GROUP = 256
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
 """This process, told from an earlier one that had its id."""
 
-Entry = tuple[Trace, Future[None]]
+Row = dict[str, Any]
+Entry = tuple[Row, Future[None]]
 
 
 class Traces:
@@ -46,7 +47,7 @@ class Traces:
         """As `record`, for callers that cannot wait, such as a request that is being cancelled."""
         self._start()
         done: Future[None] = Future()
-        self._entries.put((trace, done))
+        self._entries.put((_row(trace), done))
         return done
 
     def get(self, id: str) -> Trace:
@@ -70,8 +71,12 @@ class Traces:
         with told(self.engine.url), self.engine.begin() as connection:
             query = select(traces.c.body, traces.c.owner).where(traces.c.outcome.is_(None), traces.c.owner.startswith(f"{host}:"))
             gone = [Trace.model_validate_json(row.body) for row in connection.execute(query).all() if not _lives(row.owner)]
-            _write(connection, [_abandoned(trace) for trace in gone])
-        return len(gone)
+            settled = 0
+            for trace in gone:
+                # A row that was settled since it was read is left as it is.
+                still = update(traces).where(traces.c.id == trace.id, traces.c.outcome.is_(None))
+                settled += connection.execute(still.values(_row(_abandoned(trace)))).rowcount
+        return settled
 
     def close(self) -> None:
         """Commit what is waiting and end the writer."""
@@ -100,24 +105,22 @@ class Traces:
         error: BaseException | None = None
         try:
             with told(self.engine.url), self.engine.begin() as connection:
-                _write(connection, [trace for trace, _ in entries])
+                _write(connection, [row for row, _ in entries])
         except Exception as raised:  # noqa: BLE001 - it is raised where each row is waited for
             error = raised
         for _, done in entries:
-            if error:
-                done.set_exception(error)
-            elif done.set_running_or_notify_cancel():
-                done.set_result(None)
+            if done.set_running_or_notify_cancel():
+                done.set_exception(error) if error else done.set_result(None)
 
 
-def _write(connection: Connection, group: Sequence[Trace]) -> None:
-    newest = {trace.id: _row(trace) for trace in group}
+def _write(connection: Connection, group: Sequence[Row]) -> None:
+    newest = {row["id"]: row for row in group}
     if newest:
         connection.execute(delete(traces).where(traces.c.id.in_(newest)))
         connection.execute(insert(traces), list(newest.values()))
 
 
-def _row(trace: Trace) -> dict[str, Any]:
+def _row(trace: Trace) -> Row:
     usage = trace.usage
     return {
         "id": trace.id,
@@ -126,9 +129,9 @@ def _row(trace: Trace) -> dict[str, Any]:
         "outcome": trace.outcome,
         "channel": trace.channel,
         "collection": trace.collection,
-        "variant": trace.variant,
+        "variant": trace.variant.name,
         "variant_sha256": trace.versions.variant,
-        "model": trace.model,
+        "model": trace.variant.llm.model,
         "prompt_tokens": usage.prompt,
         "completion_tokens": usage.completion,
         "cost_nanodollars": trace.cost_nanodollars,

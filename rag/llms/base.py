@@ -7,7 +7,12 @@ import enum
 from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
+from pydantic import Field
+
 from rag.types import Message, Passage, Value
+
+REFUSAL = "The documents do not answer this."
+"""Of a prompt that names none of its own."""
 
 
 class Request(Value):
@@ -24,6 +29,20 @@ class Request(Value):
     question: str = ""
     """What is asked, and of which passages: for backends that quote instead of generating. Already in the messages."""
     passages: tuple[Passage, ...] = ()
+    refusal: str = REFUSAL
+    """What to answer where the passages do not tell."""
+
+
+class CallPolicy(Value):
+    """How hard to try. `total_seconds` spans all attempts, the waits between them and the whole stream."""
+
+    attempts: int = Field(default=3, ge=1)
+    """Per model."""
+    first_token_seconds: float = Field(default=30.0, gt=0)
+    """Per attempt."""
+    total_seconds: float = Field(default=120.0, gt=0)
+    fallbacks: tuple[str, ...] = ()
+    """Models to turn to, in this order, when the one before has failed for good."""
 
 
 class Usage(Value):
@@ -40,9 +59,7 @@ class Purpose(enum.StrEnum):
     """What a model is called for."""
 
     ANSWER = "answer"
-    REWRITE = "rewrite"
     RETRY = "retry"
-    JUDGE = "judge"
 
 
 class Completion(Value):

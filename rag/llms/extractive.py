@@ -14,7 +14,6 @@ from rag.sentences import sentences
 from rag.types import Evidence, Passage
 
 NAME = "local/extractive"
-REFUSAL = "The documents do not answer this."
 SATURATION, LENGTH = 1.2, 0.75
 """BM25's k1 and b, as commonly set."""
 WORTH = 0.3
@@ -34,7 +33,7 @@ class Extractive:
         for position, quote in enumerate(quotes):
             yield f'{" " if position else ""}"{" ".join(quote.quote.split())}" [{quote.passage}]'
         if not quotes:
-            yield REFUSAL
+            yield request.refusal
         yield Completion(model=NAME, usage=Usage(), cost_nanodollars=0, finish_reason="stop")
 
     async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:

@@ -132,8 +132,13 @@ class SmolLM2:
         address = await asyncio.to_thread(self._server.address)
         headers = {"authorization": f"Bearer {address.key}"}
         async with httpx.AsyncClient(base_url=address.url, headers=headers, verify=False) as client:  # noqa: S501 - plain HTTP
-            answers = await asyncio.gather(*(client.post("/tokenize", json={"content": text}) for text in texts))
-        return [len(answer.raise_for_status().json()["tokens"]) for answer in answers]
+            try:
+                answers = await asyncio.gather(*(client.post("/tokenize", json={"content": text}) for text in texts))
+                return [len(answer.raise_for_status().json()["tokens"]) for answer in answers]
+            except httpx.HTTPError as error:
+                raise UpstreamError(
+                    f"the tokenizer of {NAME} failed: {error!r}", "try again", retryable=True, billed=False
+                ) from error
 
     def window(self, model: str) -> int:
         """Of one slot of the server."""

@@ -10,28 +10,13 @@ from collections import defaultdict
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 
-from pydantic import Field
-
 from rag.errors import UpstreamError
 from rag.llms import OURS, open_llm
-from rag.llms.base import LLM, Attempt, Completion, Purpose, Request
+from rag.llms.base import LLM, Attempt, CallPolicy, Completion, Purpose, Request
 from rag.llms.breaker import Breaker
-from rag.types import Value
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 8.0
-
-
-class CallPolicy(Value):
-    """How hard to try. `total_seconds` spans all attempts, the waits between them and the whole stream."""
-
-    attempts: int = Field(default=3, ge=1)
-    """Per model."""
-    first_token_seconds: float = Field(default=30.0, gt=0)
-    """Per attempt."""
-    total_seconds: float = Field(default=120.0, gt=0)
-    fallbacks: tuple[str, ...] = ()
-    """Models to turn to, in this order, when the one before has failed for good."""
 
 
 class Router:
@@ -49,18 +34,19 @@ class Router:
             self._llms[model] = self._backend(model)
         return self._llms[model]
 
-    def available(self, models: Sequence[str]) -> LLM:
-        """The backend of the first model that can be opened here. Raises for one that is unknown, or where none can."""
-        found: list[LLM] = []
+    def available(self, models: Sequence[str]) -> list[str]:
+        """Those of the models that can be opened here. Raises for one that is unknown, or where none can."""
+        found: list[str] = []
         failures: list[UpstreamError] = []
         for model in models:
             try:
-                found.append(self.llm(model))
+                self.llm(model)
+                found.append(model)
             except UpstreamError as error:
                 failures.append(error)
         if not found:
             raise failures[0]
-        return found[0]
+        return found
 
     async def stream(
         self, request: Request, policy: CallPolicy, purpose: Purpose, began: float, attempts: list[Attempt]
@@ -73,7 +59,7 @@ class Router:
         models = tuple(dict.fromkeys((request.model, *policy.fallbacks)))
         self.available(models)
         clock = asyncio.get_running_loop().time
-        deadline = clock() + policy.total_seconds
+        deadline = clock() + policy.total_seconds - (time.perf_counter() - began)
         failures: dict[str, UpstreamError] = {}
         for model in models:
             for tried in range(1, policy.attempts + 1):

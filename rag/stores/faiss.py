@@ -4,7 +4,6 @@ Knows the three engines. Knows no embedder, and not which generation is current.
 """
 
 import contextlib
-import functools
 import hashlib
 import itertools
 import json
@@ -21,7 +20,7 @@ from numpy.typing import NDArray
 
 from rag import analyzer
 from rag.embedders.base import Vectors
-from rag.errors import GroundwireError
+from rag.errors import StorageError
 from rag.stores import sealed
 from rag.stores.base import Generation, Index, Learnt, collection_name
 from rag.types import Chunk, Filter, Hit, Scalar
@@ -83,7 +82,7 @@ class FaissStore:
             return FaissIndex(folder, _read(folder), self._exact_limit)
         except (OSError, RuntimeError, ValueError, sqlite3.Error) as error:
             problem = f"the index in {folder} cannot be opened ({error})"
-            raise GroundwireError(problem, "make the folder readable and writable") from error
+            raise StorageError(problem, "make the folder readable and writable") from error
 
     def verify(self, collection: str, generation_id: str) -> None:
         sealed.verify(self._folder(collection, generation_id))
@@ -98,7 +97,7 @@ class FaissStore:
     def _folder(self, collection: str, generation_id: str) -> Path:
         home = self._root / collection_name(collection)
         if generation_id not in sealed.names(home):
-            raise GroundwireError(
+            raise StorageError(
                 f"collection {collection} has no index {generation_id}",
                 "`rag index list` shows what there is, `rag index rebuild` makes one",
             )
@@ -123,10 +122,9 @@ class FaissIndex:
         passages = f"{(folder / _PASSAGES).absolute().as_uri()}?mode=ro&immutable=1"
         self._passages = sqlite3.connect(passages, uri=True, check_same_thread=False)
         self._reading = threading.Lock()
-        self._matching = functools.lru_cache(maxsize=32)(self._match)
 
     def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
-        positions = self._matching(_facets(where)) if where else None
+        positions = self._match(_facets(where)) if where else None
         matching = self.generation.chunks if positions is None else len(positions)
         k = min(k, matching)
         if k < 1:
@@ -315,4 +313,4 @@ def _read(folder: Path) -> Generation:
         return Generation.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         mend = "remove its folder, then `rag index rebuild` makes another"
-        raise GroundwireError(f"{path} is damaged or missing", mend) from error
+        raise StorageError(f"{path} is damaged or missing", mend) from error

@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from rag.errors import GroundwireError
+from rag.errors import StorageError
 from rag.weights import sha256
 
 _MANIFEST = "manifest.json"
@@ -65,13 +65,13 @@ def verify(folder: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         whole = False
     if not whole:
-        raise GroundwireError(f"{manifest} is damaged or missing", mend)
+        raise StorageError(f"{manifest} is damaged or missing", mend)
     for name, sealed in files.items():
         path = folder / name
         if not path.is_file():
-            raise GroundwireError(f"{path} is missing", mend)
+            raise StorageError(f"{path} is missing", mend)
         if path.stat().st_size != sealed["bytes"] or sha256(path) != sealed["sha256"]:
-            raise GroundwireError(f"{path} is damaged", mend)
+            raise StorageError(f"{path} is damaged", mend)
 
 
 def names(home: Path) -> list[str]:
@@ -95,7 +95,7 @@ def writing(home: Path) -> Iterator[None]:
         yield
     except (OSError, sqlite3.Error, RuntimeError, ValueError) as error:
         reason = (isinstance(error, OSError) and error.strerror) or error
-        raise GroundwireError(
+        raise StorageError(
             f"the index in {home} cannot be written ({reason})",
             "make the folder writable and leave room on its disk; nothing was changed",
         ) from error

@@ -134,3 +134,28 @@ def test_a_new_generation_is_served_from_the_next_question_on(url: str, runtime:
     page.write_text("# Office\n\nThe office is in York.\n")
     ingest([str(page)], "moving", runtime)
     assert "York" in httpx.post(f"{url}/chat", json=question).json()["answer"]
+
+
+@pytest.mark.parametrize("path", ["chat", "v1/chat/completions"])
+def test_a_stream_that_is_refused_has_its_status(url: str, path: str) -> None:
+    messages = [{"role": "user", "content": " "}]
+    body = {"question": "  ", "stream": True} if path == "chat" else {"model": "default", "stream": True, "messages": messages}
+    response = httpx.post(f"{url}/{path}", json=body)
+    assert response.status_code == 400
+    assert "ask" in response.text
+
+
+def test_a_filter_by_infinity_is_refused(url: str) -> None:
+    body = '{"question": "kettles?", "where": {"a": 1e999}}'
+    assert httpx.post(f"{url}/chat", content=body, headers={"content-type": "application/json"}).status_code == 422
+
+
+def test_a_damaged_index_is_the_servers_fault_and_keeps_its_path(url: str, runtime: Runtime, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n\nThis page will be damaged.\n")
+    ingest([str(page)], "damaged", runtime)
+    vectors = next((runtime.settings.index_root / "damaged").glob("*/vectors.faiss"))
+    vectors.write_bytes(vectors.read_bytes()[:-1])
+    response = httpx.post(f"{url}/chat", json={"question": "What will be damaged?", "collection": "damaged"})
+    assert response.status_code == 503
+    assert str(runtime.settings.home) not in response.text

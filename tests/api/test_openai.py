@@ -89,3 +89,13 @@ def test_plain_lines_end_with_done(url: str) -> None:
     lines = [line for line in httpx.post(f"{url}/v1/chat/completions", json=body).text.splitlines() if line]
     assert all(line.startswith("data: ") for line in lines)
     assert lines[-1] == "data: [DONE]"
+
+
+def test_a_turn_of_the_assistant_may_have_no_content(client: openai.OpenAI) -> None:
+    turns = [{"role": "assistant", "content": None}, *MESSAGES]
+    assert client.chat.completions.create(model="extractive", messages=turns).choices[0].message.content
+
+
+def test_a_request_out_of_shape_is_an_error_in_the_wire_format(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.UnprocessableEntityError, match="messages: List should have at least 1 item"):
+        client.chat.completions.create(model="default", messages=[])

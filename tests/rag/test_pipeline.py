@@ -189,3 +189,28 @@ async def test_what_is_left_out_of_the_context_is_recorded(runtime: Runtime, pro
     assert trace.passages
     assert trace.left_out
     assert [passage.number for passage in trace.passages] == [*range(1, len(trace.passages) + 1)]
+
+
+async def test_half_a_character_is_replaced_not_lost_with_its_request(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("Covered for \ud83d 24 months.",)))
+    _, trace = await text_and_trace(await pipeline(runtime), f"{QUESTION} \ud83d")
+    assert runtime.traces.get(trace.id).question == f"{QUESTION} \ufffd"
+
+
+async def test_a_retry_that_fails_leaves_what_there_was(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE, " ", FALSE)), failure(400))
+    text, trace = await text_and_trace(await pipeline(runtime, Policy.RETRY))
+    assert TRUE in text
+    assert "99" not in text
+    assert trace.outcome is Outcome.ANSWERED
+    assert [message.model_dump() for message in trace.messages] == provider.calls[0].body["messages"]
+    assert [bool(attempt.error) for attempt in trace.attempts] == [False, True]
+
+
+@pytest.mark.usefixtures("without_llama")
+async def test_a_first_model_that_is_not_installed_gives_way_to_a_provider(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE,)))
+    answering = await pipeline(runtime, model="local/smollm2", fallbacks=("openai/gpt-4.1-mini",))
+    _, trace = await text_and_trace(answering)
+    assert trace.answered_by == "openai/gpt-4.1-mini"
+    assert [bool(attempt.error) for attempt in trace.attempts] == [True, False]

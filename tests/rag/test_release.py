@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.release import Action, Policy, grounded_share, is_refusal, release
+from rag.release import Action, Policy, is_refusal, release
 from rag.types import Claim, Evidence, Passage, Verdict
 
 REFUSAL = "The documents do not say."
@@ -143,12 +143,6 @@ def test_retry_names_the_faults_once_then_quotes() -> None:
     assert "opens" not in first.feedback
     second = release(Policy.RETRY, answer, judged, PASSAGES, REFUSAL, retried=True)
     assert (second.text, second.action) == ("It opens at nine.", Action.QUOTED)
-
-
-def test_grounded_share() -> None:
-    answer = "It opens at nine. It closes at ten. It has sharks. It is large."
-    assert grounded_share(claims(answer, OPENS, CLOSES, SHARKS, MAYBE)) == 0.25
-    assert grounded_share(()) is None
 
 
 @pytest.mark.parametrize(

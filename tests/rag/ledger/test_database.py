@@ -61,7 +61,7 @@ def test_a_read_only_folder_is_told_with_its_mend() -> None:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
         done = subprocess.run([sys.executable, "-c", READ_ONLY, url(Path(folder))], capture_output=True, text=True, check=False)
-    assert "GroundwireError" in done.stderr
+    assert "StorageError" in done.stderr
     assert "make the folder writable, or set GROUNDWIRE_HOME" in done.stderr
 
 

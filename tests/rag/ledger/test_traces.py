@@ -19,6 +19,7 @@ from rag.ledger.schema import traces as table
 from rag.ledger.traces import OWNER, Traces
 from rag.llms.base import Attempt, Purpose, Usage
 from rag.trace import Channel, Outcome, Trace, Versions, dollars
+from rag.variant import Variant
 
 VERSIONS = Versions(code="c", variant="v", prompts={"answer@1": "p"}, generation="g", embedder="e", validator="x")
 
@@ -29,8 +30,7 @@ def trace(question: str = "why?", **fields: object) -> Trace:
         created_at="2026-01-01T00:00:00.000+00:00",
         channel=Channel.ASK,
         collection="guide",
-        variant="default",
-        model="local/extractive",
+        variant=Variant(name="default"),
         versions=VERSIONS,
         question=question,
     ).model_copy(update=fields)
@@ -145,3 +145,27 @@ def test_kill_9_while_logging_loses_nothing_that_was_acknowledged(tmp_path: Path
     told = set(acknowledged.read_text().split())
     assert len(told) >= 50
     assert told <= kept
+
+
+@pytest.mark.anyio
+async def test_a_failed_commit_that_nobody_waits_for_does_not_end_the_writer(traces: Traces) -> None:
+    await traces.record(trace())
+    with traces.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE traces RENAME TO away")
+        entries = [traces.submit(trace()) for _ in range(3)]
+        entries[1].cancel()
+    assert entries[0].exception(timeout=60)
+    with traces.engine.begin() as connection:
+        connection.exec_driver_sql("ALTER TABLE away RENAME TO traces")
+    kept = trace()
+    await traces.record(kept)
+    assert traces.get(kept.id) == kept
+
+
+@pytest.mark.anyio
+async def test_a_trace_that_cannot_be_written_down_harms_no_other(traces: Traces) -> None:
+    kept = trace()
+    with pytest.raises(ValueError, match="surrogates"):
+        traces.submit(trace("\ud83d"))
+    await traces.record(kept)
+    assert traces.latest(10) == [kept]

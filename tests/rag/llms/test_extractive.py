@@ -2,8 +2,8 @@
 
 import pytest
 
-from rag.llms.base import Request, Usage
-from rag.llms.extractive import REFUSAL, Extractive, quotations
+from rag.llms.base import REFUSAL, Request, Usage
+from rag.llms.extractive import Extractive, quotations
 from rag.types import Passage
 from tests.rag.llms.conftest import drained
 

@@ -7,10 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from rag.errors import GroundwireError, UpstreamError
-from rag.llms.base import Attempt, Completion, Purpose, Request
+from rag.llms.base import Attempt, CallPolicy, Completion, Purpose, Request
 from rag.llms.breaker import Breaker
-from rag.llms.local import smollm2
-from rag.llms.router import CallPolicy, Router
+from rag.llms.router import Router
 from tests.rag.llms.conftest import asking, drained
 from tests.servers.provider import Provider, Reply, failure
 
@@ -222,9 +221,8 @@ async def test_requests_overlap(router: Router, provider: Provider) -> None:
     assert time.perf_counter() - began < 2
 
 
-async def test_a_model_that_is_not_installed_is_a_failed_attempt(router: Router, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    smollm2.cache_clear()
+@pytest.mark.usefixtures("without_llama")
+async def test_a_model_that_is_not_installed_is_a_failed_attempt(router: Router) -> None:
     _, completion, attempts = await routed(router, CallPolicy(fallbacks=("local/extractive",)), "local/smollm2")
     assert completion.model == "local/extractive"
     assert attempts[0].error

@@ -165,7 +165,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path, limit: int) -> N
         text=True,
         check=True,
     )
-    assert told.stdout.startswith(f"GroundwireError the index in {tmp_path / 'guide'} cannot be written")
+    assert told.stdout.startswith(f"StorageError the index in {tmp_path / 'guide'} cannot be written")
     assert "leave room" in told.stdout
     assert list((tmp_path / "guide").iterdir()) == []
 
