@@ -209,16 +209,16 @@ class Pipeline:
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
 
     async def _packed(self, question: str, passages: Sequence[Passage]) -> Context:
-        """By the tokenizer and the window of the first model that can be asked for them."""
+        """By the tokenizer of the first model that can be asked for it, into the smallest window of all that may answer."""
         failure: UpstreamError | None = None
+        windows = [window for model in self.models if (window := self.router.llm(model).window(model))]
         for model in self.models:
             llm = self.router.llm(model)
-            window = llm.window(model)
             try:
                 return await pack(
                     passages,
                     budget=self.variant.retriever.context_tokens,
-                    room=window - self.variant.llm.max_tokens if window else None,
+                    room=min(windows) - self.variant.llm.max_tokens if windows else None,
                     count=partial(llm.count_tokens, model),
                     render=partial(self._render, question),
                 )

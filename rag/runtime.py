@@ -5,6 +5,7 @@ Knows which backend serves which name, and what stays open for how long. Knows n
 
 import threading
 from asyncio import to_thread
+from collections import defaultdict
 from types import TracebackType
 from typing import Self
 
@@ -40,7 +41,8 @@ class Runtime:
         self.router = Router()
         self._embedders: dict[str, Embedder] = {}
         self._retrievers: dict[str, Retriever] = {}
-        self._opening = threading.RLock()
+        self._embedding = threading.Lock()
+        self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __enter__(self) -> Self:
         return self
@@ -53,7 +55,7 @@ class Runtime:
 
     def embedder(self, name: str) -> Embedder:
         """By its name in the settings or in a collection."""
-        with self._opening:
+        with self._embedding:
             if name not in self._embedders:
                 self._embedders[name] = open_embedder(name)
             return self._embedders[name]
@@ -67,12 +69,14 @@ class Runtime:
         found = self.corpus.collection(collection)
         if found.generation is None:
             raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
-        with self._opening:
-            retriever = self._retrievers.get(collection)
-            if retriever is None or retriever.index.generation.id != found.generation:
-                retriever = Retriever(self.embedder(found.embedder), self.store.open(collection, found.generation))
-                self._retrievers[collection] = retriever
-            return retriever
+        retriever = self._retrievers.get(collection)
+        if retriever is None or retriever.index.generation.id != found.generation:
+            with self._opening[collection]:
+                retriever = self._retrievers.get(collection)
+                if retriever is None or retriever.index.generation.id != found.generation:
+                    retriever = Retriever(self.embedder(found.embedder), self.store.open(collection, found.generation))
+                    self._retrievers[collection] = retriever
+        return retriever
 
     async def pipeline(self, variant: Variant, collection: str) -> Pipeline:
         """One variant over the collection's current generation."""
