@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from api.chat import Answer, begun, pipeline_for
 from api.disconnect import unless_disconnected
-from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, status_of
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem
 from rag import variant as variants
 from rag.errors import GroundwireError
 from rag.pipeline import Delta, Done, Event
@@ -96,11 +96,11 @@ async def complete(completion: ChatCompletion, request: Request) -> Response:
 
 def failure(error: GroundwireError) -> JSONResponse:
     """A failure as the OpenAI clients read it."""
-    return JSONResponse(_failure(error), status_of(error))
-
-
-def _failure(error: GroundwireError) -> dict[str, Any]:
     told = Problem.of(error)
+    return JSONResponse(_failure(told), told.status)
+
+
+def _failure(told: Problem) -> dict[str, Any]:
     kind = "invalid_request_error" if told.status < 500 else "server_error"
     return {"error": {"message": f"{told.title}: {told.detail}", "type": kind, "param": None, "code": None}}
 
@@ -111,7 +111,7 @@ async def _chunks(events: AsyncGenerator[Event, None], model: str, with_usage: b
             async for line in _chunk_lines(events, model, with_usage):
                 yield line
     except GroundwireError as error:
-        yield _line(_failure(error))
+        yield _line(_failure(Problem.of(error)))
 
 
 async def _chunk_lines(events: AsyncGenerator[Event, None], model: str, with_usage: bool) -> AsyncIterator[bytes]:

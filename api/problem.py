@@ -35,11 +35,11 @@ class Problem(BaseModel):
         """The failure as a problem. What only the operator can mend, and its paths, go to the log."""
         if isinstance(error, StorageError):
             logging.getLogger("groundwire").error("%s", error)
-            return cls(title="the documents cannot be read at present", detail="the server's log says why", status=503)
-        return cls(title=error.problem, detail=error.mend, status=status_of(error))
+            return cls(title="the documents cannot be read at present", detail="the server's log says why", status=_status(error))
+        return cls(title=error.problem, detail=error.mend, status=_status(error))
 
 
-def status_of(error: GroundwireError) -> int:
+def _status(error: GroundwireError) -> int:
     """404 for what is not there, 422 for a wrong shape, 400 for what is asked wrongly otherwise; 502 and 504 for what is behind us,
     503 for our own storage.
     """

@@ -84,7 +84,12 @@ class Prompt:
         named = FILE_NAME.fullmatch(path.name)
         if named is None:
             raise GroundwireError(f"{_shown(path)}: a prompt file is named v<number>.prompty", "rename it, such as v1.prompty")
-        text = _text(path)
+        return cls._parsed(path, int(named[1]), _text(path))
+
+    @classmethod
+    @functools.lru_cache(maxsize=256)
+    def _parsed(cls, path: Path, version: int, text: str) -> "Prompt":
+        """Kept, for every request reads its prompt anew, and most find it unchanged."""
         front = _FRONT_MATTER.match(text)
         if front is None:
             raise fault(path, 1, "no front matter", "start the file with a line ---, its properties in YAML, and a line ---")
@@ -93,7 +98,7 @@ class Prompt:
             path=path,
             text=text,
             name=path.resolve().parent.name,
-            version=int(named[1]),
+            version=version,
             description=properties.get("description", str),
             metadata=properties.get("metadata", dict, {}),
             refusal=properties.get("metadata.refusal", str, "") or None,
@@ -214,7 +219,9 @@ class _Properties:
         import yaml
 
         try:
-            root, values = yaml.compose(yaml_text, yaml.SafeLoader), yaml.safe_load(yaml_text)
+            loader = yaml.SafeLoader(yaml_text)
+            root = loader.get_single_node()
+            values = loader.construct_document(root) if root else None
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 2 if error.problem_mark else 1
             raise fault(path, line, f"front matter is not YAML ({error.problem})", "mend this line or the one before") from None

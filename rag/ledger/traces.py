@@ -31,7 +31,7 @@ Entry = tuple[Row, Future[None]]
 
 
 class Traces:
-    """Reads and writes traces. One thread of its own writes; close it, or nothing more than the last group is waited for."""
+    """Reads and writes traces. A thread of its own writes; `close` waits for it."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine

@@ -113,8 +113,12 @@ class LiteLLM:
 
     async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
         """See `rag.llms.base.LLM`."""
-        bare, seller = await asyncio.to_thread(lambda: library().get_llm_provider(model)[:2])
-        return await asyncio.to_thread(tokens.count, seller, bare, texts)
+
+        def count() -> list[int]:
+            bare, seller, *_ = library().get_llm_provider(model)
+            return tokens.count(seller, bare, texts)
+
+        return await asyncio.to_thread(count)
 
     def window(self, model: str) -> int | None:
         """As the price map that litellm ships has it."""
