@@ -1,22 +1,30 @@
-"""The `prompts` command: list, show, render, new, check, release.
+"""The `prompts` command: list, show, render, diff, new, check, release, label.
 
 Knows how a library is shown to people; knows nothing of files and templates.
 """
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from prompts.command import Command
+from prompts.difference import Line, Size, difference, properties, size, spoken
 from prompts.errors import GroundwireError
 from prompts.library import Library
 from prompts.prompt import Prompt
 
-app = Command(help="Versioned prompts: list, show, render, write and check them.")
+if TYPE_CHECKING:
+    from rich.table import Table
+    from rich.text import Text
 
-Reference = Annotated[str, typer.Argument(metavar="REF", help="A prompt, such as answer@2, or answer for its highest version.")]
+app = Command(help="Versioned prompts: list, show, compare, write, check and release them.")
+
+_REFERENCE = "A prompt, such as answer@2 or answer@production; answer is its highest version."
+Reference = Annotated[str, typer.Argument(metavar="REF", help=_REFERENCE)]
+Side = Annotated[str, typer.Argument(help="A prompt, such as answer@2, or a .prompty file.")]
+_STYLES = {"-": "red", "+": "green", " ": "", "@": "dim"}
 
 
 @app.callback()
@@ -38,14 +46,16 @@ def list_(context: typer.Context) -> None:
 
     shelf: Library = context.obj
     released = shelf.released()
-    table = Table("reference", "sha256", "released", "inputs", "description", box=None)
-    for column in table.columns[:3]:
+    labels = shelf.labels()
+    table = Table("reference", "sha256", "released", "labels", "inputs", "description", box=None)
+    for column in table.columns[:4]:
         column.no_wrap = True
     for name in shelf.names():
         for version in shelf.versions(name):
             prompt = shelf.get(f"{name}@{version}")
             mark = "yes" if prompt.reference in released else "no"
-            table.add_row(prompt.reference, prompt.sha256[:12], mark, ", ".join(prompt.inputs), prompt.description)
+            names = ", ".join(label for label, versions in labels.items() if versions.get(name) == version)
+            table.add_row(prompt.reference, prompt.sha256[:12], mark, names, ", ".join(prompt.inputs), prompt.description)
     Console(markup=False, highlight=False).print(table)
 
 
@@ -78,6 +88,32 @@ def render(
 
 
 @app.command()
+def diff(context: typer.Context, a: Side, b: Side) -> None:
+    """What changed from A to B: the messages, the inputs and stop sequences, and how long they are."""
+    from rich.console import Console
+
+    before, after = (_side(context.obj, name) for name in (a, b))
+    sizes = _sizes((before, size(before)), (after, size(after)))
+    console = Console(markup=False, highlight=False)
+    for mark, prompt in (("---", before), ("+++", after)):
+        changelog = " ".join(str(prompt.metadata.get("changelog", "")).split())
+        console.print(f"{mark} {prompt.reference}  {prompt.sha256[:12]}  {changelog}".rstrip(), style="bold", soft_wrap=True)
+    said = difference(spoken(before), spoken(after))
+    apart = [line for line in difference(properties(before), properties(after)) if line.mark in "+-"]
+    if not said and not apart:
+        console.print("\nA model gets the same from both.")
+    for lines in (said, apart):
+        if lines:
+            console.print()
+        for line in lines:
+            console.print(_shown(line), soft_wrap=True)
+    console.print()
+    console.print(sizes)
+    if before.examples != after.examples:
+        console.print("Each with the examples of its own file, which differ.", style="dim")
+
+
+@app.command()
 def new(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="What to write a version of.")]) -> None:
     """Start the next version as a copy of the highest, or a first one."""
     typer.echo(context.obj.draft(name))
@@ -90,12 +126,12 @@ def check(
         list[Path] | None, typer.Argument(metavar="[PATH]...", help="Files; without any, the whole library.")
     ] = None,
 ) -> None:
-    """Find what is wrong: format, variables, examples, released texts that changed. Exit code 1 if anything is."""
+    """Find what is wrong: format, metadata, variables, examples, releases, labels. Exit code 1 if anything is."""
     if files:
         found = [problem for file in files for problem in Library(file.resolve().parent.parent).problems(file)]
     else:
         shelf: Library = context.obj
-        found = [problem for file in shelf.files() for problem in shelf.problems(file)] + shelf.missing()
+        found = [problem for file in shelf.files() for problem in shelf.problems(file)] + shelf.missing() + shelf.mislabelled()
     for problem in found:
         typer.echo(problem)
     if found:
@@ -108,6 +144,54 @@ def release(context: typer.Context, reference: Reference) -> None:
     """Lock a prompt's text: from now on a change of it is an error of check."""
     prompt = context.obj.release(reference)
     typer.echo(f"{prompt.reference} {prompt.sha256}")
+
+
+@app.command()
+def label(
+    context: typer.Context,
+    label: Annotated[str | None, typer.Argument(metavar="[LABEL]", help="A word such as production.")] = None,
+    reference: Annotated[str | None, typer.Argument(metavar="[REF]", help=_REFERENCE)] = None,
+) -> None:
+    """Let a label stand for a released version; without REF, show what labels stand for."""
+    shelf: Library = context.obj
+    if label is not None and reference is not None:
+        typer.echo(f"{label} {shelf.label(label, reference).reference}")
+        return
+    labels = shelf.labels()
+    if label is not None and label not in labels:
+        there = f"there is {', '.join(labels)}" if labels else "there is none yet"
+        raise GroundwireError(f"there is no label {label} in {shelf.root}", f"{there}; prompts label {label} REF makes it")
+    for shown in sorted(labels) if label is None else [label]:
+        for name, version in sorted(labels[shown].items()):
+            typer.echo(f"{shown} {name}@{version}")
+
+
+def _side(shelf: Library, name: str) -> Prompt:
+    """One side of a difference, from the library or from a file."""
+    return Prompt.read(Path(name)) if name.endswith(".prompty") else shelf.get(name)
+
+
+def _shown(line: Line) -> "Text":
+    from rich.text import Text
+
+    if line.mark == "@":
+        return Text("...", _STYLES["@"])
+    style = _STYLES[line.mark]
+    pieces = ((text, f"{style} bold reverse" if changed else style) for text, changed in line.parts)
+    return Text.assemble((line.mark, style), *pieces)
+
+
+def _sizes(a: tuple[Prompt, Size], b: tuple[Prompt, Size]) -> "Table":
+    """Words and tokens of the rendered examples, side by side."""
+    from rich.table import Table
+
+    table = Table("", a[0].reference, b[0].reference, "change", box=None, header_style="dim")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for name, before, after in (("words", a[1].words, b[1].words), ("tokens", a[1].tokens, b[1].tokens)):
+        share = f" ({after / before - 1:+.0%})" if before else ""
+        table.add_row(name, f"{before:,}", f"{after:,}", f"{after - before:+,}{share}")
+    return table
 
 
 def _assigned(prompt: Prompt, assignment: str) -> tuple[str, Any]:

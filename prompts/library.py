@@ -1,16 +1,17 @@
-"""The folder of prompts: `<name>/v<number>.prompty`, and `released.lock`, the digests of the texts that may not change any more.
+"""The folder of prompts: `<name>/v<number>.prompty`.
 
-Knows names, versions and releases; knows nothing of what a prompt says.
+With `released.lock`, the digests of the texts that may not change any more, and `labels.toml`, names for some of those. Knows names,
+versions, releases and labels; knows nothing of what a prompt says.
 """
 
 import re
 from pathlib import Path
 
 from prompts.errors import GroundwireError
-from prompts.prompt import FILE_NAME, Prompt, fault
+from prompts.labels import LABELS, Labels, dump, line_of, parse
+from prompts.prompt import FILE_NAME, NAME, Prompt, fault
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-_REFERENCE = re.compile(rf"({_NAME.pattern})(?:@([1-9][0-9]*))?")
+_REFERENCE = re.compile(rf"({NAME.pattern})(?:@(?:([1-9][0-9]*)|({NAME.pattern})))?")
 
 _FIRST = """\
 ---
@@ -48,6 +49,7 @@ class Library:
             raise GroundwireError(f"prompt library {root} is not a folder", "name a folder that has <name>/v1.prompty in it")
         self.root = root
         self._lock = root / "released.lock"
+        self._labels = root / LABELS
 
     def files(self) -> list[Path]:
         """Every prompt file, well named or not."""
@@ -67,22 +69,28 @@ class Library:
         return self.root / name / f"v{version}.prompty"
 
     def get(self, reference: str) -> Prompt:
-        """`answer@2`, or `answer` for its highest version. Raises `GroundwireError` naming what there is instead."""
+        """`answer@2`, `answer@production` by label, or `answer` for its highest version.
+
+        Raises `GroundwireError` naming what there is instead.
+        """
         parts = _REFERENCE.fullmatch(reference)
         if parts is None:
-            raise GroundwireError(f"{reference!r} is not a prompt reference", "write a name, or name@version such as answer@1")
-        name, version = parts[1], parts[2]
+            mend = "write a name, name@version such as answer@1, or name@label such as answer@production"
+            raise GroundwireError(f"{reference!r} is not a prompt reference", mend)
+        name, number, label = parts.groups()
         versions = self.versions(name)
         if not versions:
             raise GroundwireError(f"there is no prompt {name} in {self.root}", self._nearest(name))
-        if version is not None and int(version) not in versions:
+        version = self._labelled(name, label) if label else int(number or versions[-1])
+        if version not in versions:
             there = ", ".join(f"{name}@{number}" for number in versions)
-            raise GroundwireError(f"there is no prompt {reference} in {self.root}", f"there is {there}")
-        return Prompt.read(self.path(name, int(version or versions[-1])))
+            named = f", which is labelled {label}" if label else ""
+            raise GroundwireError(f"there is no prompt {name}@{version} in {self.root}{named}", f"there is {there}")
+        return Prompt.read(self.path(name, version))
 
     def draft(self, name: str) -> Path:
         """Write the next version, a copy of the highest, or a first one. An existing file is never written."""
-        if not _NAME.fullmatch(name):
+        if not NAME.fullmatch(name):
             raise GroundwireError(f"{name!r} is not a name for a prompt", "use a-z, 0-9, - and _, a letter first")
         latest = max(self.versions(name), default=0)
         content = self.path(name, latest).read_bytes() if latest else _FIRST.format(name=name).encode()
@@ -114,9 +122,23 @@ class Library:
         for problem in self.problems(prompt.path):
             raise problem
         released = self.released() | {prompt.reference: prompt.sha256}
-        unfinished = self._lock.with_suffix(".unfinished")
-        unfinished.write_text("".join(f"{name} {sha256}\n" for name, sha256 in sorted(released.items())))
-        unfinished.replace(self._lock)
+        _replace(self._lock, "".join(f"{name} {sha256}\n" for name, sha256 in sorted(released.items())))
+        return prompt
+
+    def labels(self) -> Labels:
+        """The version that each label stands for, by label and name."""
+        return parse(self._labels, self._labels.read_bytes()) if self._labels.exists() else {}
+
+    def label(self, label: str, reference: str) -> Prompt:
+        """Let `<name>@<label>` be this prompt from now on. Raises where its text is not locked."""
+        if not NAME.fullmatch(label):
+            raise GroundwireError(f"{label!r} is not a label", "use a-z, 0-9, - and _, a letter first")
+        prompt = self.get(reference)
+        if prompt.reference not in self.released():
+            mend = f"release it first: prompts release {prompt.reference}"
+            raise GroundwireError(f"{prompt.reference} is not released, and only a text that cannot change has a label", mend)
+        there = self.labels()
+        _replace(self._labels, dump({**there, label: {**there.get(label, {}), prompt.name: prompt.version}}))
         return prompt
 
     def problems(self, path: Path) -> list[GroundwireError]:
@@ -139,6 +161,33 @@ class Library:
             if not (self.root / (reference.replace("@", "/v") + ".prompty")).exists()
         ]
 
+    def mislabelled(self) -> list[GroundwireError]:
+        """Labels of prompts that are gone, or may still change."""
+        try:
+            there, released = self.labels(), self.released()
+        except GroundwireError as error:
+            return [error]
+        found = []
+        for label, versions in there.items():
+            for name, version in versions.items():
+                reference = f"{name}@{version}"
+                line = line_of(self._labels.read_text(encoding="utf-8"), label, name)
+                if not self.path(name, version).exists():
+                    mend = f"label one that does: prompts label {label} {name}@VERSION"
+                    found.append(fault(self._labels, line, f"{label} is {reference}, which does not exist", mend))
+                elif reference not in released:
+                    mend = f"release it: prompts release {reference}"
+                    found.append(fault(self._labels, line, f"{label} is {reference}, which is not released", mend))
+        return found
+
+    def _labelled(self, name: str, label: str) -> int:
+        there = {label: versions[name] for label, versions in self.labels().items() if name in versions}
+        if label not in there:
+            known = ", ".join(f"{label} ({name}@{version})" for label, version in there.items())
+            mend = f"its labels are {known}" if known else f"give it one: prompts label {label} {name}@VERSION"
+            raise GroundwireError(f"prompt {name} has no label {label} in {self.root}", mend)
+        return there[label]
+
     def _nearest(self, name: str) -> str:
         from difflib import get_close_matches
 
@@ -146,3 +195,13 @@ class Library:
         if near := get_close_matches(name, names):
             return f"did you mean {' or '.join(near)}?"
         return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write a file whole or not at all."""
+    unfinished = path.with_suffix(".unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    except OSError as error:
+        raise GroundwireError(f"{path} cannot be written ({error.strerror})", "name another folder with --library") from None

@@ -29,7 +29,14 @@ KINDS: Mapping[str, tuple[type, ...]] = {
 }
 """What an input may be, in Prompty's words and in Python's."""
 
+NAME = re.compile(r"[a-z][a-z0-9_-]*")
 FILE_NAME = re.compile(r"v([1-9][0-9]*)\.prompty")
+TOLD: Mapping[str, str] = {
+    "owner": "name who answers for it",
+    "purpose": "say what it is for",
+    "changelog": "say what changed, and why",
+}
+"""What the metadata of every prompt has to tell its readers, and the mend where it does not."""
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _ROLE = re.compile(r"^[ \t]*#?[ \t]*(system|user|assistant)[ \t]*:[ \t]*$", re.IGNORECASE | re.MULTILINE)
@@ -81,15 +88,20 @@ class Prompt:
     @classmethod
     def read(cls, path: Path) -> "Prompt":
         """Read `<name>/v<version>.prompty`. Raises `GroundwireError` naming the file and the line that does not fit."""
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise GroundwireError(f"{_shown(path)}: {error.strerror}", "name a prompt file that can be read") from None
+        return cls.parse(path, content)
+
+    @classmethod
+    @functools.lru_cache(maxsize=256)  # every request reads its prompt anew, and most find it unchanged
+    def parse(cls, path: Path, content: bytes) -> "Prompt":
+        """The same of a content that is not, or not only, in a file: nothing is read, and `path` is what errors name."""
         named = FILE_NAME.fullmatch(path.name)
         if named is None:
             raise GroundwireError(f"{_shown(path)}: a prompt file is named v<number>.prompty", "rename it, such as v1.prompty")
-        return cls._parsed(path, int(named[1]), _text(path))
-
-    @classmethod
-    @functools.lru_cache(maxsize=256)
-    def _parsed(cls, path: Path, version: int, text: str) -> "Prompt":
-        """Kept, for every request reads its prompt anew, and most find it unchanged."""
+        text = _text(path, content)
         front = _FRONT_MATTER.match(text)
         if front is None:
             raise fault(path, 1, "no front matter", "start the file with a line ---, its properties in YAML, and a line ---")
@@ -98,7 +110,7 @@ class Prompt:
             path=path,
             text=text,
             name=path.resolve().parent.name,
-            version=version,
+            version=int(named[1]),
             description=properties.get("description", str),
             metadata=properties.get("metadata", dict, {}),
             refusal=properties.get("metadata.refusal", str, "") or None,
@@ -148,7 +160,10 @@ class Prompt:
         return [{"role": section.role, "content": self._rendered(section, values)} for section in self.sections]
 
     def problems(self) -> list[GroundwireError]:
-        """What is wrong with it beyond the format: variables, passages without a fence, an unsaid refusal, examples that fail."""
+        """What is wrong with it beyond the format.
+
+        Metadata that tells nothing, variables, passages without a fence, an unsaid refusal, examples that fail.
+        """
         used = self._variables()
         found = [
             fault(self.path, line, f"variable `{name}` is not declared", "add it to inputs, or mend its name")
@@ -171,7 +186,18 @@ class Prompt:
                 self.render(**self.examples)
             except GroundwireError as error:
                 found.append(error)
-        return found
+        return self._untold() + found
+
+    def _untold(self) -> list[GroundwireError]:
+        """What its readers would miss."""
+        front = _FRONT_MATTER.match(self.text)
+        assert front is not None
+        properties = _Properties.read(self.path, front[1])
+        return [
+            properties.error(f"metadata.{key}", f"`metadata.{key}` is missing or empty", mend)
+            for key, mend in TOLD.items()
+            if not (isinstance(told := self.metadata.get(key), str) and told.strip())
+        ]
 
     def _variables(self) -> dict[str, int]:
         """The free variables of the templates, each with the line of its first use."""
@@ -273,11 +299,7 @@ class _Properties:
         return mark.line + 2
 
 
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise GroundwireError(f"{_shown(path)}: {error.strerror}", "name a prompt file that can be read") from None
+def _text(path: Path, content: bytes) -> str:
     try:
         return content.decode().replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:

@@ -11,6 +11,8 @@ name: greeting
 description: Greets.
 metadata:
   owner: tests
+  purpose: Something to bend.
+  changelog: First version.
   refusal: Not today.
 inputs:
   person:

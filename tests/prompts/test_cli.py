@@ -45,6 +45,9 @@ def test_lists_every_version(write: Writer, run: Callable[..., Outcome]) -> None
     lines = run("list").out.splitlines()
     assert [line.split()[0] for line in lines] == ["reference", "greeting@1", "greeting@2"]
     assert [line.split()[2] for line in lines] == ["released", "yes", "no"]
+    run("label", "live", "greeting@1")
+    run("label", "canary", "greeting@1")
+    assert "canary, live" in run("list").out.splitlines()[1]
     assert "person, passages, fence" in lines[1]
 
 
@@ -90,7 +93,7 @@ def test_new_never_overwrites(write: Writer, run: Callable[..., Outcome], tmp_pa
     assert run("new", "greeting").out == f"{tmp_path / 'greeting' / 'v2.prompty'}\n"
     assert run("new", "farewell").out == f"{tmp_path / 'farewell' / 'v1.prompty'}\n"
     assert (tmp_path / "greeting" / "v1.prompty").read_bytes() == before
-    assert run("check").out == "3 prompt files, nothing wrong\n"
+    assert run("check", str(tmp_path / "greeting" / "v2.prompty")).out == "1 prompt files, nothing wrong\n"
 
 
 def test_check_tells_every_fault_with_its_place(write: Writer, run: Callable[..., Outcome], tmp_path: Path) -> None:
@@ -107,6 +110,90 @@ def test_check_tells_every_fault_with_its_place(write: Writer, run: Callable[...
     assert "greeting@1 is released, and its text has changed" in run("check", str(right)).out
     right.unlink()
     assert f"{tmp_path / 'released.lock'}:1: greeting@1 is released, and its file is gone" in run("check").out
+
+
+def test_check_finds_labels_of_what_is_not_there(write: Writer, run: Callable[..., Outcome], tmp_path: Path) -> None:
+    write()
+    (tmp_path / "labels.toml").write_text("[production]\ngreeting = 2\n")
+    outcome = run("check")
+    assert outcome.code == 1
+    assert outcome.out.startswith(f"{tmp_path / 'labels.toml'}:2: production is greeting@2, which does not exist: ")
+
+
+def test_labels_are_given_and_shown(write: Writer, run: Callable[..., Outcome]) -> None:
+    write()
+    assert run("label") == Outcome(0, "", "")
+    refused = run("label", "production", "greeting@1")
+    assert (refused.code, refused.out) == (2, "")
+    assert refused.err.endswith("prompts release greeting@1\n")
+    run("release", "greeting@1")
+    assert run("label", "production", "greeting@1").out == "production greeting@1\n"
+    run("label", "canary", "greeting")
+    assert run("label").out == "canary greeting@1\nproduction greeting@1\n"
+    assert run("label", "production").out == "production greeting@1\n"
+    unknown = run("label", "prodution")
+    assert unknown.code == 2
+    assert "there is canary, production" in unknown.err
+    assert run("show", "greeting@production").out.startswith("greeting@1  sha256 ")
+
+
+def test_diff_tells_what_a_model_gets_otherwise(write: Writer, run: Callable[..., Outcome]) -> None:
+    write()
+    other = write(
+        ("Greet {{ person }}.", "Greet {{ person }} warmly, in {{ mood }} words."),
+        ("changelog: First version.", "changelog: Warmer."),
+        (
+            "inputs:",
+            "model: {options: {stopSequences: ['Bye']}}\ninputs:\n  mood: {kind: string, description: How., example: kind}",
+        ),
+        version=2,
+    )
+    shown = run("diff", "greeting@1", "greeting@2")
+    lines = shown.out.splitlines()
+    assert (shown.code, shown.err) == (0, "")
+    assert lines[0].startswith("--- greeting@1  ")
+    assert lines[1].startswith("+++ greeting@2  ")
+    assert lines[1].endswith("  Warmer.")
+    changed = [line for line in lines[2:] if line.startswith(("-", "+"))]
+    assert changed == [
+        "-Greet {{ person }}.",
+        "+Greet {{ person }} warmly, in {{ mood }} words.",
+        "+input mood, string",
+        '+stop "Bye"',
+    ]
+    words, tokens = lines[-3:-1]
+    assert words.split() == ["words", "14", "18", "+4", "(+29%)"]
+    assert tokens.split()[0] == "tokens"
+    assert lines[-1] == "Each with the examples of its own file, which differ."
+    assert run("diff", "greeting@1", str(other)) == shown
+    assert "\x1b" not in shown.out
+
+
+def test_diff_marks_the_words_in_a_terminal(write: Writer, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    write()
+    write(("Greet {{ person }}.", "Greet {{ person }} warmly."), version=2)
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("TERM", "xterm")
+    assert (
+        "\x1b[32mGreet {{ person }}\x1b[0m\x1b[1;7;32m warmly\x1b[0m\x1b[32m.\x1b[0m"
+        in run("diff", "greeting@1", "greeting@2").out
+    )
+
+
+def test_diff_of_texts_that_a_model_gets_alike(write: Writer, run: Callable[..., Outcome]) -> None:
+    write()
+    write(("owner: tests", "owner: others"), version=2)
+    out = run("diff", "greeting@1", "greeting").out
+    assert "A model gets the same from both." in out
+    assert "+0 (+0%)" in out
+
+
+@pytest.mark.parametrize(("side", "told"), [("greeting@9", "there is no prompt greeting@9"), ("none/v1.prompty", "No such file")])
+def test_diff_of_what_is_not_there_is_one_line(write: Writer, run: Callable[..., Outcome], side: str, told: str) -> None:
+    write()
+    outcome = run("diff", "greeting@1", side)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert told in outcome.err
 
 
 def test_an_unknown_prompt_is_one_line_and_exit_code_2(run: Callable[..., Outcome]) -> None:

@@ -88,7 +88,10 @@ def test_knows_the_role_markers_that_prompty_editors_know(write: Writer, marker:
         (("name: greeting", "name: farewell"), "name", "`name` is `farewell`, but the folder's name is `greeting`"),
         (("description: Greets.", "description:"), "description", "`description` is missing"),
         (
-            ("metadata:\n  owner: tests\n  refusal: Not today.", "metadata: none"),
+            (
+                "metadata:\n  owner: tests\n  purpose: Something to bend.\n  changelog: First version.\n  refusal: Not today.",
+                "metadata: none",
+            ),
             "metadata",
             "`metadata` is missing or not a mapping",
         ),
@@ -161,6 +164,28 @@ def test_passages_without_a_fence_and_an_unsaid_refusal_are_faults(write: Writer
     assert any("passages stand without a fence" in str(error) for error in fenceless.problems())
     silent = Prompt.read(write(("say: Not today.", "say so.")))
     assert [error.problem.split(": ")[1] for error in silent.problems()] == ["no message says the refusal sentence"]
+
+
+@pytest.mark.parametrize("key", ["owner", "purpose", "changelog"])
+@pytest.mark.parametrize("value", [None, '""', "' '", "[one]", "3"])
+def test_metadata_that_tells_nothing_is_a_fault_with_its_line(write: Writer, key: str, value: str | None) -> None:
+    (said,) = [line for line in write().read_text().splitlines() if line.startswith(f"  {key}: ")]
+    path = write((f"{said}\n", "" if value is None else f"  {key}: {value}\n"))
+    (problem,) = Prompt.read(path).problems()
+    at = line_of(path, "metadata:" if value is None else f"  {key}:")
+    assert problem.problem == f"{path}:{at}: `metadata.{key}` is missing or empty"
+    assert problem.mend
+
+
+def test_a_content_is_read_without_its_file(write: Writer, tmp_path: Path) -> None:
+    path = write()
+    elsewhere = Path("main~1:prompts/greeting/v7.prompty")
+    prompt = Prompt.parse(elsewhere, path.read_bytes().replace(b"\n", b"\r\n"))
+    assert (prompt.reference, prompt.path, prompt.sha256) == ("greeting@7", elsewhere, Prompt.read(path).sha256)
+    with pytest.raises(GroundwireError, match=r"^main~1:prompts/greeting/v7.prompty:\d+: .*has no attribute 'text'"):
+        prompt.render(person="Bob", passages=[{"title": "One"}], fence=FENCE)
+    with pytest.raises(GroundwireError, match=r"^main~1:prompts/greeting/v7.prompty:1: no front matter"):
+        Prompt.parse(elsewhere, b"Hello.")
 
 
 def test_a_prompt_without_faults_has_no_problems(write: Writer) -> None:
