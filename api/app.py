@@ -34,7 +34,7 @@ def create_app(runtime: Runtime, collection: str, variant: str) -> FastAPI:
         finally:
             await runtime.router.close()
             # The signal that ends the server is raised again after it, and leaves nobody to wait for the last rows.
-            await to_thread(runtime.traces.close)
+            await to_thread(runtime.writer.close)
 
     app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
     app.include_router(chat.router)

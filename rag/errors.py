@@ -14,7 +14,8 @@ class StorageError(GroundwireError):
 
 class UpstreamError(GroundwireError):
     """A model call that failed. `retryable`: the same call may succeed later; `retry_after`: seconds the provider asked for;
-    `billed`: false only where the provider certainly charged nothing, because it refused or was never reached.
+    `throttled`: it asked to be called less; `billed`: false only where it certainly charged nothing, because it refused or was never
+    reached.
     """
 
     def __init__(
@@ -25,10 +26,12 @@ class UpstreamError(GroundwireError):
         retryable: bool,
         retry_after: float | None = None,
         timed_out: bool = False,
+        throttled: bool = False,
         billed: bool = True,
     ) -> None:
         super().__init__(problem, mend)
         self.retryable = retryable
         self.retry_after = retry_after
         self.timed_out = timed_out
+        self.throttled = throttled
         self.billed = billed

@@ -184,7 +184,7 @@ class Pipeline:
             return
 
         with recording.stage("pack"):
-            context = await self._packed(question, found.passages)
+            context = await self.packed(question, found.passages)
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
@@ -208,7 +208,7 @@ class Pipeline:
         refused = is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
 
-    async def _packed(self, question: str, passages: Sequence[Passage]) -> Context:
+    async def packed(self, question: str, passages: Sequence[Passage]) -> Context:
         """By the tokenizer of the first model that can be asked for it, into the smallest window of all that may answer."""
         failure: UpstreamError | None = None
         windows = [window for model in self.models if (window := self.router.llm(model).window(model))]

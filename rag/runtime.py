@@ -17,6 +17,7 @@ from rag.errors import GroundwireError
 from rag.ledger.corpus import Corpus
 from rag.ledger.database import connect
 from rag.ledger.traces import Traces
+from rag.ledger.writer import Writer
 from rag.llms.router import Router
 from rag.pipeline import Pipeline
 from rag.retriever import Retriever
@@ -34,9 +35,10 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._engine = connect(settings.ledger_url)
-        self.corpus = Corpus(self._engine)
-        self.traces = Traces(self._engine)
+        self.engine = connect(settings.ledger_url)
+        self.writer = Writer(self.engine)
+        self.corpus = Corpus(self.engine)
+        self.traces = Traces(self.engine, self.writer)
         self.store = open_store(settings.index_root)
         self.router = Router()
         self._embedders: dict[str, Embedder] = {}
@@ -48,10 +50,10 @@ class Runtime:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.traces.close()
+        self.writer.close()
         for retriever in self._retrievers.values():
             retriever.index.close()
-        self._engine.dispose()
+        self.engine.dispose()
 
     def embedder(self, name: str) -> Embedder:
         """By its name in the settings or in a collection."""

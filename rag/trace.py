@@ -101,10 +101,33 @@ class Trace(Value):
         return Usage(**{field: sum(getattr(attempt.usage, field) for attempt in self.attempts) for field in Usage.model_fields})
 
     @property
+    def latency_ms(self) -> float | None:
+        """`total_ms`, as it would be had every replayed call been made: what was waited for then is counted now."""
+        if self.total_ms is None:
+            return None
+        return self.total_ms + sum(attempt.replayed.total_ms - attempt.total_ms for attempt in self.attempts if attempt.replayed)
+
+    @property
+    def first_text_ms(self) -> float | None:
+        """`first_token_ms`, as it would be had every replayed call been made."""
+        if self.first_token_ms is None:
+            return None
+        return self.first_token_ms + sum(_delay(attempt, self.first_token_ms) for attempt in self.attempts)
+
+    @property
     def cost_nanodollars(self) -> int | None:
         """Of all attempts together; null as soon as the price of one is not known."""
         costs = [attempt.cost_nanodollars for attempt in self.attempts]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
+
+
+def _delay(attempt: Attempt, first_ms: float) -> float:
+    """Milliseconds by which a replayed call would have come later, up to the first text that the reader got."""
+    if attempt.replayed is None or attempt.first_token_ms is None or attempt.started_ms > first_ms:
+        return 0.0
+    if first_ms >= attempt.started_ms + attempt.total_ms:
+        return attempt.replayed.total_ms - attempt.total_ms
+    return (attempt.replayed.first_token_ms or 0.0) - attempt.first_token_ms
 
 
 def dollars(nanodollars: int | None) -> str:

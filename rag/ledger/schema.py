@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-NEWEST = "0001"
+NEWEST = "0002"
 """The migration these tables stand for."""
 
 metadata = MetaData()
@@ -107,4 +107,32 @@ traces = Table(
     Column("total_ms", Float),
     Column("body", Text, nullable=False),
     Index("traces_by_time", "created_at"),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("name", Text, nullable=False),
+    Column("body", Text, nullable=False),
+    Index("runs_by_time", "created_at"),
+)
+
+results = Table(
+    "results",
+    metadata,
+    Column("run_id", String(32), primary_key=True),
+    Column("case_id", Text, primary_key=True),
+    Column("repeat", Integer, primary_key=True),
+    Column("trace_id", String(36), nullable=False),
+    Column("body", Text, nullable=False),
+)
+
+responses = Table(
+    "responses",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("body", Text, nullable=False),
 )

@@ -1,43 +1,32 @@
 """The log of requests: one row each, begun before the first upstream call and settled at the end.
 
-Knows group commit: rows that arrive while a commit is under way share the next one. Knows nothing of how a request runs.
+Knows a row's columns, and whose rows are abandoned. Knows nothing of how a request runs.
 """
 
 import os
-import queue
 import socket
-import threading
 import uuid
 from asyncio import wrap_future
-from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, insert, select, update
+from sqlalchemy import Engine, select, update
 
 from rag.errors import GroundwireError
 from rag.ledger.database import told
 from rag.ledger.schema import traces
+from rag.ledger.writer import Row, Writer
 from rag.trace import Outcome, Trace
-
-GROUP = 256
-"""Most rows in one commit."""
 
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
 """This process, told from an earlier one that had its id."""
 
-Row = dict[str, Any]
-Entry = tuple[Row, Future[None]]
-
 
 class Traces:
-    """Reads and writes traces. A thread of its own writes; `close` waits for it."""
+    """Reads and writes traces."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, writer: Writer) -> None:
         self.engine = engine
-        self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._writer: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._writer = writer
 
     async def record(self, trace: Trace) -> None:
         """Write the trace, in place of an earlier row of the same id; returns when it is committed."""
@@ -45,10 +34,7 @@ class Traces:
 
     def submit(self, trace: Trace) -> Future[None]:
         """As `record`, for callers that cannot wait, such as a request that is being cancelled."""
-        self._start()
-        done: Future[None] = Future()
-        self._entries.put((_row(trace), done))
-        return done
+        return self._writer.submit(traces, _row(trace))
 
     def get(self, id: str) -> Trace:
         """The trace whose id is, or begins with, `id`. Raises `GroundwireError` where there is none, or more than one."""
@@ -77,47 +63,6 @@ class Traces:
                 still = update(traces).where(traces.c.id == trace.id, traces.c.outcome.is_(None))
                 settled += connection.execute(still.values(_row(_abandoned(trace)))).rowcount
         return settled
-
-    def close(self) -> None:
-        """Commit what is waiting and end the writer."""
-        with self._starting:
-            if self._writer:
-                self._entries.put(None)
-                self._writer.join()
-                self._writer = None
-
-    def _start(self) -> None:
-        with self._starting:
-            if self._writer is None:
-                self._writer = threading.Thread(target=self._write_groups, name="trace-log", daemon=True)
-                self._writer.start()
-
-    def _write_groups(self) -> None:
-        ended = False
-        while not ended:
-            group = [self._entries.get()]
-            while len(group) < GROUP and not self._entries.empty():
-                group.append(self._entries.get())
-            ended = None in group
-            self._commit([entry for entry in group if entry])
-
-    def _commit(self, entries: Sequence[Entry]) -> None:
-        error: BaseException | None = None
-        try:
-            with told(self.engine.url), self.engine.begin() as connection:
-                _write(connection, [row for row, _ in entries])
-        except Exception as raised:  # noqa: BLE001 - it is raised where each row is waited for
-            error = raised
-        for _, done in entries:
-            if done.set_running_or_notify_cancel():
-                done.set_exception(error) if error else done.set_result(None)
-
-
-def _write(connection: Connection, group: Sequence[Row]) -> None:
-    newest = {row["id"]: row for row in group}
-    if newest:
-        connection.execute(delete(traces).where(traces.c.id.in_(newest)))
-        connection.execute(insert(traces), list(newest.values()))
 
 
 def _row(trace: Trace) -> Row:

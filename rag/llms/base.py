@@ -60,6 +60,14 @@ class Purpose(enum.StrEnum):
 
     ANSWER = "answer"
     RETRY = "retry"
+    JUDGE = "judge"
+
+
+class Timing(Value):
+    """How long a call took, in milliseconds since it began."""
+
+    first_token_ms: float | None
+    total_ms: float
 
 
 class Completion(Value):
@@ -71,6 +79,8 @@ class Completion(Value):
     cost_nanodollars: int | None
     """Null where the price is not known; 0 only where the model is free (local)."""
     finish_reason: str
+    replayed: Timing | None = None
+    """Of the earlier call whose answer this repeats; null where the model was called."""
 
 
 class Attempt(Value):
@@ -88,7 +98,11 @@ class Attempt(Value):
     usage: Usage = Usage()
     cost_nanodollars: int | None = None
     finish_reason: str | None = None
+    replayed: Timing | None = None
+    """Of the earlier call whose answer this repeats: nothing was spent now."""
     error: str | None = None
+    throttled: bool = False
+    """The provider asked to be called less."""
 
 
 class LLM(Protocol):
@@ -104,6 +118,10 @@ class LLM(Protocol):
 
     def window(self, model: str) -> int | None:
         """Tokens of prompt and answer together; null where there is no limit, or none is known."""
+        ...
+
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """Of these tokens, in nano-dollars; null where the price is not known."""
         ...
 
     async def close(self) -> None:

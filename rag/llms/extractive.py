@@ -43,6 +43,10 @@ class Extractive:
     def window(self, model: str) -> None:
         """Every passage is read."""
 
+    def cost(self, model: str, usage: Usage) -> int:
+        """Free."""
+        return 0
+
     async def close(self) -> None:
         """Nothing is held."""
 

@@ -23,6 +23,7 @@ from rag.llms.base import Completion, Request, Usage
 from rag.llms.pricing import nanodollars
 
 _RETRYABLE = frozenset({408, 409, 429})
+_THROTTLED = frozenset({429, 529})
 _PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Timeout|Exception)(?::| -)\s+")
 _LONGEST = 240
 
@@ -126,6 +127,10 @@ class LiteLLM:
         known = (library().model_cost.get(name) for name in (model, f"{seller}/{bare}", bare))
         return next((entry.get("max_input_tokens") for entry in known if entry), None)
 
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """By the price map that litellm ships."""
+        return _cost(model, model, usage)
+
     async def close(self) -> None:
         """Close the connections that litellm keeps open, which all its callers share."""
         if library.cache_info().currsize:
@@ -193,6 +198,7 @@ def _upstream_error(model: str, error: Exception) -> UpstreamError:
         retryable=status is None or status in _RETRYABLE or status >= 500,
         retry_after=_seconds(headers.get("retry-after")),
         timed_out=timed_out,
+        throttled=status in _THROTTLED,
         billed=not refused,
     )
 

@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from rag import weights
 from rag.errors import GroundwireError, UpstreamError
-from rag.llms.base import Completion, Request
+from rag.llms.base import Completion, Request, Usage
 from rag.llms.litellm import LiteLLM
 
 NAME = "local/smollm2"
@@ -143,6 +143,10 @@ class SmolLM2:
     def window(self, model: str) -> int:
         """Of one slot of the server."""
         return CONTEXT
+
+    def cost(self, model: str, usage: Usage) -> int:
+        """Free."""
+        return 0
 
     async def close(self) -> None:
         """End the server; the next call starts it again."""

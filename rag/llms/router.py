@@ -162,6 +162,7 @@ def _together(failures: list[UpstreamError]) -> UpstreamError:
         retryable=last.retryable,
         retry_after=last.retry_after,
         timed_out=last.timed_out,
+        throttled=last.throttled,
         billed=any(failure.billed for failure in failures),
     )
 
@@ -192,10 +193,12 @@ class _Try:
                 "usage": piece.usage,
                 "cost_nanodollars": piece.cost_nanodollars,
                 "finish_reason": piece.finish_reason,
+                "replayed": piece.replayed,
             }
 
     def failed(self, error: UpstreamError) -> None:
-        self._end = {"error": error.problem, "cost_nanodollars": self._spent if error.billed else 0}
+        spent = self._spent if error.billed else 0
+        self._end = {"error": error.problem, "cost_nanodollars": spent, "throttled": error.throttled}
 
     def record(self) -> Attempt:
         timed = Attempt(

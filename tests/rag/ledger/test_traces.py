@@ -17,6 +17,7 @@ from rag.errors import GroundwireError
 from rag.ledger.database import connect
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import OWNER, Traces
+from rag.ledger.writer import Writer
 from rag.llms.base import Attempt, Purpose, Usage
 from rag.trace import Channel, Outcome, Trace, Versions, dollars
 from rag.variant import Variant
@@ -39,9 +40,9 @@ def trace(question: str = "why?", **fields: object) -> Trace:
 @pytest.fixture
 def traces(tmp_path: Path) -> Iterator[Traces]:
     engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
-    log = Traces(engine)
-    yield log
-    log.close()
+    writer = Writer(engine)
+    yield Traces(engine, writer)
+    writer.close()
     engine.dispose()
 
 
@@ -123,7 +124,8 @@ def write_until_killed(place: str, acknowledged: Path) -> None:
 
         await asyncio.gather(*(one() for _ in range(8)))
 
-    asyncio.run(write(Traces(connect(place)), os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)))
+    engine = connect(place)
+    asyncio.run(write(Traces(engine, Writer(engine)), os.open(acknowledged, os.O_WRONLY | os.O_APPEND | os.O_CREAT)))
 
 
 def test_kill_9_while_logging_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
@@ -140,7 +142,7 @@ def test_kill_9_while_logging_loses_nothing_that_was_acknowledged(tmp_path: Path
             time.sleep(0.001)
         writer.kill()
         writer.join()
-    kept = {found.id for found in Traces(engine).latest(1_000_000)}
+    kept = {found.id for found in Traces(engine, Writer(engine)).latest(1_000_000)}
     engine.dispose()
     told = set(acknowledged.read_text().split())
     assert len(told) >= 50
