@@ -1,10 +1,9 @@
 """How well a collection's retrieval finds what it should: recall, reciprocal rank and discounted gain over sets with known answers.
 
-Knows sets on disk and the measures; what it measures is the served path: ingest, index, legs and fusion.
+Knows sets on disk; what it measures is the served path: ingest, index, legs and fusion.
 """
 
 import json
-import math
 import statistics
 import tempfile
 import time
@@ -14,6 +13,7 @@ from typing import get_args
 
 from pydantic import BaseModel, ValidationError
 
+from evals.ranking import ndcg, recall, reciprocal_rank
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
@@ -128,23 +128,3 @@ def _documents(retriever: Retriever, question: Question, vector: Vectors, mode: 
     """Ids, each where its best passage stands."""
     found = retriever.search(question.question, vector, mode=mode, top_k=CANDIDATES, candidates=CANDIDATES, where={})
     return list(dict.fromkeys(passage.document_id for passage in found.passages))
-
-
-def recall(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
-    """The share of the documents with a gain that are among the first k."""
-    return len(gains.keys() & set(ranking[:k])) / len(gains)
-
-
-def reciprocal_rank(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
-    """1 over the rank of the first document with a gain, 0 where none is among the first k."""
-    return next((1 / rank for rank, id in enumerate(ranking[:k], 1) if id in gains), 0.0)
-
-
-def ndcg(ranking: Sequence[str], gains: Mapping[str, int], k: int) -> float:
-    """Discounted cumulative gain of the first k, as a share of what the best order would have; gains are linear."""
-    best = sorted(gains.values(), reverse=True)
-    return _discounted([gains.get(id, 0) for id in ranking[:k]]) / _discounted(best[:k])
-
-
-def _discounted(gains: Sequence[int]) -> float:
-    return sum(gain / math.log2(rank + 1) for rank, gain in enumerate(gains, 1))

@@ -1,0 +1,40 @@
+"""How much of an answer its passages support, by the verdicts on its claims.
+
+Knows verdicts. Knows no passage: the validator that gave them is named in the trace.
+"""
+
+from collections import Counter
+
+from evals.cases import Case
+from evals.scorers.base import Metric, Missing, Scores, failed
+from rag.release import UNGROUNDED
+from rag.trace import Outcome, Trace
+from rag.types import Verdict
+
+
+class Grounding:
+    """A refusal claims nothing, whatever words it is made of. What a failed request would have claimed is missing: it must not pass
+    for an answer without hallucinations.
+    """
+
+    identity = "grounding@1"
+    metrics = (
+        Metric(name="grounded_share", label="grounded share", better="higher", unit="share"),
+        Metric(name="hallucination", label="hallucination rate", better="lower", unit="binary"),
+        Metric(name="uncertain_share", label="uncertain share", better="lower", unit="share"),
+    )
+
+    def score(self, trace: Trace, case: Case) -> Scores:
+        """The shares are those of claims: there are none where nothing is claimed."""
+        if failed(trace):
+            return {metric.name: Missing(reason="the request failed") for metric in self.metrics}
+        claims = trace.claims if trace.outcome is Outcome.ANSWERED else ()
+        verdicts = Counter(claim.verdict for claim in claims)
+        hallucinates = any(verdicts[verdict] for verdict in UNGROUNDED)
+        if not claims:
+            return {"hallucination": float(hallucinates)}
+        return {
+            "grounded_share": verdicts[Verdict.SUPPORTED] / len(claims),
+            "hallucination": float(hallucinates),
+            "uncertain_share": verdicts[Verdict.UNCERTAIN] / len(claims),
+        }
