@@ -1,0 +1,1 @@
+"""What can be said of two columns of numbers: intervals, tests, corrections."""
