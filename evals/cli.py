@@ -1,35 +1,254 @@
-"""The `evals` command.
+"""The `evals` command: run, plan, compare, score, runs, convert, promote, retrieval.
 
 Knows options and output. Knows nothing of how anything is measured.
 """
 
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from prompts.command import Command
+from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
+    from rich.console import RenderableType
     from rich.table import Table
 
+    from evals.cases import Case
+    from evals.comparison import Comparison, Design, Guardrail, Verdict
+    from evals.execution.arms import Arm
+    from evals.execution.runs import Runs
     from evals.retrieval import Result
+    from evals.trial import Trial
+    from rag.runtime import Runtime
 
-app = Command(help="Numbers about answers, offline.")
+app = Command(help="Is prompt B better than prompt A, and how sure are we?")
+
+A = Annotated[str | None, typer.Option("--a", metavar="NAME", help="The baseline: a prompt such as answer@1, or a variant.")]
+B = Annotated[str | None, typer.Option("--b", metavar="NAME", help="The candidate: a prompt or a variant.")]
+CaseFile = Annotated[Path, typer.Option("--cases", metavar="FILE", help="Cases, one JSON object a line.")]
+CollectionName = Annotated[str | None, typer.Option("--collection", "-c", help="By default, what the file of cases is named.")]
+Base = Annotated[str, typer.Option("--variant", help="The variant that a prompt is put into.")]
+Model = Annotated[str | None, typer.Option(help="Answer with this model instead, as in openai/gpt-4.1-mini.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="So many cases, drawn at random.")]
+Repeats = Annotated[int, typer.Option(min=1, help="Ask every case so many times.")]
+Seed = Annotated[int, typer.Option(help="Of the order of the cases, and of all resampling.")]
+Primary = Annotated[
+    list[str] | None,
+    typer.Option(metavar="METRIC", help="What decides; repeat for more. By default f1, or correct with a judge."),
+]
+Guardrails = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--guardrail", metavar="METRIC=MARGIN", help="How much worse B may be: cost=10% or hallucination=0.05; repeatable."
+    ),
+]
+Margin = Annotated[float, typer.Option(min=0, help="A difference of a primary metric within it is too small to matter.")]
+ClusterBy = Annotated[
+    str | None, typer.Option(metavar="TAG", help="Cases that share a document, or a tag's value, are not independent.")
+]
+JudgeModel = Annotated[str | None, typer.Option("--judge", metavar="MODEL", help="Let this model grade the answers as well.")]
+Labels = Annotated[Path | None, typer.Option(metavar="FILE", help="People's grades, to see how far the judge agrees.")]
+Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the reports here.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+To = Annotated[Path, typer.Option("--to", metavar="FILE", help="Add them to this file of cases.")]
+
+NOT_KNOWN_YET = 3
+
+T = TypeVar("T")
 
 
 @app.callback()
 def _app() -> None:
-    """Numbers about answers, offline."""
+    """Is prompt B better than prompt A, and how sure are we?"""
+
+
+@app.command()
+def run(
+    cases: CaseFile,
+    a: A = None,
+    b: B = None,
+    base: Annotated[
+        str | None, typer.Option(metavar="REF", help="Compare every prompt that differs from this git commit.")
+    ] = None,
+    collection: CollectionName = None,
+    variant: Base = "default",
+    model: Model = None,
+    limit: Limit = None,
+    repeats: Repeats = 1,
+    seed: Seed = 0,
+    primary: Primary = None,
+    guardrail: Guardrails = None,
+    margin: Margin = 0.03,
+    cluster_by: ClusterBy = None,
+    judge: JudgeModel = None,
+    labels: Labels = None,
+    concurrency: Annotated[
+        int | None, typer.Option(min=1, help="Requests at once; by default as many as the provider takes.")
+    ] = None,
+    max_cost: Annotated[float | None, typer.Option(min=0, metavar="DOLLARS", help="Stop before more is spent.")] = None,
+    early_stop: Annotated[bool, typer.Option("--early-stop", help="Look after every case, and stop when it is known.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what was answered before.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
+    out: Out = None,
+) -> None:
+    """Ask the cases of two variants and compare them, or of one. The same command goes on where it was stopped.
+
+    Exits with 0 where B is better or equivalent, 1 where it is worse, 3 where it is not known yet, 4 where the numbers are not to be
+    trusted.
+    """
+    from dataclasses import replace
+
+    from evals.execution.arms import Arm
+    from evals.execution.execution import Limits
+
+    if base is None and bool(a) != bool(b):
+        raise GroundwireError(
+            f"--{'a' if a else 'b'} has nothing to be compared with", "name both --a and --b, or --base, or neither"
+        )
+    if base is not None and (a or b):
+        raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
+    with _runtime() as runtime:
+        design = _design(primary, guardrail, margin, cluster_by, judge, seed)
+        trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
+        limits = Limits(concurrency, None if max_cost is None else round(max_cost * 1e9), retry_failed)
+        trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh)
+        if base:
+            verdicts = _contests(runtime, trial, base, variant, model, out)
+        elif a and b:
+            verdicts = [
+                _contest(runtime, trial, [Arm.named(name, runtime.settings, variant, model) for name in (a, b)], out).verdict
+            ]
+        else:
+            _measure(runtime, trial, Arm.named(variant, runtime.settings, variant, model))
+            verdicts = []
+    raise typer.Exit(_exit_code(verdicts))
+
+
+@app.command()
+def plan(
+    cases: CaseFile,
+    a: Annotated[str, typer.Option("--a", metavar="NAME", help="The baseline: a prompt such as answer@1, or a variant.")],
+    b: Annotated[str, typer.Option("--b", metavar="NAME", help="The candidate: a prompt or a variant.")],
+    collection: CollectionName = None,
+    variant: Base = "default",
+    model: Model = None,
+    limit: Limit = None,
+    repeats: Repeats = 1,
+    seed: Seed = 0,
+    primary: Primary = None,
+    margin: Margin = 0.03,
+    cluster_by: ClusterBy = None,
+    judge: JudgeModel = None,
+    effect: Annotated[float | None, typer.Option(min=0, help="The difference to be found; by default, the margin.")] = None,
+    json: Json = False,
+) -> None:
+    """Say before anything is spent what a comparison can find, what it costs and how long it takes."""
+    from evals.execution.arms import Arm
+    from evals.report.plan import plan_table
+    from evals.trial import foreseen
+
+    with _runtime() as runtime:
+        design = _design(primary, None, margin, cluster_by, judge, seed)
+        trial = _trial(runtime, cases, collection, limit, repeats, design, judge, None)
+        arms = [Arm.named(name, runtime.settings, variant, model) for name in (a, b)]
+        found = _carried_out(foreseen(runtime, trial, arms, effect))
+    _print(found.model_dump_json() if json else plan_table(found))
+
+
+@app.command()
+def compare(
+    a: Annotated[str, typer.Argument(metavar="RUN_A", help="The baseline: a run's id, or its beginning.")],
+    b: Annotated[str, typer.Argument(metavar="RUN_B", help="The candidate.")],
+    seed: Seed = 0,
+    primary: Primary = None,
+    guardrail: Guardrails = None,
+    margin: Margin = 0.03,
+    cluster_by: ClusterBy = None,
+    labels: Labels = None,
+    out: Out = None,
+) -> None:
+    """Compare two stored runs again, without a call; exits as `evals run` does."""
+    from evals.agreement import read_labels
+    from evals.pairwise import compared
+
+    with _runtime() as runtime:
+        stored = _runs(runtime)
+        found = [stored.get(id) for id in (a, b)]
+        judged = found[0].judge if found[0].judge == found[1].judge else None
+        design = _design(primary, guardrail, margin, cluster_by, judged, seed)
+        people = read_labels(labels) if labels else ()
+        comparison = _carried_out(compared(runtime, found[0], found[1], design, labels=people))
+        _report(comparison, runtime, out)
+    raise typer.Exit(comparison.verdict.exit_code)
+
+
+@app.command()
+def score(id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")]) -> None:
+    """Score the stored answers of a run again, without a call."""
+    from evals.execution.execution import rescore
+    from evals.scorers import open_scorers
+
+    with _runtime() as runtime:
+        stored = _runs(runtime)
+        found = stored.get(id)
+        count = _carried_out(rescore(stored, found, runtime, open_scorers()))
+        _print(f"{count:,} answers of {found.id} scored", _run_table(stored, found.id))
+
+
+@app.command()
+def runs(
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 20,
+    json: Json = False,
+) -> None:
+    """List the latest runs."""
+    from evals.report.terminal import runs_table
+
+    with _runtime() as runtime:
+        latest = _runs(runtime).latest(limit)
+    _print(*(found.model_dump_json() for found, _ in latest) if json else (runs_table(latest),))
+
+
+@app.command()
+def convert(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="promptfoo YAML; Ragas, Hugging Face or our own JSONL or JSON; CSV.")
+    ],
+    to: To,
+) -> None:
+    """Make cases of what another tool keeps."""
+    from evals.cases import append
+    from evals.conversion import convert as converted
+
+    found = converted(file)
+    append(found.cases, to)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{len(found.cases):,} cases added to {to}")
+
+
+@app.command()
+def promote(
+    traces: Annotated[list[str], typer.Argument(metavar="TRACE...", help="Ids of traces, or their beginnings.")],
+    to: To,
+) -> None:
+    """Make cases of questions that were really asked; each is to be read by a person before it counts."""
+    from evals.cases import append
+    from evals.promotion import promoted
+
+    with _runtime() as runtime:
+        found = [promoted(runtime.traces.get(id)) for id in traces]
+    append(found, to)
+    typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")
 
 
 @app.command()
 def retrieval(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of sets: NAME/corpus.jsonl and NAME/questions.jsonl.")],
     embedder: Annotated[str, typer.Option(help="Embed with this one.")] = "onnx",
-    json: Annotated[bool, typer.Option("--json", help="Print one JSON line a set instead.")] = False,
+    json: Json = False,
 ) -> None:
     """Measure recall@5, MRR@10 and nDCG@10 of lexical, dense and hybrid retrieval on each set."""
     from rich.console import Console
@@ -46,10 +265,193 @@ def retrieval(
         if json:
             typer.echo(results[-1].model_dump_json())
     if not json:
-        Console().print(_table(results))
+        _print(_retrieval_table(results))
 
 
-def _table(results: "Sequence[Result]") -> "Table":
+def _runtime() -> "Runtime":
+    from rag.runtime import Runtime
+    from rag.settings import Settings
+
+    return Runtime(Settings())
+
+
+def _runs(runtime: "Runtime") -> "Runs":
+    from evals.execution.runs import Runs
+
+    return Runs(runtime.engine, runtime.writer)
+
+
+def _design(
+    primary: list[str] | None, guardrails: list[str] | None, margin: float, cluster_by: str | None, judge: str | None, seed: int
+) -> "Design":
+    from evals.comparison import Design
+    from evals.trial import GUARDRAILS, JUDGED_PRIMARY, PRIMARY, metric_named
+
+    names = tuple(dict.fromkeys(primary or [JUDGED_PRIMARY if judge else PRIMARY]))
+    kept = tuple(_guardrail(text) for text in guardrails) if guardrails else GUARDRAILS
+    for name in (*names, *(guardrail.metric for guardrail in kept)):
+        metric_named(name, judged=judge is not None)
+    return Design(primary=names, guardrails=kept, margin=margin, cluster_by=cluster_by, seed=seed)
+
+
+def _guardrail(text: str) -> "Guardrail":
+    """`cost=10%` or `hallucination=0.05`."""
+    from math import isfinite
+
+    from evals.comparison import Guardrail
+
+    metric, _, margin = text.partition("=")
+    relative = margin.endswith("%")
+    try:
+        value = float(margin.removesuffix("%"))
+    except ValueError:
+        value = -1.0
+    if not isfinite(value) or value < 0:
+        raise GroundwireError(f"--guardrail {text} is not METRIC=MARGIN", "write it as in cost=10% or hallucination=0.05")
+    return Guardrail(metric=metric, margin=value / 100 if relative else value, relative=relative)
+
+
+def _trial(
+    runtime: "Runtime",
+    cases: Path,
+    collection: str | None,
+    limit: int | None,
+    repeats: int,
+    design: "Design",
+    judge: str | None,
+    labels: Path | None,
+) -> "Trial":
+    from evals.agreement import read_labels
+    from evals.cases import read, sample
+    from evals.trial import Trial
+
+    found = read(cases)
+    _ingest(runtime, collection or cases.stem, found, named=collection is not None)
+    return Trial(
+        cases=sample(found, limit or len(found), design.seed),
+        source=cases.name,
+        collection=collection or cases.stem,
+        design=design,
+        repeats=repeats,
+        judge_model=judge,
+        labels=read_labels(labels) if labels else (),
+    )
+
+
+def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, named: bool) -> None:
+    """Where the collection is not there, and the documents that hold the answers are files here, ingest the folder they lie in."""
+    from os.path import commonpath
+
+    from rag.ingest.ingest import ingest
+    from rag.ingest.report import watched
+
+    gold = sorted({id for case in cases for id in case.gold_ids})
+    if named or collection in {there.name for there in runtime.corpus.collections()} or not gold:
+        return
+    if not all(Path(id).is_file() for id in gold):
+        return
+    folder = commonpath([Path(id).parent for id in gold])
+    typer.echo(f"collection {collection} is not there yet: ingesting {folder}, where the answers are", err=True)
+    with watched() as progress:
+        ingest([folder], collection, runtime, progress=progress)
+
+
+def _carried_out(work: "Coroutine[None, None, T]") -> T:
+    """Run to its end; an interrupted run says that nothing is lost."""
+    import asyncio
+
+    try:
+        return asyncio.run(work)
+    except KeyboardInterrupt:
+        typer.echo("stopped: what was answered is kept, and the same command goes on from here", err=True)
+        raise typer.Exit(130) from None
+
+
+def _contest(runtime: "Runtime", trial: "Trial", arms: "Sequence[Arm]", out: Path | None) -> "Comparison":
+    from evals.report.progress import watched
+    from evals.trial import contest, execution
+
+    asking = execution(runtime, trial, arms)
+    with watched(asking.standing):
+        comparison = _carried_out(contest(runtime, trial, asking))
+    _report(comparison, runtime, out)
+    return comparison
+
+
+def _contests(
+    runtime: "Runtime", trial: "Trial", base: str, variant: str, model: str | None, out: Path | None
+) -> "list[Verdict]":
+    """Every prompt that was changed since `base`, against what it was."""
+    from evals.changes import changed
+    from evals.execution.arms import Arm
+    from evals.report.files import write_comment
+
+    folder = out or runtime.settings.home / "evals" / "base"
+    comparisons, notes = [], []
+    for change in changed(runtime.settings.prompts, base):
+        if change.base is None or change.head is None or not change.status.comparable:
+            notes.append(f"{change.name}: {change.status}")
+            continue
+        names = [f"{change.base.reference} of {base}", change.head.reference]
+        arms = [
+            Arm.of(prompt, name, runtime.settings, variant, model)
+            for prompt, name in zip((change.base, change.head), names, strict=True)
+        ]
+        comparisons.append(_contest(runtime, trial, arms, folder / change.name))
+    if not comparisons:
+        notes.append(f"no prompt that answers differs from {base}")
+    for note in notes:
+        typer.echo(note)
+    write_comment(comparisons, notes, folder / "comment.md")
+    return [comparison.verdict for comparison in comparisons]
+
+
+def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm") -> None:
+    from evals.report.progress import watched
+    from evals.trial import execution, measure
+
+    asking = execution(runtime, trial, [arm])
+    with watched(asking.standing):
+        found = _carried_out(measure(asking))
+    _print(_run_table(asking.runs, found.id))
+    if asking.standing.ended:
+        raise GroundwireError(f"ended before all was asked: {asking.standing.ended}", "the same command goes on from here")
+
+
+def _run_table(runs: "Runs", id: str) -> "RenderableType":
+    from evals.pairwise import known_metrics
+    from evals.report.terminal import run_table
+
+    return run_table(runs.get(id), runs.table(id), list(known_metrics().values()))
+
+
+def _report(comparison: "Comparison", runtime: "Runtime", out: Path | None) -> None:
+    from evals.report.files import write
+    from evals.report.terminal import comparison_table
+
+    folder = out or runtime.settings.home / "evals" / f"{comparison.a.run_id[:8]}-{comparison.b.run_id[:8]}"
+    page = write(comparison, folder)
+    _print(comparison_table(comparison), f"report: {page}")
+
+
+def _exit_code(verdicts: "Sequence[Verdict]") -> int:
+    """The gravest: not trustworthy, then worse, then not known yet."""
+    return max((verdict.exit_code for verdict in verdicts), key=[0, NOT_KNOWN_YET, 1, 4].index, default=0)
+
+
+def _print(*parts: object) -> None:
+    """Tables and styled text through rich; strings as they are."""
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        if isinstance(part, str):
+            typer.echo(part)
+        else:
+            console.print(part)
+
+
+def _retrieval_table(results: "Sequence[Result]") -> "Table":
     """One row a set and mode, and the means over the sets."""
     from statistics import fmean
 

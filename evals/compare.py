@@ -1,0 +1,168 @@
+"""Two runs over the same cases, compared: findings, verdict, and where they come from.
+
+Knows which numbers a comparison needs. Knows no storage, and none of the methods.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from evals import doubts
+from evals.cases import Case
+from evals.comparison import (
+    Design,
+    Effect,
+    Finding,
+    QuantileEffect,
+    TagEffect,
+    VarianceShares,
+    Verdict,
+)
+from evals.effects import by_test, effects, gain, measured, paired
+from evals.flips import Flipped, Moves, choose
+from evals.pairing import IntArray, Sides, case_means, clusters, pair, sides
+from evals.scorers.base import Metric
+from evals.scores import ScoreTable
+from evals.stats.multiplicity import benjamini_hochberg
+from evals.stats.paired import Pairs, difference, significance
+from evals.stats.quantiles import quantile_difference
+from evals.stats.sequential import Sequential
+from evals.variance import shares
+from evals.verdict import judge
+from rag.errors import GroundwireError
+
+RETRIEVAL = "recall"
+"""The metric that tells what was found for a case."""
+_QUANTILES = {0.5: 2, 0.95: 20, 0.99: 100}
+"""With the cases they need: fewer have nothing beyond the quantile."""
+_TAGGED = 5
+"""Cases of a tag, at least: with fewer no test can find anything."""
+
+
+class Analysis(NamedTuple):
+    """What the scores of two runs say: a `Comparison` less what the runs say of themselves."""
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    problems: tuple[str, ...]
+    effects: tuple[Effect, ...]
+    quantiles: tuple[QuantileEffect, ...]
+    tags: tuple[TagEffect, ...]
+    flipped: tuple[Flipped, ...]
+    variances: tuple[VarianceShares, ...]
+
+
+def compare(
+    a: ScoreTable,
+    b: ScoreTable,
+    cases: Mapping[str, Case],
+    metrics: Sequence[Metric],
+    design: Design,
+    watched: Mapping[str, Sequential] | None = None,
+) -> Analysis:
+    """B against the baseline A, paired by case. `watched`: the tests of the primary metrics, where every case was looked at.
+
+    Raises `GroundwireError` where a table has a case twice or an unknown one, or the design names a metric or tag that is not
+    there. A metric that is primary is no guardrail as well; a guardrail that applies to no case is let go, and said.
+    """
+    _check(design, [metric.name for metric in metrics])
+    pairing = pair(a, b, cases)
+    together = clusters(pairing.cases, design.cluster_by)
+    both = {metric.name: sides(metric, a, b, pairing) for metric in metrics}
+    pairs = {name: one for name, side in both.items() if (one := measured(side, together)) is not None}
+    primary = [both[name] for name in dict.fromkeys(design.primary)]
+    guardrails = [one for one in design.guardrails if one.metric not in design.primary]
+    design = design.model_copy(update={"guardrails": tuple(one for one in guardrails if both[one.metric].applies)})
+    found = effects(list(pairs.values()), design, watched or {})
+    verdict, reasons = judge(found, design, [*doubts.unanswered(a, b, beyond=True), *doubts.too_little(primary, pairs)])
+    return Analysis(
+        verdict=verdict,
+        reasons=reasons,
+        problems=(
+            *pairing.problems,
+            *doubts.unanswered(a, b, beyond=False),
+            *doubts.gaps([*primary, *(both[one.metric] for one in guardrails)], pairs),
+            *doubts.few(together),
+        ),
+        effects=found,
+        quantiles=tuple(effect for name in pairs for effect in _quantiles(both[name], together, design)),
+        tags=_tags(pairing.cases, primary, together, design),
+        flipped=choose(
+            pairing.cases,
+            a.trace_ids[pairing.rows_a],
+            b.trace_ids[pairing.rows_b],
+            [Moves(metric, of_a.values, of_b.values) for metric, of_a, of_b in primary if metric.bounded],
+        ),
+        variances=tuple(_variances(primary, both.get(RETRIEVAL))),
+    )
+
+
+def _check(design: Design, metrics: Sequence[str]) -> None:
+    named = [*design.primary, *(guardrail.metric for guardrail in design.guardrails)]
+    strange = next((name for name in named if name not in metrics), None)
+    if strange is not None:
+        raise GroundwireError(f"no scorer gives {strange}", f"there are {', '.join(metrics)}")
+    if not design.primary:
+        raise GroundwireError("no metric is primary, so that nothing could be decided", f"choose of {', '.join(metrics)}")
+
+
+def _quantiles(one: Sides, together: IntArray | None, design: Design) -> Iterator[QuantileEffect]:
+    """Over all requests, which are paired by case and repeat; those of a case stay together."""
+    if one.metric.unit != "seconds":
+        return
+    repeats = min(one.a.values.shape[1], one.b.values.shape[1])
+    a, b = one.a.values[:, :repeats], one.b.values[:, :repeats]
+    known = ~np.isnan(a) & ~np.isnan(b)
+    rows = np.nonzero(known)[0]
+    cases = len(np.unique(rows))
+    pairs = Pairs.of(a[known], b[known], rows if together is None else together[rows])
+    for quantile, needed in _QUANTILES.items():
+        if cases >= needed:
+            yield QuantileEffect(
+                metric=one.metric,
+                quantile=quantile,
+                a=float(np.quantile(pairs.a, quantile)),
+                b=float(np.quantile(pairs.b, quantile)),
+                difference=quantile_difference(pairs, quantile, level=design.level, seed=design.seed),
+            )
+
+
+def _tags(cases: Sequence[Case], primary: Sequence[Sides], together: IntArray | None, design: Design) -> tuple[TagEffect, ...]:
+    """Every tag with enough cases, the worst first; B is found different where the false-discovery rate allows."""
+    rows: dict[tuple[str, str], list[int]] = {}
+    for row, case in enumerate(cases):
+        for tag in case.tags.items():
+            rows.setdefault(tag, []).append(row)
+    means = [(one.metric, case_means(one.a.values), case_means(one.b.values)) for one in primary]
+    tagged = [
+        (tag, metric, pairs, significance(pairs, seed=design.seed).p)
+        for tag, chosen in rows.items()
+        if len(chosen) >= _TAGGED
+        for metric, a, b in means
+        if (pairs := paired(metric, a[chosen], b[chosen], None if together is None else together[chosen])) is not None
+        and len(pairs.a) >= _TAGGED
+    ]
+    found = [
+        TagEffect(
+            tag=tag,
+            value=value,
+            metric=metric,
+            pairs=len(pairs.a),
+            difference=difference(pairs, level=design.level, seed=design.seed),
+            p=p,
+            q=q,
+            finding=by_test(metric, pairs, q, design),
+        )
+        for ((tag, value), metric, pairs, p), q in zip(tagged, benjamini_hochberg([p for *_, p in tagged]), strict=True)
+    ]
+    order = [Finding.WORSE, Finding.UNKNOWN, Finding.BETTER]
+    return tuple(sorted(found, key=lambda one: (order.index(one.finding), gain(one.metric, one.difference.value))))
+
+
+def _variances(primary: Sequence[Sides], retrieval: Sides | None) -> Iterator[VarianceShares]:
+    found = None if retrieval is None else case_means(retrieval.b.values) - case_means(retrieval.a.values)
+    for one in primary:
+        split = shares(one.metric.name, one.a.values, one.b.values, found)
+        if split is not None:
+            yield split

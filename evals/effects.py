@@ -1,0 +1,188 @@
+"""What is found for each metric of two paired runs, by its role: better, worse, equivalent, held, or not known yet.
+
+Knows tests, margins and what missing values could change. Knows nothing of what the findings amount to together.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from evals.comparison import Design, Effect, Finding, Guardrail, Role
+from evals.pairing import IntArray, Sides, case_means, missing_share
+from evals.scorers.base import Metric
+from evals.scores import Column, FloatArray
+from evals.stats.multiplicity import holm
+from evals.stats.paired import Pairs, Significance, difference, equivalent, mean, naive_difference, not_worse, significance
+from evals.stats.sequential import Sequential
+
+TOO_MANY_MISSING = 0.10
+"""Of the values of one side: beyond that, what is not known may well be unlike what is."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One metric of both runs: its pairs, and what the pairs would be at the two extremes of its missing values."""
+
+    metric: Metric
+    a: Column
+    b: Column
+    pairs: Pairs
+    extremes: tuple[Pairs, ...]
+    """As low, and as high, as B minus A can be; empty where nothing is missing, or the metric has no bounds."""
+
+    @property
+    def missing_share(self) -> float:
+        """Of the side that misses more."""
+        return max(missing_share(self.a), missing_share(self.b))
+
+
+def measured(sides: Sides, clusters: IntArray | None) -> Measured | None:
+    """The pairs of the cases that have the metric on both sides; null where fewer than two are independent."""
+    metric, a, b = sides
+    pairs = paired(metric, case_means(a.values), case_means(b.values), clusters)
+    if pairs is None:
+        return None
+    bounds = [(1.0, 0.0), (0.0, 1.0)] if metric.bounded and (a.missing.any() or b.missing.any()) else []
+    extremes = [paired(metric, _filled(a, in_a), _filled(b, in_b), clusters) for in_a, in_b in bounds]
+    return Measured(metric, a, b, pairs, tuple(pairs for pairs in extremes if pairs is not None))
+
+
+def paired(metric: Metric, a: FloatArray, b: FloatArray, clusters: IntArray | None) -> Pairs | None:
+    """Of values by case, those that are there on both sides; null where fewer than two are independent."""
+    known = ~np.isnan(a) & ~np.isnan(b)
+    if not known.any():
+        return None
+    pairs = Pairs.of(a[known], b[known], None if clusters is None else clusters[known], bounded=metric.bounded)
+    return pairs if pairs.units > 1 else None
+
+
+def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, Sequential]) -> tuple[Effect, ...]:
+    """B against A on every metric: primary ones first, then guardrails, then the others, each in the order given.
+
+    A primary metric is better or worse by its p-value, adjusted by Holm over the primary ones, else equivalent where its
+    difference lies within the margin. A guardrail is held where the interval ends before the margin; it is worse where an
+    interval, widened by Bonferroni over the guardrails, begins beyond it: so a comparison of equals is found different, on any
+    metric that decides, no more often than 1 - `level`. Other metrics are found by their own p-value, and decide nothing.
+    A finding that some value of the missing ones would change is not known yet.
+
+    A primary metric that was `watched`, case by case, is found by what holds however often one looks.
+    """
+    guardrails = {guardrail.metric: guardrail for guardrail in design.guardrails if guardrail.metric not in design.primary}
+    tested = {one.metric.name: significance(one.pairs, seed=design.seed) for one in metrics}
+    tested |= {name: Significance(test.p, "betting, looked at after every case") for name, test in watched.items() if name in tested}
+    primary = {name: tested[name].p for name in design.primary if name in tested}
+    adjusted = dict(zip(primary, holm(list(primary.values())), strict=True))
+
+    found: dict[Role, list[Effect]] = {role: [] for role in Role}
+    for one in metrics:
+        name, test = one.metric.name, tested[one.metric.name]
+        if name in primary and name in watched:
+            found[Role.PRIMARY].append(_watched(one, test, watched[name], adjusted[name], design))
+        elif name in primary:
+            found[Role.PRIMARY].append(_primary(one, test, primary, adjusted[name], design))
+        elif name in guardrails:
+            found[Role.GUARDRAIL].append(_guardrail(one, test, guardrails[name], len(guardrails), design))
+        else:
+            found[Role.OTHER].append(_other(one, test, design))
+    return tuple(effect for role in Role for effect in found[role])
+
+
+def gain(metric: Metric, difference: float) -> float:
+    """The difference as seen from what is good: positive where B does better."""
+    return difference if metric.better == "higher" else -difference
+
+
+def _primary(one: Measured, test: Significance, family: Mapping[str, float], adjusted: float, design: Design) -> Effect:
+    def judge(pairs: Pairs, p: float) -> Finding:
+        again = holm([p if name == one.metric.name else other for name, other in family.items()])
+        return by_test(one.metric, pairs, again[list(family).index(one.metric.name)], design, design.margin)
+
+    effect = _effect(one, Role.PRIMARY, test, _certain(one, test, judge, design), design.margin, design)
+    return effect.model_copy(update={"p_adjusted": adjusted})
+
+
+def _watched(one: Measured, test: Significance, watch: Sequential, adjusted: float, design: Design) -> Effect:
+    """As `_primary`, with the interval and the margin's test of the sequence; a direction that missing values could turn is not known."""
+    extremes = {gain(one.metric, float(np.mean(pairs.differences))) > 0 for pairs in (one.pairs, *one.extremes)}
+    if adjusted <= 1 - design.level and len(extremes) == 1:
+        finding = Finding.BETTER if extremes == {True} else Finding.WORSE
+    elif watch.equivalent(design.margin) and not one.extremes:
+        finding = Finding.EQUIVALENT
+    else:
+        finding = Finding.UNKNOWN
+    effect = _effect(one, Role.PRIMARY, test, finding, design.margin, design)
+    return effect.model_copy(update={"p_adjusted": adjusted, "difference": watch.interval(design.level)})
+
+
+def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrails: int, design: Design) -> Effect:
+    """A relative margin moves with A's mean, so it is tested as the difference of B and a multiple of A."""
+    metric, sign = one.metric, 1 if one.metric.better == "lower" else -1
+
+    def judge(pairs: Pairs, p: float) -> Finding:
+        margin = guardrail.margin
+        if guardrail.relative:
+            pairs, margin = Pairs.of(pairs.a * (1 + sign * margin), pairs.b, pairs.clusters), 0.0
+        if not_worse(pairs, margin, better=metric.better, level=design.level, seed=design.seed):
+            return Finding.HELD
+        estimate = difference(pairs, level=1 - (1 - design.level) / guardrails, seed=design.seed)
+        beyond = estimate.low > margin if metric.better == "lower" else estimate.high < -margin
+        return Finding.WORSE if beyond else Finding.UNKNOWN
+
+    finding = _certain(one, test, judge, design)
+    if finding is Finding.HELD and not metric.bounded and one.missing_share > TOO_MANY_MISSING:
+        finding = Finding.UNKNOWN
+    margin = guardrail.margin * (abs(float(np.mean(one.pairs.a))) if guardrail.relative else 1)
+    return _effect(one, Role.GUARDRAIL, test, finding, margin, design)
+
+
+def _other(one: Measured, test: Significance, design: Design) -> Effect:
+    margin = design.margin if one.metric.bounded else None
+
+    def judge(pairs: Pairs, p: float) -> Finding:
+        return by_test(one.metric, pairs, p, design, margin)
+
+    return _effect(one, Role.OTHER, test, _certain(one, test, judge, design), margin, design)
+
+
+def by_test(metric: Metric, pairs: Pairs, p: float, design: Design, margin: float | None = None) -> Finding:
+    """Better or worse by the p-value, else equivalent where there is a margin and the difference lies within it."""
+    if p <= 1 - design.level:
+        return Finding.BETTER if gain(metric, float(np.mean(pairs.differences))) > 0 else Finding.WORSE
+    if margin is not None and equivalent(pairs, margin, level=design.level, seed=design.seed):
+        return Finding.EQUIVALENT
+    return Finding.UNKNOWN
+
+
+def _certain(one: Measured, test: Significance, judge: Callable[[Pairs, float], Finding], design: Design) -> Finding:
+    """What is found whatever the missing values are."""
+    finding = judge(one.pairs, test.p)
+    extreme = (judge(pairs, significance(pairs, seed=design.seed).p) for pairs in one.extremes)
+    return finding if all(other is finding for other in extreme) else Finding.UNKNOWN
+
+
+def _effect(one: Measured, role: Role, test: Significance, finding: Finding, margin: float | None, design: Design) -> Effect:
+    pairs, bounded = one.pairs, one.metric.bounded
+    low_high = [float(np.mean(extreme.differences)) for extreme in one.extremes]
+    return Effect(
+        metric=one.metric,
+        role=role,
+        pairs=len(pairs.a),
+        units=pairs.units,
+        a=mean(pairs.a, pairs.clusters, bounded=bounded, level=design.level, seed=design.seed),
+        b=mean(pairs.b, pairs.clusters, bounded=bounded, level=design.level, seed=design.seed),
+        difference=difference(pairs, level=design.level, seed=design.seed),
+        naive=naive_difference(pairs, level=design.level),
+        p=test.p,
+        test=test.test,
+        margin=margin,
+        finding=finding,
+        missing_a=int(one.a.missing.sum()),
+        missing_b=int(one.b.missing.sum()),
+        worst_case=(low_high[0], low_high[1]) if low_high else None,
+    )
+
+
+def _filled(column: Column, value: float) -> FloatArray:
+    """By case, as if every missing value were this one."""
+    return case_means(np.where(column.missing, value, column.values))

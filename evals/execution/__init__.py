@@ -1,0 +1,1 @@
+"""Asking cases: as fast as the providers take, each call paid once, and every answer kept."""

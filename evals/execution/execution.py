@@ -1,0 +1,403 @@
+"""Asking: every case of every arm through the pipeline, each exactly once, as many at a time as the providers take.
+
+Knows order, pace, budget and what is done already. Knows nothing of what scores mean or how runs are compared.
+"""
+
+import time
+from asyncio import Event, Semaphore, TaskGroup, create_task, to_thread
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from hashlib import sha256
+from sys import maxsize
+from typing import NamedTuple, Protocol
+
+from evals.cases import Case, fingerprint, gold_missing
+from evals.execution.arms import Arm
+from evals.execution.estimate import price
+from evals.execution.lookahead import Lookahead
+from evals.execution.pace import FIRST, MOST, Pace
+from evals.execution.responses import Remembering, Responses
+from evals.execution.runs import Result, Run, Runs
+from evals.judge import CORRECT, Judge, Judgement
+from evals.scorers import score
+from evals.scorers.base import Scorer
+from prompts.library import Library
+from rag.characters import sound
+from rag.errors import GroundwireError
+from rag.llms import OURS, open_llm
+from rag.llms.base import LLM, Attempt, CallPolicy, Usage
+from rag.llms.breaker import Breaker
+from rag.llms.router import Router
+from rag.pipeline import Pipeline
+from rag.revision import revision
+from rag.runtime import Runtime
+from rag.trace import Channel, Outcome, Trace, dollars
+from rag.validators import open_validator
+
+AHEAD = 32
+"""Cases that are retrieved together, while those before them are answered."""
+LOCAL_SLOTS = 2
+"""A model on this machine answers no sooner for being asked more at once."""
+THROTTLED_TRIES = 10
+"""A case that the provider had no room for is asked again: the pace was wrong, not the answer."""
+FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISCONNECTED)
+HOPELESS = 20
+"""Requests that failed in a row: the upstream is gone, and the rest would be lost the same way."""
+
+
+class Limits(NamedTuple):
+    """What a command may take."""
+
+    concurrency: int | None = None
+    """Requests at once; null to find out what the provider takes."""
+    nanodollars: int | None = None
+    """To be spent, on answers and on the judge."""
+    retry_failed: bool = False
+    """Ask again what failed before."""
+
+
+@dataclass
+class Standing:
+    """How far a command is; counts of requests, over all arms."""
+
+    planned: int = 0
+    found: int = 0
+    """Answered by an earlier command."""
+    answered: int = 0
+    """By this one, failures among them."""
+    failed: int = 0
+    under_way: int = 0
+    spent: int = 0
+    """Nano-dollars, of this command."""
+    unpriced: int = 0
+    """Calls of this command whose cost is not known."""
+    dearest: int | None = None
+    """Nano-dollars that one answer has cost, with its judgement, or may; null where nobody asked what it may."""
+    started: float = field(default_factory=time.monotonic)
+    ended: str | None = None
+    """Why not all was asked."""
+
+    @property
+    def done(self) -> int:
+        return self.found + self.answered
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.started
+
+
+class Watcher(Protocol):
+    """Sees every result as it is known."""
+
+    def see(self, side: int, result: Result) -> str | None:
+        """A result of one of the arms; why enough is known, where it is."""
+        ...
+
+
+class Execution:
+    """One run for each arm, over the same cases and the same generation of a collection."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        arms: Sequence[Arm],
+        cases: Sequence[Case],
+        collection: str,
+        *,
+        source: str,
+        scorers: Sequence[Scorer],
+        repeats: int = 1,
+        judge_model: str | None = None,
+        limits: Limits | None = None,
+        fresh: bool = False,
+    ) -> None:
+        self.arms = tuple(arms)
+        self.cases = tuple(cases)
+        self.repeats = repeats
+        self.standing = Standing()
+        self.runs = Runs(runtime.engine, runtime.writer)
+        self._runtime = runtime
+        self._scorers = tuple(scorers)
+        self._limits = limits or Limits()
+        self._fresh = fresh
+        self._responses = Responses(runtime.engine, runtime.writer, fresh=fresh)
+        self._paces: dict[str, Pace] = {}
+        self._retriever = Lookahead(runtime.retriever(collection))
+        self._gone = gold_missing(cases, runtime.corpus.documents(collection))
+        self._routers = [self._router(sample) for sample in range(repeats)]
+        self.judge = (
+            Judge(self._routers[0], judge_model, Library(runtime.settings.prompts), CallPolicy()) if judge_model else None
+        )
+        self._judge_model = judge_model
+        self._judge_pace = self._pace(judge_model or "none")
+        self._pipelines = [[self._pipeline(arm, router) for router in self._routers] for arm in self.arms]
+        self.records = tuple(self._run(arm, collection, source) for arm in self.arms)
+        if len({run.id for run in self.records}) < len(self.records):
+            problem = f"{' and '.join(arm.name for arm in self.arms)} are the same prompt, model and settings"
+            raise GroundwireError(problem, "name two that differ")
+        self._room = Semaphore(2 * MOST)
+        self._settled = Event()
+        self._in_a_row = 0
+
+    def _router(self, sample: int) -> Router:
+        """Without a breaker: what waits its turn here must not fail for those before it."""
+        return Router(partial(self._backend, sample), partial(Breaker, failures=maxsize))
+
+    def _backend(self, sample: int, model: str) -> LLM:
+        llm = open_llm(model)
+        if model == "local/extractive":
+            return llm
+        return Remembering(llm, self._responses, sample, self._pace(model).push_back)
+
+    def _pace(self, model: str) -> Pace:
+        provider = model.partition("/")[0]
+        if provider not in self._paces:
+            wanted = self._limits.concurrency
+            first, most = (wanted, wanted) if wanted else (FIRST, MOST)
+            self._paces[provider] = Pace(first, LOCAL_SLOTS if model.startswith(OURS) else most)
+        return self._paces[provider]
+
+    def _pipeline(self, arm: Arm, router: Router) -> Pipeline:
+        return Pipeline(
+            variant=arm.variant,
+            prompt=arm.prompt,
+            retriever=self._retriever,
+            router=router,
+            validator=open_validator(arm.variant.validator.name),
+            traces=self._runtime.traces,
+        )
+
+    def _run(self, arm: Arm, collection: str, source: str) -> Run:
+        generation = self._retriever.index.generation
+        return Run(
+            created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            name=arm.name,
+            cases=source,
+            variant=arm.variant,
+            prompts={arm.prompt.reference: arm.prompt.sha256},
+            prompt_text=arm.prompt.text,
+            collection=collection,
+            generation=generation.id,
+            embedder=generation.embedder,
+            validator=open_validator(arm.variant.validator.name).identity,
+            judge=self.judge.identity if self.judge else None,
+            fingerprint=fingerprint(self.cases),
+            asked=len(self.cases),
+            repeats=self.repeats,
+            code=revision(),
+        )
+
+    @property
+    def first_pipelines(self) -> list[Pipeline]:
+        """Of each arm, the one that makes the first answers."""
+        return [pipelines[0] for pipelines in self._pipelines]
+
+    @property
+    def slots(self) -> int:
+        """Requests that would be under way at once in the beginning."""
+        return sum(self._pace(model).slots for model in {arm.variant.llm.model.partition("/")[0] + "/" for arm in self.arms})
+
+    async def carry_out(self, watcher: Watcher | None = None) -> None:
+        """Ask what is not known yet. Ends early where the budget is used up, the upstream is gone, or the watcher has seen enough;
+        `standing` says why.
+
+        Everything that was answered is committed, whatever ends this. Raises `GroundwireError` where the ledger cannot be written, or
+        a budget cannot be kept because a price is not known.
+        """
+        if self._limits.nanodollars is not None:
+            self.standing.dearest = await self._most_for_one()
+        self.standing.planned = len(self.arms) * len(self.cases) * self.repeats
+        for run in self.records:
+            if self._fresh:
+                await to_thread(self.runs.forget, run.id)
+            await self.runs.begin(run)
+        known = [await to_thread(self._known, side, watcher) for side in range(len(self.arms))]
+        self.standing.found = sum(map(len, known))
+        try:
+            async with TaskGroup() as tasks, aclosing(self._unknown(known)) as unknown:
+                async for case, repeat, side in unknown:
+                    pace = self._pace(self.arms[side].variant.llm.model)
+                    await self._room.acquire()
+                    if not await self._may_ask(pace):
+                        break
+                    self.standing.under_way += 1
+                    tasks.create_task(self._one(side, case, repeat, pace, watcher))
+        except* GroundwireError as group:
+            raise _first(group) from None
+
+    async def close(self) -> None:
+        """Let go of connections and of the local model."""
+        for router in self._routers:
+            await router.close()
+
+    def _known(self, side: int, watcher: Watcher | None) -> set[tuple[str, int]]:
+        """Cases and repeats that an earlier command has answered."""
+        known = set()
+        for result in self.runs.results(self.records[side].id):
+            if self._limits.retry_failed and result.outcome in FAILURES:
+                continue
+            known.add((result.case.id, result.repeat))
+            self._show(side, result, watcher)
+        return known
+
+    async def _unknown(self, known: Sequence[set[tuple[str, int]]]) -> AsyncGenerator[tuple[Case, int, int], None]:
+        """Case, repeat and arm, the arms of a case together, so that both meet the provider in the same mood; retrieved in advance."""
+        batches = [self.cases[start : start + AHEAD] for start in range(0, len(self.cases), AHEAD)]
+        looked_up = create_task(to_thread(self._look_up, batches[0], known))
+        try:
+            for number, batch in enumerate(batches, 1):
+                await looked_up
+                if number < len(batches):
+                    looked_up = create_task(to_thread(self._look_up, batches[number], known))
+                for case in batch:
+                    for repeat in range(self.repeats):
+                        for side in self._order(case, repeat):
+                            if (case.id, repeat) not in known[side]:
+                                yield case, repeat, side
+        finally:
+            looked_up.cancel()
+
+    def _look_up(self, cases: Sequence[Case], known: Sequence[set[tuple[str, int]]]) -> None:
+        asked = [case for case in cases if not all((case.id, repeat) in done for done in known for repeat in range(self.repeats))]
+        questions = [sound(case.question.strip()) for case in asked]
+        self._retriever.look_up(questions, [arm.variant.retriever for arm in self.arms])
+
+    def _order(self, case: Case, repeat: int) -> Sequence[int]:
+        """Of the arms: who is asked first is as good as drawn, and the same each time."""
+        drawn = sha256(f"{case.id}:{repeat}".encode()).digest()[0] % len(self.arms)
+        return [(drawn + side) % len(self.arms) for side in range(len(self.arms))]
+
+    async def _may_ask(self, pace: Pace) -> bool:
+        """Whether another request may begin, which then has a slot; waits for the slot, and for what those under way will cost."""
+        while True:
+            await pace.enter()
+            if self.standing.ended is None and self._affordable():
+                return True
+            pace.leave(succeeded=False)
+            if self.standing.ended is None and self.standing.under_way == 0:
+                self.standing.ended = f"the next answer might cost more than what is left of {dollars(self._limits.nanodollars)}"
+            if self.standing.ended is not None:
+                return False
+            self._settled.clear()
+            await self._settled.wait()
+
+    def _affordable(self) -> bool:
+        """Whether the budget bears another request, all that are under way, and those that were never priced, each as dear as any."""
+        standing, most = self.standing, self._limits.nanodollars
+        taken = standing.spent + (standing.unpriced + standing.under_way + 1) * (standing.dearest or 0)
+        return most is None or taken <= most
+
+    async def _most_for_one(self) -> int:
+        """Nano-dollars of an answer as long as any may be. Raises `GroundwireError` where a price is not known."""
+        judge = {self._judge_model} - {None}
+        for model in judge | {model for pipeline in self.first_pipelines for model in pipeline.models}:
+            if model and self._routers[0].llm(model).cost(model, Usage(prompt=1, completion=1)) is None:
+                raise GroundwireError(f"the price of {model} is not known, so --max-cost cannot be kept", "leave out --max-cost")
+        prices = [await price(pipeline, self.cases) for pipeline in self.first_pipelines]
+        return max(round(bounds[1]) for bounds in prices if bounds)
+
+    async def _one(self, side: int, case: Case, repeat: int, pace: Pace, watcher: Watcher | None) -> None:
+        try:
+            trace = await self._answered(side, case, repeat, pace)
+            scores = await to_thread(score, trace, scorable(case, self._gone), self._scorers)
+            attempts: tuple[Attempt, ...] = trace.attempts
+            judge_nanodollars: int | None = 0
+            if self.judge:
+                judgement = await self._judged(self.judge, trace, case)
+                scores |= judgement.scores
+                attempts += judgement.attempts
+                judge_nanodollars = judgement.cost_nanodollars
+            result = Result(
+                case=case,
+                repeat=repeat,
+                trace_id=trace.id,
+                outcome=trace.outcome or Outcome.FAILED,
+                scores=scores,
+                scorers=tuple(scorer.identity for scorer in self._scorers),
+                cost_nanodollars=trace.cost_nanodollars,
+                judge_nanodollars=judge_nanodollars,
+                seconds=(trace.latency_ms or 0.0) / 1000,
+            )
+            await self.runs.record(self.records[side].id, result)
+            self._count(trace, attempts)
+            self._show(side, result, watcher)
+        finally:
+            self.standing.under_way -= 1
+            self._room.release()
+            self._settled.set()
+
+    async def _judged(self, judge: Judge, trace: Trace, case: Case) -> Judgement:
+        await self._judge_pace.enter()
+        succeeded = False
+        try:
+            judgement = await judge.grade(trace, case)
+            succeeded = not any(attempt.error for attempt in judgement.attempts)
+            return judgement
+        finally:
+            self._judge_pace.leave(succeeded=succeeded)
+
+    async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
+        """The trace of one request; its slot is entered already, and is left."""
+        tries = 1
+        while True:
+            succeeded = False
+            try:
+                trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
+                # What was not asked of the provider says nothing of what it takes.
+                succeeded = any(attempt.error is None and attempt.replayed is None for attempt in trace.attempts)
+            finally:
+                pace.leave(succeeded=succeeded)
+            throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
+            if not throttled or tries == THROTTLED_TRIES:
+                return trace
+            tries += 1
+            await pace.enter()
+
+    def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
+        standing = self.standing
+        made = [attempt for attempt in attempts if attempt.replayed is None]
+        cost = sum(attempt.cost_nanodollars or 0 for attempt in made)
+        standing.spent += cost
+        standing.dearest = max(standing.dearest or 0, cost)
+        standing.unpriced += sum(attempt.cost_nanodollars is None for attempt in made)
+        standing.answered += 1
+        failed = trace.outcome in FAILURES
+        standing.failed += failed
+        self._in_a_row = self._in_a_row + 1 if failed else 0
+        if self._in_a_row == HOPELESS:
+            problem = f"{HOPELESS} requests in a row failed (--retry-failed asks them again), the last because {trace.reason}"
+            standing.ended = standing.ended or problem
+
+    def _show(self, side: int, result: Result, watcher: Watcher | None) -> None:
+        if watcher and (reason := watcher.see(side, result)):
+            self.standing.ended = self.standing.ended or reason
+
+
+async def rescore(runs: Runs, run: Run, runtime: Runtime, scorers: Sequence[Scorer]) -> int:
+    """Score the stored traces of a run again; what a judge said stays. Returns how many there are."""
+    results = await to_thread(lambda: list(runs.results(run.id)))
+    gone = gold_missing([result.case for result in results], await to_thread(runtime.corpus.documents, run.collection))
+    for result in results:
+        trace = await to_thread(runtime.traces.get, result.trace_id)
+        judged = {name: value for name, value in result.scores.items() if name == CORRECT.name}
+        scores = await to_thread(score, trace, scorable(result.case, gone), scorers)
+        renewed = result.model_copy(update={"scores": scores | judged, "scorers": tuple(one.identity for one in scorers)})
+        await runs.record(run.id, renewed)
+    return len(results)
+
+
+def scorable(case: Case, gone: Mapping[str, tuple[str, ...]]) -> Case:
+    """The case less the gold documents that the collection does not have: nothing could have found them."""
+    lost = gone.get(case.id, ())
+    return case.model_copy(update={"gold_ids": tuple(id for id in case.gold_ids if id not in lost)}) if lost else case
+
+
+def _first(group: BaseExceptionGroup[GroundwireError]) -> GroundwireError:
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, GroundwireError)
+    return error

@@ -1,0 +1,81 @@
+"""How many requests a provider gets at once: more until it pushes back, then fewer.
+
+Knows counts and time. Knows no provider and makes no call.
+"""
+
+import asyncio
+import time
+from collections import deque
+
+FIRST = 8
+MOST = 256
+SHORTEST_PAUSE = 0.5
+"""Seconds between two reductions: requests that were under way at the first one may push back as well, and say nothing new."""
+
+
+class Pace:
+    """Slots for one provider. Doubles after every round of successes until the first push-back; from then on a push-back halves it, and
+    a round of successes adds one (additive increase, multiplicative decrease: Chiu and Jain 1989). For one event loop.
+    """
+
+    def __init__(self, first: int = FIRST, most: int = MOST) -> None:
+        self.slots = min(first, most)
+        self.under_way = 0
+        self._most = most
+        self._successes = 0
+        self._pushed_back = False
+        self._reduced_at = float("-inf")
+        self._resumes_at = 0.0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+
+    async def enter(self) -> None:
+        """Wait for a slot, first come first served, and until a pause that the provider asked for is over."""
+        if self._waiting or self.under_way >= self.slots:
+            await self._turn()
+        else:
+            self.under_way += 1
+        try:
+            while (pause := self._resumes_at - time.monotonic()) > 0:
+                await asyncio.sleep(pause)
+        except asyncio.CancelledError:
+            self.leave(succeeded=False)
+            raise
+
+    def leave(self, *, succeeded: bool) -> None:
+        """Give the slot back."""
+        if succeeded and self.under_way >= self.slots:
+            self._successes += 1
+            if self._successes >= self.slots:
+                self._successes = 0
+                self.slots = min(self._most, self.slots + 1 if self._pushed_back else self.slots * 2)
+        self.under_way -= 1
+        self._hand_over()
+
+    def push_back(self, seconds: float | None) -> None:
+        """The provider wants less, and nothing for so many seconds, where it says."""
+        now = time.monotonic()
+        self._resumes_at = max(self._resumes_at, now + (seconds or 0.0))
+        if now - self._reduced_at >= SHORTEST_PAUSE:
+            self._pushed_back, self._successes = True, 0
+            self._reduced_at = max(now, self._resumes_at)
+            self.slots = max(1, self.slots // 2)
+
+    async def _turn(self) -> None:
+        """Wait until a slot is handed over."""
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():
+                self.leave(succeeded=False)
+            elif turn in self._waiting:
+                self._waiting.remove(turn)
+            raise
+
+    def _hand_over(self) -> None:
+        while self._waiting and self.under_way < self.slots:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                self.under_way += 1
+                turn.set_result(None)

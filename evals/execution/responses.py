@@ -1,0 +1,117 @@
+"""What models answered, kept by the exact request: no call is paid for twice.
+
+Knows what makes two requests equal, and how an answer is repeated. Knows no provider.
+"""
+
+import hashlib
+import os
+import time
+from asyncio import to_thread, wrap_future
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, select
+
+from rag.errors import UpstreamError
+from rag.ledger import schema
+from rag.ledger.database import told
+from rag.ledger.writer import Writer
+from rag.llms.base import LLM, Completion, Request, Timing, Usage
+from rag.types import Value
+
+
+class Response(Value):
+    """One answer, whole."""
+
+    text: str
+    completion: Completion
+    timing: Timing
+
+
+class Responses:
+    """Keeps answers in the ledger. `fresh`: forget what was answered before this object was made."""
+
+    def __init__(self, engine: Engine, writer: Writer, *, fresh: bool = False) -> None:
+        self._engine = engine
+        self._writer = writer
+        self._since = datetime.now(UTC).isoformat() if fresh else ""
+
+    def get(self, key: str) -> Response | None:
+        """What was answered to a request with this key."""
+        columns = schema.responses.c
+        query = select(columns.body).where(columns.key == key, columns.created_at >= self._since)
+        with told(self._engine.url), self._engine.connect() as connection:
+            body = connection.execute(query).scalar()
+        return None if body is None else Response.model_validate_json(body)
+
+    async def keep(self, key: str, response: Response) -> None:
+        """Returns when it is committed."""
+        row = {"key": key, "created_at": datetime.now(UTC).isoformat(), "body": response.model_dump_json()}
+        await wrap_future(self._writer.submit(schema.responses, row))
+
+
+class Remembering:
+    """A backend that repeats what it was answered before. An answer is kept before its end is passed on.
+
+    `sample` tells apart repeats of a request that must not share an answer. `throttled` is told, with the seconds that the provider
+    asked to wait, when it pushes back.
+    """
+
+    def __init__(self, llm: LLM, responses: Responses, sample: int, throttled: Callable[[float | None], None]) -> None:
+        self._llm = llm
+        self._responses = responses
+        self._sample = sample
+        self._throttled = throttled
+
+    async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+        """See `rag.llms.base.LLM`."""
+        key = _key(request, self._sample)
+        kept = await to_thread(self._responses.get, key)
+        if kept:
+            yield kept.text
+            yield kept.completion.model_copy(update={"replayed": kept.timing})
+            return
+        started = time.perf_counter()
+        first: float | None = None
+        text = ""
+        try:
+            async with aclosing(self._llm.stream(request)) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, str):
+                        first = first or time.perf_counter()
+                        text += piece
+                    else:
+                        timing = Timing(
+                            first_token_ms=None if first is None else (first - started) * 1e3,
+                            total_ms=(time.perf_counter() - started) * 1e3,
+                        )
+                        await self._responses.keep(key, Response(text=text, completion=piece, timing=timing))
+                    yield piece
+        except UpstreamError as error:
+            if error.throttled:
+                self._throttled(error.retry_after)
+            raise
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        """See `rag.llms.base.LLM`."""
+        return await self._llm.count_tokens(model, texts)
+
+    def window(self, model: str) -> int | None:
+        """See `rag.llms.base.LLM`."""
+        return self._llm.window(model)
+
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """See `rag.llms.base.LLM`."""
+        return self._llm.cost(model, usage)
+
+    async def close(self) -> None:
+        """See `rag.llms.base.LLM`."""
+        await self._llm.close()
+
+
+def _key(request: Request, sample: int) -> str:
+    """Of all that the provider sees, and of which server is asked. Question and passages are in the messages already."""
+    servers = sorted((name, url) for name, url in os.environ.items() if name.endswith(("_BASE_URL", "_API_BASE")))
+    seen = request.model_dump_json(exclude={"question", "passages", "refusal"})
+    return hashlib.sha256(repr((seen, sample, servers)).encode()).hexdigest()

@@ -1,0 +1,137 @@
+"""Two runs side by side: the cases that both were asked, the values of each, and which cases belong together.
+
+Knows rows and columns. Knows no statistics, and not which side is to be judged.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evals.cases import Case
+from evals.scorers.base import Metric
+from evals.scores import Column, FloatArray, ScoreTable
+from rag.errors import GroundwireError
+
+IntArray = NDArray[np.int64]
+
+DOCUMENT = "document"
+"""What to cluster by, other than a tag: the documents that hold the answer."""
+_NAMED = 3
+"""Cases, or tags, that a sentence names at most."""
+
+
+class Pairing(NamedTuple):
+    """The cases that both runs were asked, in the order of A, with their rows in each table."""
+
+    cases: tuple[Case, ...]
+    rows_a: IntArray
+    rows_b: IntArray
+    problems: tuple[str, ...]
+    """Sentences on the cases that only one side was asked."""
+
+
+class Sides(NamedTuple):
+    """One metric of both runs, a row a case, a column a repeat."""
+
+    metric: Metric
+    a: Column
+    b: Column
+
+    @property
+    def applies(self) -> bool:
+        """Whether any case has it, or should."""
+        return any(bool(side.missing.any()) or not np.isnan(side.values).all() for side in (self.a, self.b))
+
+
+def pair(a: ScoreTable, b: ScoreTable, cases: Mapping[str, Case]) -> Pairing:
+    """Match the rows of two tables by case, whatever their order.
+
+    Raises `GroundwireError` where a table has a case twice, or one that `cases` does not know.
+    """
+    asked_a, asked_b = _asked(a, "A", cases), _asked(b, "B", cases)
+    shared = [id for id in asked_a if id in asked_b]
+    alone = {"A": [id for id in asked_a if id not in asked_b], "B": [id for id in asked_b if id not in asked_a]}
+    return Pairing(
+        cases=tuple(cases[id] for id in shared),
+        rows_a=np.array([asked_a[id] for id in shared], dtype=np.int64),
+        rows_b=np.array([asked_b[id] for id in shared], dtype=np.int64),
+        problems=tuple(f"{_count(ids)} asked of {side} only and left out: {_some(ids)}" for side, ids in alone.items() if ids),
+    )
+
+
+def sides(metric: Metric, a: ScoreTable, b: ScoreTable, pairing: Pairing) -> Sides:
+    """The metric of the paired cases, with the reasons of the whole runs; of a table without it, one that applies to none."""
+    return Sides(metric, _column(a, metric.name, pairing.rows_a), _column(b, metric.name, pairing.rows_b))
+
+
+def missing_share(column: Column) -> float:
+    """Of the values that should be there."""
+    missing = int(column.missing.sum())
+    return missing / max(1, missing + int((~np.isnan(column.values)).sum()))
+
+
+def case_means(values: FloatArray) -> FloatArray:
+    """Over the repeats that have a value, shape (cases,); NaN where none has."""
+    counts = (~np.isnan(values)).sum(axis=1)
+    means: FloatArray = np.divide(np.nansum(values, axis=1), counts, out=np.full(len(values), np.nan), where=counts > 0)
+    return means
+
+
+def clusters(cases: Sequence[Case], by: str | None) -> IntArray | None:
+    """A label for each case, the same for cases that are not independent; null where all are.
+
+    By `document`, cases hang together that share a gold document, also through others; a case without one stands alone, as
+    does a case without the tag. Raises `GroundwireError` where no case has the tag.
+    """
+    if by is None:
+        return None
+    keys = [case.gold_ids if by == DOCUMENT else tuple(case.tags[tag] for tag in [by] if tag in case.tags) for case in cases]
+    if by != DOCUMENT and cases and not any(keys):
+        tags = sorted({tag for case in cases for tag in case.tags})
+        raise GroundwireError(f"no case has the tag {by}", f"cluster by {', '.join([DOCUMENT, *tags])}")
+    return _components(keys)
+
+
+def _column(table: ScoreTable, metric: str, rows: IntArray) -> Column:
+    if metric not in table.columns:
+        shape = len(rows), table.repeats
+        return Column(np.full(shape, np.nan), np.zeros(shape, dtype=bool))
+    whole = table.columns[metric]
+    return Column(whole.values[rows], whole.missing[rows], whole.reasons)
+
+
+def _components(keys: Sequence[tuple[str, ...]]) -> IntArray:
+    """Connected components of the graph whose edges lead from each case to its keys."""
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    node = {key: len(keys) + index for index, key in enumerate(dict.fromkeys(key for row in keys for key in row))}
+    starts = [index for index, row in enumerate(keys) for _ in row]
+    ends = [node[key] for row in keys for key in row]
+    size = len(keys) + len(node)
+    graph = coo_array((np.ones(len(starts), dtype=np.int8), (starts, ends)), shape=(size, size))
+    return np.asarray(connected_components(graph, directed=False)[1][: len(keys)], dtype=np.int64)
+
+
+def _asked(table: ScoreTable, side: str, cases: Mapping[str, Case]) -> dict[str, int]:
+    """The row of each case that was asked."""
+    twice = [id for id, count in Counter(table.case_ids).items() if count > 1]
+    if twice:
+        raise GroundwireError(f"run {side} has {_count(twice)} twice ({_some(twice)})", "give every case an id of its own")
+    strange = [id for id in table.case_ids if id not in cases]
+    if strange:
+        problem = f"run {side} has {_count(strange)} that the cases do not ({_some(strange)})"
+        raise GroundwireError(problem, "compare it with the cases that it was asked")
+    asked = (table.trace_ids != "").any(axis=1)
+    return {id: row for row, id in enumerate(table.case_ids) if asked[row]}
+
+
+def _count(ids: Sequence[str]) -> str:
+    return f"{len(ids)} case{'s' if len(ids) > 1 else ''}"
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:_NAMED]) + (", ..." if len(ids) > _NAMED else "")

@@ -1,0 +1,233 @@
+"""Two stored runs as one comparison: their scores compared, their texts and their bills beside them.
+
+Knows which of the ledger's rows a comparison needs. Knows no statistics, and nothing of how runs come about or are shown.
+"""
+
+from asyncio import Semaphore, gather, to_thread
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+
+from evals import agreement as agreements
+from evals.agreement import Label
+from evals.cases import Case, gold_missing
+from evals.compare import compare
+from evals.comparison import Agreement, Comparison, Design, EarlyStop, Side
+from evals.execution.early import Early
+from evals.execution.execution import Standing
+from evals.execution.runs import Result, Run, Runs
+from evals.flips import flips
+from evals.judge import CORRECT, GRADES, PREFERRED, Judge, Preference
+from evals.scorers import metrics, open_scorers
+from evals.scorers.base import Metric, Missing, Scores
+from evals.scores import Column, ScoreTable
+from rag.errors import GroundwireError
+from rag.runtime import Runtime
+
+LATENCIES = 1000
+"""Of a side, that its distribution is drawn from."""
+AT_ONCE = 16
+"""Pairs before the judge; its provider's pace is the router's."""
+
+
+def known_metrics() -> dict[str, Metric]:
+    """All that a comparison may be decided by, by name."""
+    return {**metrics(open_scorers()), CORRECT.name: CORRECT, PREFERRED.name: PREFERRED}
+
+
+async def compared(
+    runtime: Runtime,
+    a: Run,
+    b: Run,
+    design: Design,
+    *,
+    judge: Judge | None = None,
+    labels: Sequence[Label] = (),
+    early: Early | None = None,
+    standing: Standing | None = None,
+) -> Comparison:
+    """B against the baseline A. Raises `GroundwireError` where they did not ask the same cases of the same collection."""
+    runs = Runs(runtime.engine, runtime.writer)
+    if a.collection != b.collection:
+        raise GroundwireError(
+            f"run {a.id} asked collection {a.collection}, and run {b.id} asked {b.collection}", "compare runs over one collection"
+        )
+    cases = await to_thread(_cases, runs, (a, b))
+    table_a, table_b = [await to_thread(_table, runs, run, early) for run in (a, b)]
+    preferences = await _preferences(runtime, judge, table_a, table_b, cases) if judge else {}
+    if preferences:
+        table_a = _with(table_a, PREFERRED, {id: preference.a for id, preference in preferences.items()})
+        table_b = _with(table_b, PREFERRED, {id: preference.b for id, preference in preferences.items()})
+    measured = [metric for name, metric in known_metrics().items() if name in table_a.columns and name in table_b.columns]
+    analysis = compare(table_a, table_b, cases, measured, design, early.tests if early else None)
+    totals = [await to_thread(runs.totals, run.id) for run in (a, b)]
+    judged = [totals[0].judge_nanodollars, totals[1].judge_nanodollars, *(one.cost_nanodollars for one in preferences.values())]
+    standing = standing or Standing()
+    return Comparison(
+        created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        a=_side(a, table_a, totals[0].cost_nanodollars),
+        b=_side(b, table_b, totals[1].cost_nanodollars),
+        cases=Path(a.cases).name,
+        fingerprint=a.fingerprint,
+        asked=len({*table_a.case_ids, *table_b.case_ids}),
+        repeats=max(a.repeats, b.repeats),
+        collection=a.collection,
+        generation=a.generation,
+        design=design,
+        verdict=analysis.verdict,
+        reasons=analysis.reasons,
+        problems=(*_problems(runtime, a, b, cases, standing, early, preferences), *analysis.problems),
+        effects=analysis.effects,
+        quantiles=analysis.quantiles,
+        tags=analysis.tags,
+        flips=await to_thread(flips, analysis.flipped, runtime.traces.get),
+        variances=analysis.variances,
+        judge_nanodollars=None if None in judged else sum(cost for cost in judged if cost is not None),
+        judge=judge.identity if judge else a.judge if a.judge == b.judge else None,
+        agreement=await to_thread(_agreement, runs, (a, b), labels),
+        spent_nanodollars=None if standing.unpriced else standing.spent,
+        seconds=standing.seconds,
+        early=_early(early, standing, totals[0].cost_nanodollars, totals[1].cost_nanodollars, max(a.repeats, b.repeats)),
+    )
+
+
+def _cases(runs: Runs, both: Sequence[Run]) -> dict[str, Case]:
+    return {result.case.id: result.case for run in both for result in runs.results(run.id)}
+
+
+def _table(runs: Runs, run: Run, early: Early | None) -> ScoreTable:
+    """Of a run that was watched, only what was looked at: answers that came in while it was stopped were not."""
+    table = runs.table(run.id)
+    if early is None or early.known is None:
+        return table
+    looked_at = set(early.looked_at_ids)
+    rows = [row for row, id in enumerate(table.case_ids) if id in looked_at]
+    columns = {name: Column(column.values[rows], column.missing[rows], column.reasons) for name, column in table.columns.items()}
+    return ScoreTable(tuple(table.case_ids[row] for row in rows), columns, table.trace_ids[rows], table.outcomes)
+
+
+async def _preferences(
+    runtime: Runtime, judge: Judge, a: ScoreTable, b: ScoreTable, cases: Mapping[str, Case]
+) -> dict[str, Preference]:
+    """The judge's choice of each case's first answers, by case."""
+    places = dict(zip(b.case_ids, b.trace_ids[:, 0], strict=True))
+    room = Semaphore(AT_ONCE)
+
+    async def preferred(id: str, trace_a: str) -> tuple[str, Preference]:
+        async with room:
+            answer_a = await to_thread(runtime.traces.get, str(trace_a))
+            answer_b = await to_thread(runtime.traces.get, str(places[id]))
+            return id, await judge.prefer(answer_a, answer_b, cases[id])
+
+    pairs = [(id, trace) for id, trace in zip(a.case_ids, a.trace_ids[:, 0], strict=True) if trace and places.get(id)]
+    return dict(await gather(*(preferred(id, trace) for id, trace in pairs)))
+
+
+def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores]) -> ScoreTable:
+    """The table with another metric, of each case's first answer."""
+    values = np.full(table.trace_ids.shape, np.nan)
+    missing = np.zeros(table.trace_ids.shape, dtype=bool)
+    for row, id in enumerate(table.case_ids):
+        score = scores.get(id, {}).get(metric.name)
+        missing[row, 0] = isinstance(score, Missing)
+        if isinstance(score, float):
+            values[row, 0] = score
+    return ScoreTable(table.case_ids, {**table.columns, metric.name: Column(values, missing)}, table.trace_ids, table.outcomes)
+
+
+def _side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:
+    return Side(
+        run_id=run.id,
+        name=run.name,
+        variant=run.variant,
+        prompts=run.prompts,
+        prompt_text=run.prompt_text,
+        outcomes=dict(table.outcomes),
+        cost_nanodollars=nanodollars,
+        latencies=_latencies(table),
+    )
+
+
+def _latencies(table: ScoreTable) -> tuple[float, ...]:
+    """Seconds, evenly chosen from the sorted ones, the smallest and the largest among them."""
+    column = table.columns.get("latency")
+    if column is None:
+        return ()
+    seconds = np.sort(column.values[~np.isnan(column.values)])
+    places = np.linspace(0, max(0, len(seconds) - 1), min(LATENCIES, len(seconds))).round().astype(int)
+    return tuple(float(second) for second in seconds[places])
+
+
+def _problems(
+    runtime: Runtime,
+    a: Run,
+    b: Run,
+    cases: Mapping[str, Case],
+    standing: Standing,
+    early: Early | None,
+    preferences: Mapping[str, Preference],
+) -> list[str]:
+    found = []
+    if standing.ended and not (early and early.known):
+        found.append(f"ended before all was asked, {standing.done:,} of {standing.planned:,}: {standing.ended}")
+    if a.generation != b.generation:
+        found.append("the collection changed between the two runs, so that they may have been given different passages")
+    if early and early.known:
+        found.append("the intervals of guardrails are those of a fixed number of cases, and this run stopped when it was known")
+    gone = gold_missing(cases.values(), runtime.corpus.documents(a.collection))
+    if gone:
+        named = ", ".join(sorted({id for ids in gone.values() for id in ids})[:3])
+        found.append(
+            f"{len(gone):,} cases name gold documents that collection {a.collection} does not have ({named}): "
+            "what the corpus lacks is not scored as a miss"
+        )
+    told = sum(bool(case.history) for case in cases.values())
+    if told:
+        found.append(f"{told:,} cases have a history, which is not sent: only the question is")
+    torn = [preference.consistent for preference in preferences.values() if preference.consistent is not None]
+    if torn.count(False):
+        found.append(f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases")
+    return found
+
+
+def _agreement(runs: Runs, both: Sequence[Run], labels: Sequence[Label]) -> Agreement | None:
+    """Of the judge's grades with people's labels, for the answers that have both; the label that says most precisely which answer
+    it is about counts. None where no answer has both.
+    """
+    precise = sorted(labels, key=lambda label: (label.trace_id is None, label.variant is None))
+    judged, said = [], []
+    for run in both:
+        for result in runs.results(run.id):
+            grade = result.scores.get(CORRECT.name)
+            label = next((one for one in precise if _about(one, run, result)), None)
+            if label and isinstance(grade, float) and grade in GRADES.values():
+                judged.append(grade)
+                said.append(label.label)
+    return agreements.agreement(judged, said) if said else None
+
+
+def _about(label: Label, run: Run, result: Result) -> bool:
+    return (
+        label.id == result.case.id
+        and label.trace_id in (None, result.trace_id)
+        and label.variant in (None, run.name, run.variant.name)
+    )
+
+
+def _early(early: Early | None, standing: Standing, cost_a: int | None, cost_b: int | None, repeats: int) -> EarlyStop | None:
+    if early is None:
+        return None
+    saved = max(0, standing.planned - standing.done)
+    per_call = None if cost_a is None or cost_b is None else (cost_a + cost_b) / max(1, standing.done)
+    metric, test = min(early.tests.items(), key=lambda one: one[1].p)
+    return EarlyStop(
+        asked=early.looked_at,
+        planned=standing.planned // (2 * repeats),
+        stopped=early.known is not None,
+        saved_calls=saved,
+        saved_nanodollars=None if per_call is None else round(saved * per_call),
+        metric=metric,
+        p=test.p,
+    )

@@ -1,0 +1,108 @@
+"""A comparison as a comment on a pull request: short, and safe whatever the questions and answers say.
+
+Knows GitHub's Markdown and its limits. Knows nothing of who posts it.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from evals.comparison import Answer, Comparison, Effect, Finding
+from evals.format import change, interval, probability, shown
+from evals.report import words
+from evals.report.text import line
+
+EFFECTS, SENTENCES, TAGS, FLIPS = 14, 4, 5, 6
+"""Rows and sentences that are shown, flips each way: with all of them the comment keeps within 60 lines and 65,000 characters."""
+_CELL, _SENTENCE, _LABEL = 100, 240, 60
+
+_MARKUP = {character: f"\\{character}" for character in "\\`*_[]()!|~#"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}
+"""A `$` would begin mathematics."""
+_LIVE = re.compile(r"(?<!\w)@|@(?=[\w-]+\.)|#(?=\d)|:(?=//)|\bwww(?=\.)|\bGH-(?=\d)", re.IGNORECASE)
+"""What begins a mention, an address, a reference to an issue or a link; a zero-width space behind it keeps it from being one."""
+_TABLE = str.maketrans({**_MARKUP, "\u200b": "&#8203;"})
+
+
+def comment(comparison: Comparison) -> str:
+    """The verdict on the first line, then effects, what else to know, and the questions that flipped, lost ones first."""
+    declared = words.declared(comparison)
+    blocks = [
+        [_verdict(comparison)],
+        _effects(declared, comparison.design.level) if declared else [],
+        [*_sentences(comparison)],
+        [*_flips(comparison)],
+        [f"<sub>{inline(words.foundation(comparison), 600)}</sub>"],
+    ]
+    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+
+def inline(text: str, most: int = _SENTENCE) -> str:
+    """Text of any origin as one line of plain words: no markup, no mention, no link, no mathematics."""
+    inert = _LIVE.sub(lambda found: f"{found[0]}\u200b", line(text, most))
+    return inert.translate(_TABLE)
+
+
+def _verdict(comparison: Comparison) -> str:
+    headline = f"**{inline(str(words.headline(comparison)), 2 * words.NAME + 60)}**"
+    return f"{headline}: {inline(comparison.reasons[0])}" if comparison.reasons else headline
+
+
+def _effects(effects: Sequence[Effect], level: float) -> list[str]:
+    head = f"| metric | A | B | B − A | {words.percent(level)} interval | p | finding |"
+    return [head, "| :-- | --: | --: | --: | --: | --: | :-- |", *(_effect(effect) for effect in effects[:EFFECTS])]
+
+
+def _effect(effect: Effect) -> str:
+    metric = effect.metric
+    numbers = (
+        shown(metric, effect.a.value),
+        shown(metric, effect.b.value),
+        change(metric, effect.difference.value),
+        interval(metric, effect.difference),
+        probability(words.p_value(effect)),
+    )
+    cells = (f"{inline(metric.label, _LABEL)}, {effect.role}", *map(inline, numbers), f"**{effect.finding}**")
+    return f"| {' | '.join(cells)} |"
+
+
+def _sentences(comparison: Comparison) -> Iterator[str]:
+    for problem in comparison.problems[:SENTENCES]:
+        yield f"- **Problem:** {inline(problem)}"
+    yield from _more(len(comparison.problems) - SENTENCES, "problem")
+    yield from (f"- {inline(reason)}" for reason in comparison.reasons[1:][:SENTENCES])
+    lost = sorted(
+        (tag for tag in comparison.tags if tag.q <= words.NOTABLE and tag.finding is Finding.WORSE), key=lambda tag: tag.q
+    )
+    for tag in lost[:TAGS]:
+        where = f"{inline(tag.tag, _LABEL)} {inline(tag.value, _LABEL)}"
+        what = f"{inline(tag.metric.label, _LABEL)} {inline(change(tag.metric, tag.difference.value))}"
+        numbers = inline(interval(tag.metric, tag.difference))
+        yield f"- worse on {where}: {what} {numbers}, {words.counted(tag.pairs, 'case')}, q {inline(probability(tag.q))}"
+    yield from _more(len(lost) - TAGS, "tag")
+
+
+def _more(count: int, noun: str) -> Iterator[str]:
+    if count > 0:
+        yield f"- and {words.counted(count, f'more {noun}')} in the report"
+
+
+def _flips(comparison: Comparison) -> Iterator[str]:
+    lost, gained = ([flip for flip in comparison.flips if flip.gained is gained] for gained in (False, True))
+    if not comparison.flips:
+        return
+    yield f"<details><summary>Flips: {len(lost)} lost, {len(gained)} gained</summary>"
+    yield ""
+    yield f"| | question | {inline(comparison.a.name, _LABEL)} | {inline(comparison.b.name, _LABEL)} |"
+    yield "| :-- | :-- | :-- | :-- |"
+    metrics = {effect.metric.name: effect.metric for effect in comparison.effects}
+    for flip in (*lost[:FLIPS], *gained[:FLIPS]):
+        metric = metrics.get(flip.metric)
+        scores = [shown(metric, side.score) if metric else f"{side.score:.3f}" for side in (flip.a, flip.b)]
+        cells = [f"**{inline(score)}** {_said(side)}" for score, side in zip(scores, (flip.a, flip.b), strict=True)]
+        yield f"| {'gained' if flip.gained else 'lost'} | {inline(flip.case.question, _CELL)} | {' | '.join(cells)} |"
+    yield ""
+    yield "</details>"
+
+
+def _said(answer: Answer) -> str:
+    outcome = "not asked" if answer.outcome is None else answer.outcome.replace("_", " ")
+    return " ".join(filter(None, (inline(answer.text, _CELL), "" if outcome == "answered" else f"({outcome})")))

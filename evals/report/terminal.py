@@ -1,0 +1,152 @@
+"""A comparison, one run, or a list of runs, in a terminal of 80 columns or more.
+
+Knows rich and colours. Knows nothing of how a number is computed.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from evals.comparison import Comparison, Effect, Finding, Verdict
+from evals.format import change, interval, probability, shown
+from evals.report import words
+from evals.report.text import line
+from evals.scorers.base import Metric
+from evals.scores import Column, ScoreTable
+
+if TYPE_CHECKING:
+    from evals.execution.runs import Run
+
+BAR = 19
+"""Columns of an interval's picture; odd, so that zero has one."""
+SENTENCES = 12
+_VERDICTS = {
+    Verdict.BETTER: "bold green",
+    Verdict.WORSE: "bold red",
+    Verdict.EQUIVALENT: "bold cyan",
+    Verdict.UNKNOWN: "bold yellow",
+    Verdict.UNTRUSTWORTHY: "bold red",
+}
+_FINDINGS = {
+    Finding.BETTER: "green",
+    Finding.WORSE: "red",
+    Finding.EQUIVALENT: "cyan",
+    Finding.HELD: "cyan",
+    Finding.UNKNOWN: "yellow",
+}
+
+
+def comparison_table(comparison: Comparison) -> Group:
+    """The verdict, the effects that decide, why, what to know before trusting it, and what it rests on."""
+    before, word, after = words.headline(comparison)
+    lost = sum(not flip.gained for flip in comparison.flips)
+    parts: list[RenderableType] = [Text.assemble((before, "bold"), (word, _VERDICTS[comparison.verdict]), (after, "bold")), ""]
+    if effects := words.declared(comparison):
+        parts += [_effects(effects), ""]
+    parts += [_sentence("·", "dim", reason) for reason in comparison.reasons[:SENTENCES]]
+    parts += [_sentence("!", "bold yellow", problem) for problem in comparison.problems[:SENTENCES]]
+    if comparison.flips:
+        flipped = f"{words.counted(lost, 'question')} lost, {len(comparison.flips) - lost:,} gained"
+        parts.append(_sentence("·", "dim", flipped))
+    return Group(*parts, "", Text(line(words.foundation(comparison), 600), "dim"))
+
+
+def run_table(run: "Run", scores: ScoreTable, metrics: Sequence[Metric]) -> Group:
+    """One run: the mean of each metric it has, with its 95 % interval, the cases it was measured on, and what is missing."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("metric", overflow="fold")
+    for heading in ("mean", "95 % interval", "cases", "missing"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for metric in metrics:
+        if metric.name in scores.columns:
+            table.add_row(*_mean(metric, scores.columns[metric.name]))
+    asked = f"{len(scores.case_ids):,} of {words.counted(run.asked, 'case')}, each asked {words.times(run.repeats)}"
+    ended = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in scores.outcomes.most_common())
+    about = f"{asked} · collection {line(run.collection, 60)}{f' · {ended}' if ended else ''}"
+    return Group(Text.assemble((line(run.name, words.NAME), "bold"), (f"  run {run.id}", "dim")), Text(about, "dim"), "", table)
+
+
+def runs_table(latest: "Sequence[tuple[Run, int]]") -> Table:
+    """One row a run, with how many of its answers there are."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("run", style="cyan", no_wrap=True)
+    for heading in ("name", "model", "collection"):
+        table.add_column(heading, overflow="fold")
+    table.add_column("answers", justify="right", no_wrap=True)
+    table.add_column("begun (UTC)", style="dim")
+    for run, answers in latest:
+        planned = run.asked * run.repeats
+        done = Text(f"{answers:,}") if answers >= planned else Text(f"{answers:,} of {planned:,}", "yellow")
+        texts = (Text(line(text, 60)) for text in (run.name, run.variant.llm.model, run.collection))
+        table.add_row(run.id, *texts, done, run.created_at[:16].replace("T", " "))
+    return table
+
+
+def _mean(metric: Metric, column: Column) -> tuple[RenderableType, ...]:
+    """Over the cases, each the mean of its repeats."""
+    import numpy as np
+
+    from evals.pairing import case_means
+    from evals.stats.paired import mean
+
+    by_case = case_means(column.values)
+    known, missing = by_case[~np.isnan(by_case)], int(column.missing.sum())
+    told = ("unknown", Text("unknown", "dim"))
+    if known.size:
+        estimate = mean(known, bounded=metric.bounded)
+        finite = math.isfinite(estimate.high - estimate.low)
+        ends = f"{shown(metric, estimate.low)} to {shown(metric, estimate.high)}" if finite else "unknown"
+        told = (shown(metric, estimate.value), Text(ends, "dim"))
+    return Text(line(metric.label, 40)), *told, f"{known.size:,}", Text(f"{missing:,}", "yellow" if missing else "dim")
+
+
+def _effects(effects: Sequence[Effect]) -> Table:
+    """Two lines an effect: the change and a picture of its interval, then from where to where and the interval in numbers."""
+    half = BAR // 2
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("metric", overflow="fold")
+    table.add_column("B - A\nA to B", justify="right", no_wrap=True)
+    table.add_column(f"{'← worse ':>{half}}│{' better →':<{half}}\ninterval", width=BAR)
+    table.add_column("finding", no_wrap=True)
+    for effect in effects:
+        metric, style = effect.metric, _FINDINGS[effect.finding]
+        ends = f"{shown(metric, effect.a.value)} to {shown(metric, effect.b.value)}"
+        table.add_row(
+            Text.assemble(line(metric.label, 40), "\n", (effect.role, "dim")),
+            Text.assemble(change(metric, effect.difference.value), "\n", (ends, "dim")),
+            Text.assemble((bar(effect), style), "\n", (interval(metric, effect.difference), "dim")),
+            Text.assemble((effect.finding, style), "\n", (f"p {probability(words.p_value(effect))}", "dim")),
+        )
+    return table
+
+
+def bar(effect: Effect) -> str:
+    """The interval in `BAR` columns, zero in the middle, right what is good for B; `<` and `>` where it has no bound."""
+    difference, good = effect.difference, 1 if effect.metric.better == "higher" else -1
+    ends = sorted((good * difference.low, good * difference.high))
+    reach = max((abs(end) for end in (*ends, effect.margin or 0.0) if math.isfinite(end)), default=0.0) or 1.0
+    middle = BAR // 2
+
+    def place(value: float) -> int:
+        return middle + round(middle * max(-1.0, min(1.0, value / reach)))
+
+    cells = ["│" if column == middle else " " for column in range(BAR)]
+    for column in range(place(ends[0]), place(ends[1]) + 1):
+        cells[column] = "┼" if column == middle else "─"
+    if math.isinf(ends[0]):
+        cells[0] = "<"
+    if math.isinf(ends[1]):
+        cells[-1] = ">"
+    if math.isfinite(difference.value):
+        cells[place(good * difference.value)] = "●"
+    return "".join(cells)
+
+
+def _sentence(mark: str, style: str, text: str) -> Table:
+    row = Table.grid(padding=(0, 1, 0, 0))
+    row.add_row(Text(mark, style), Text(line(text, 400)))
+    return row

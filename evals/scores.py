@@ -1,0 +1,42 @@
+"""The scores of one run as columns: what comparing and planning read.
+
+Knows shapes. Knows nothing of where scores come from or what they mean.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One metric over a run, both arrays of shape (cases, repeats)."""
+
+    values: FloatArray
+    """NaN where the metric does not apply or its value is missing."""
+    missing: BoolArray
+    """Where a value should be and is not."""
+    reasons: Counter[str] = field(default_factory=Counter)
+    """Why values are missing."""
+
+
+@dataclass(frozen=True)
+class ScoreTable:
+    """All metrics of one run; a case has the same row in every array."""
+
+    case_ids: tuple[str, ...]
+    columns: Mapping[str, Column]
+    trace_ids: NDArray[np.str_]
+    """Shape (cases, repeats); empty where the case was not asked."""
+    outcomes: Counter[str] = field(default_factory=Counter)
+    """How the requests ended."""
+
+    @property
+    def repeats(self) -> int:
+        return int(self.trace_ids.shape[1])

@@ -1,0 +1,136 @@
+"""One comparison from question to verdict: asked, scored, compared.
+
+Knows the order of the steps, and what the numbers will be judged by where nobody says. Knows no option and no output.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import numpy as np
+
+from evals.agreement import Label
+from evals.cases import Case
+from evals.comparison import Comparison, Design, Guardrail
+from evals.execution.arms import Arm
+from evals.execution.early import Early
+from evals.execution.estimate import price
+from evals.execution.execution import Execution, Limits
+from evals.execution.pilot import pilot
+from evals.execution.runs import Run, Runs
+from evals.pairing import clusters
+from evals.pairwise import compared, known_metrics
+from evals.power import Plan, plan
+from evals.scorers import open_scorers
+from evals.scorers.base import Metric
+from rag.errors import GroundwireError
+from rag.runtime import Runtime
+
+PRIMARY = "f1"
+JUDGED_PRIMARY = "correct"
+GUARDRAILS = (
+    Guardrail(metric="hallucination", margin=0.05),
+    Guardrail(metric="cost", margin=0.10, relative=True),
+    Guardrail(metric="latency", margin=0.20, relative=True),
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is asked, and how it will be judged. Decided before the first call."""
+
+    cases: Sequence[Case]
+    """In the order in which they are asked."""
+    source: str
+    """The file they are from."""
+    collection: str
+    design: Design
+    repeats: int = 1
+    judge_model: str | None = None
+    labels: Sequence[Label] = ()
+    limits: Limits = field(default_factory=Limits)
+    early_stop: bool = False
+    fresh: bool = False
+
+    def primary(self) -> list[Metric]:
+        """The metrics that decide. Raises `GroundwireError` for one that nothing gives."""
+        return [metric_named(name, judged=self.judge_model is not None) for name in self.design.primary]
+
+
+def metric_named(name: str, *, judged: bool) -> Metric:
+    """A metric that a comparison can be decided by. Raises `GroundwireError` where there is none of that name."""
+    known: Mapping[str, Metric] = known_metrics()
+    if name not in known:
+        raise GroundwireError(f"no scorer gives {name}", f"there are {', '.join(known)}")
+    if name in (JUDGED_PRIMARY, "preferred") and not judged:
+        raise GroundwireError(f"{name} is what a judge says", "name one with --judge MODEL")
+    return known[name]
+
+
+def execution(runtime: Runtime, trial: Trial, arms: Sequence[Arm]) -> Execution:
+    """Ready to ask the trial's cases of these arms. Raises `GroundwireError` where a model, prompt or collection is not there."""
+    return Execution(
+        runtime,
+        arms,
+        trial.cases,
+        trial.collection,
+        source=trial.source,
+        scorers=open_scorers(),
+        repeats=trial.repeats,
+        judge_model=trial.judge_model,
+        limits=trial.limits,
+        fresh=trial.fresh,
+    )
+
+
+async def measure(asking: Execution) -> Run:
+    """One run, asked as far as the limits allow."""
+    try:
+        await asking.carry_out()
+    finally:
+        await asking.close()
+    return asking.records[0]
+
+
+async def contest(runtime: Runtime, trial: Trial, asking: Execution) -> Comparison:
+    """Two runs, asked and compared."""
+    order = [case.id for case in trial.cases]
+    early = Early(trial.primary(), order, trial.repeats, trial.design) if trial.early_stop else None
+    a, b = asking.records
+    try:
+        await asking.carry_out(early)
+        return await compared(
+            runtime, a, b, trial.design, judge=asking.judge, labels=trial.labels, early=early, standing=asking.standing
+        )
+    finally:
+        await asking.close()
+
+
+async def foreseen(runtime: Runtime, trial: Trial, arms: Sequence[Arm], effect: float | None) -> Plan:
+    """What the trial can find and what it takes, by earlier runs of the same arms where there are any, and without a call."""
+    primary = trial.primary()
+    earlier = pilot(Runs(runtime.engine, runtime.writer), arms, trial.collection, primary, trial.design.cluster_by)
+    together = clusters(trial.cases, trial.design.cluster_by)
+    asking = execution(runtime, trial, arms)
+    try:
+        if earlier and earlier.nanodollars is not None:
+            nanodollars: tuple[float, float] | None = (earlier.nanodollars, earlier.nanodollars)
+        else:
+            prices = [await price(pipeline, trial.cases) for pipeline in asking.first_pipelines]
+            lows, highs = ([bounds[end] for bounds in prices if bounds] for end in (0, 1))
+            nanodollars = (fmean(lows), fmean(highs)) if len(lows) == len(prices) else None
+    finally:
+        await asking.close()
+    return plan(
+        primary,
+        trial.design,
+        cases=len(trial.cases),
+        repeats=trial.repeats,
+        cluster_sizes=() if together is None else np.bincount(together).tolist(),
+        pilot=earlier.pairs if earlier else None,
+        source=earlier.source if earlier else "",
+        effect=effect,
+        nanodollars=nanodollars,
+        seconds=(earlier.seconds, earlier.seconds) if earlier else None,
+        concurrency=trial.limits.concurrency or asking.slots,
+    )

@@ -1,0 +1,116 @@
+"""The comment: a verdict, effects and flips within 60 lines, and no text can be more than text."""
+
+import re
+from html import unescape
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from evals.comparison import Comparison, Finding, Verdict
+from evals.report.markdown import comment, inline
+from evals.report.text import line
+from tests.evals.report.samples import NASTY, decided, minimal, nasty, rich
+
+PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+OURS = {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary", "sub"}
+
+
+class Elements(HTMLParser):
+    """The elements of rendered Markdown, and its text."""
+
+    def __init__(self, rendered: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words = ""
+        self.feed(rendered)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def rendered(text: str) -> Elements:
+    return Elements(PARSER.render(text))
+
+
+ALL = [rich(), minimal(), nasty(), decided(Verdict.UNTRUSTWORTHY, Finding.UNKNOWN)]
+
+
+@pytest.mark.parametrize("comparison", ALL, ids=["rich", "minimal", "nasty", "untrustworthy"])
+def test_a_comment_is_short_and_only_ours(comparison: Comparison) -> None:
+    text = comment(comparison)
+    assert len(text.splitlines()) <= 60
+    assert len(text) < 65_000
+    assert set(rendered(text).tags) <= OURS
+    assert text.count("<details>") == text.count("</details>") <= 1
+
+
+def test_the_first_line_is_the_verdict() -> None:
+    first, second = comment(rich()).splitlines()[:2]
+    assert first == r"**answer@2 is better than answer@1**: token F1 rose by 0.043 \[+0.017, +0.069\], Holm p .004."
+    assert second == ""
+
+
+def test_effects_then_problems_then_flips() -> None:
+    words = rendered(comment(rich())).words
+    told = [
+        "token F1, primary",
+        "cost, guardrail",
+        "timed out; they",
+        "No guardrail",
+        "worse on kind two facts",
+        "2 lost, 1 gained",
+    ]
+    places = [words.index(text) for text in [*told, "When can I come", "How long is the warranty", "200 cases"]]
+    assert places == sorted(places)
+    assert "topic warranty" not in words
+
+
+def test_every_row_of_a_table_has_its_cells() -> None:
+    html = PARSER.render(comment(nasty()))
+    for table in re.findall("<table>.*?</table>", html, re.DOTALL):
+        columns = table.count("<th>") + table.count("<th ")
+        rows = [len(re.findall("<td", row)) for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL)[1:]]
+        assert rows
+        assert set(rows) == {columns}
+
+
+def test_an_answer_that_never_came_says_why() -> None:
+    assert "| **0.000** (timed out) |" in comment(rich())
+
+
+@given(st.text(alphabet=st.sampled_from("<>&|`*_[]()!~#@$:/\\\n\t. -+=1aw\x00\u2028\u202e")) | st.just(NASTY))
+def test_inline_text_is_only_text(text: str) -> None:
+    shown = PARSER.render(f"| x | y |\n| - | - |\n| {inline(text)} | {inline(text)} |\n")
+    assert set(Elements(shown).tags) <= {"table", "thead", "tbody", "tr", "th", "td"}
+    cells = [unescape(cell).replace("\u200b", "") for cell in re.findall("<td>(.*?)</td>", shown, re.DOTALL)]
+    assert cells == [line(text, 240)] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "live"),
+    [
+        ("ask @octocat", r"(?<!\w)@\w"),
+        ("me@example.com", r"@example"),
+        ("see #12 and GH-12", r"#\d|GH-\d"),
+        ("http://a.example", r"://"),
+        ("www.a.example", r"www\."),
+    ],
+)
+def test_nothing_is_mentioned_or_linked(text: str, live: str) -> None:
+    assert re.search(live, text)
+    assert not re.search(live, rendered(inline(text)).words)
+
+
+def test_a_dollar_begins_no_mathematics() -> None:
+    assert "$" not in inline("from $1 to $2")
+    assert rendered(inline("from $1 to $2")).words == "from $1 to $2\n"
+
+
+def test_the_name_of_a_prompt_stays_readable() -> None:
+    assert inline("answer@2") == "answer@2"

@@ -1,0 +1,110 @@
+"""What is printed can be read in 80 columns."""
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from rich.console import Console, RenderableType
+
+from evals.comparison import Comparison, Effect, Finding, Role, Verdict
+from evals.execution.runs import Run
+from evals.report.terminal import BAR, bar, comparison_table, run_table, runs_table
+from evals.scorers.base import Metric
+from evals.scores import Column, ScoreTable
+from tests.evals.report.samples import CORRECT, COST, F1, LATENCY, decided, effect, minimal, nasty, rich, side
+
+
+def printed(what: RenderableType, width: int = 80) -> str:
+    console = Console(width=width, color_system=None)
+    with console.capture() as capture:
+        console.print(what)
+    return capture.get()
+
+
+@pytest.mark.parametrize("comparison", [rich(), minimal(), nasty(2)], ids=["rich", "minimal", "nasty"])
+def test_eighty_columns_are_enough(comparison: Comparison) -> None:
+    text = printed(comparison_table(comparison))
+    assert max(map(len, text.splitlines())) <= 80
+    assert "\x1b" not in text
+    assert "\x07" not in text
+
+
+def test_numbers_are_whole_in_eighty_columns() -> None:
+    text = printed(comparison_table(rich()))
+    for number in ("+0.043", "0.512 to 0.555", "[+0.017, +0.069]", "p .004", "$0.000103 to $0.0000828", "not known yet", "held"):
+        assert number in text, number
+    assert "…" not in text
+
+
+def test_the_verdict_comes_first_and_the_problems_are_told() -> None:
+    lines = printed(comparison_table(decided(Verdict.WORSE, Finding.WORSE))).splitlines()
+    assert lines[0].strip() == "answer@2 is worse than answer@1"
+    assert "! 2 of 400 requests of answer@2 timed out; they score as nothing answered." in [line.strip() for line in lines]
+    assert "· 2 questions lost, 1 gained" in [line.strip() for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("shown", "expected"),
+    [
+        (effect(F1, Role.OTHER, 0.5, 0.6, 0.05, Finding.BETTER), "         │  ───●───"),
+        (effect(COST, Role.OTHER, 0.6, 0.5, 0.05, Finding.BETTER), "         │  ───●───"),
+        (effect(F1, Role.OTHER, 0.6, 0.5, 0.05, Finding.WORSE), "───●───  │         "),
+        (effect(F1, Role.PRIMARY, 0.5, 0.5, 0.05, Finding.EQUIVALENT, margin=0.1), "     ────●────     "),
+        (minimal().effects[0], "<────────●────────>"),
+    ],
+)
+def test_right_is_good_for_b(shown: Effect, expected: str) -> None:
+    assert bar(shown) == expected
+    assert len(expected) == BAR
+
+
+def table(**columns: list[list[float]]) -> ScoreTable:
+    arrays = {name: np.array(rows) for name, rows in columns.items()}
+    missing = {name: np.isnan(values) for name, values in arrays.items()}
+    return ScoreTable(
+        case_ids=("a", "b", "c", "d"),
+        columns={name: Column(values, missing[name]) for name, values in arrays.items()},
+        trace_ids=np.full((4, 2), "t"),
+        outcomes=Counter({"answered": 7, "timed_out": 1}),
+    )
+
+
+def run(name: str = "answer@2") -> Run:
+    whole = side(name, "text")
+    return Run(
+        created_at="2026-03-04T15:02:11Z", name=name, cases="c.jsonl", variant=whole.variant, prompts=whole.prompts, prompt_text="",
+        collection="guide", generation="g", embedder="e", validator="v", fingerprint="f", asked=5, repeats=2, code="c",
+    )  # fmt: skip
+
+
+NAN = float("nan")
+
+
+def test_a_run_tells_means_and_what_is_missing() -> None:
+    scores = table(
+        f1=[[0.2, 0.4], [0.5, NAN], [0.9, 0.7], [NAN, NAN]],
+        refusal_correct=[[1, 1], [0, 0], [1, 1], [1, 1]],
+        cost=[[NAN, NAN]] * 4,
+    )
+    text = printed(run_table(run(), scores, [F1, CORRECT, COST, LATENCY]))
+    rows = {line.split("  ")[0]: line.split() for line in text.splitlines()}
+    assert text.splitlines()[0].startswith("answer@2  run ")
+    assert "4 of 5 cases, each asked twice · collection guide · 7 answered, 1 timed out" in text
+    assert rows["token F1"][2] == "0.533"
+    assert rows["token F1"][-2:] == ["3", "3"]
+    assert rows[CORRECT.label][-2:] == ["4", "0"]
+    assert rows["cost"] == ["cost", "unknown", "unknown", "0", "8"]
+    assert LATENCY.label not in rows
+
+
+def test_a_metric_whose_name_is_markup_is_shown_as_it_is() -> None:
+    odd = Metric(name="f1", label="[red]odd[/red]", better="higher", unit="share")
+    assert "[red]odd[/red]" in printed(run_table(run(), table(f1=[[0.5, 0.5]] * 4), [odd]))
+
+
+def test_runs_are_listed_with_their_progress() -> None:
+    lines = printed(runs_table([(run("answer@1"), 10), (run("answer@2"), 1)])).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert run("answer@1").id in lines[1]
+    assert " 10 " in lines[1]
+    assert "1 of 10" in lines[2]

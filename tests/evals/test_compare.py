@@ -1,0 +1,389 @@
+"""Two runs are compared as a statistician would sign: every verdict is reached, by the tables that should reach it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+from evals.compare import Analysis, compare
+from evals.comparison import Design, Effect, Finding, Guardrail, Role, Verdict
+from evals.scores import FloatArray
+from evals.stats.multiplicity import benjamini_hochberg
+from rag.errors import GroundwireError
+from tests.evals.tables import cases, metric, table
+
+F1, EXACT, COST, LATENCY = (
+    metric("f1"),
+    metric("exact", "binary"),
+    metric("cost", "dollars", "lower"),
+    metric("latency", "seconds", "lower"),
+)
+INVENTED, RECALL = metric("invented", "binary", "lower"), metric("recall")
+METRICS = [F1, EXACT, COST, LATENCY, INVENTED, RECALL]
+CHEAP = Guardrail(metric="cost", margin=0.1, relative=True)
+HONEST = Guardrail(metric="invented", margin=0.05)
+N = 200
+
+
+def design(*primary: str, **changes: object) -> Design:
+    return Design.model_validate({"primary": primary or ("f1",), **changes})
+
+
+def compared(
+    a: Mapping[str, ArrayLike],
+    b: Mapping[str, ArrayLike],
+    plan: Design | None = None,
+    of_a: Mapping[str, Any] | None = None,
+    of_b: Mapping[str, Any] | None = None,
+) -> Analysis:
+    tables = table(a, **(of_a or {})), table(b, **(of_b or {}), side="b")
+    return compare(*tables, cases(max(len(one.case_ids) for one in tables)), METRICS, plan or design())
+
+
+def effect(analysis: Analysis, name: str) -> Effect:
+    return next(effect for effect in analysis.effects if effect.metric.name == name)
+
+
+def drawn(seed: int = 0, count: int = N) -> FloatArray:
+    return np.random.default_rng(seed).random(count) * 0.8 + 0.1
+
+
+def moved(values: FloatArray, by: float, seed: int = 1, spread: float = 0.05) -> FloatArray:
+    return np.clip(values + by + np.random.default_rng(seed).normal(0, spread, values.shape), 0, 1)
+
+
+COSTS = np.random.default_rng(7).lognormal(-7, 0.3, N)
+
+
+def test_better() -> None:
+    a = drawn()
+    analysis = compared({"f1": a, "cost": COSTS}, {"f1": moved(a, 0.05), "cost": COSTS * 1.02}, design(guardrails=(CHEAP,)))
+    assert analysis.verdict is Verdict.BETTER
+    assert analysis.verdict.exit_code == 0
+    assert [(one.metric.name, one.role, one.finding) for one in analysis.effects] == [
+        ("f1", Role.PRIMARY, Finding.BETTER),
+        ("cost", Role.GUARDRAIL, Finding.HELD),
+    ]
+    one = effect(analysis, "f1")
+    assert one.difference.low < 0.05 < one.difference.high
+    assert (one.pairs, one.units, one.p_adjusted, one.margin) == (N, N, one.p, 0.03)
+    assert one.naive is not None
+    assert one.naive.high - one.naive.low > 4 * (one.difference.high - one.difference.low)
+    assert effect(analysis, "cost").margin == pytest.approx(0.1 * COSTS.mean())
+    assert analysis.problems == ()
+
+
+def test_worse() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, -0.05)})
+    assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.WORSE, 1)
+    assert analysis.reasons[0].startswith("f1 0.5")
+    assert analysis.reasons[0].endswith("p < .001: worse")
+
+
+def test_equivalent() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, 0)})
+    assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.EQUIVALENT, 0)
+    assert analysis.reasons[0].endswith("equivalent, within 0.030 either way")
+
+
+def test_not_known_yet() -> None:
+    analysis = compared({"f1": drawn(1, 30)}, {"f1": drawn(2, 30)})
+    assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.UNKNOWN, 3)
+    assert "cases would settle it if the difference stays what it is" in analysis.reasons[0]
+
+
+def test_not_trustworthy_with_too_many_failures() -> None:
+    a = drawn()
+    analysis = compared(
+        {"f1": a},
+        {"f1": moved(a, 0.1)},
+        of_a={"outcomes": {"answered": 180, "failed": 20}},
+        of_b={"outcomes": {"answered": 170, "failed": 28, "timed_out": 2}},
+    )
+    assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.UNTRUSTWORTHY, 4)
+    assert analysis.reasons == ("30 of 200 requests of B were not answered (28 failed, 2 timed out), more than 10%",)
+    assert analysis.problems == ("20 of 200 requests of A were not answered (20 failed)",)
+
+
+def test_better_at_a_cost_that_is_not_tolerated_is_worse() -> None:
+    a = drawn()
+    analysis = compared({"f1": a, "cost": COSTS}, {"f1": moved(a, 0.05), "cost": COSTS * 1.3}, design(guardrails=(CHEAP,)))
+    assert analysis.verdict is Verdict.WORSE
+    assert "that are tolerated" in analysis.reasons[0]
+    assert analysis.reasons[0].startswith("cost $")
+
+
+def test_better_with_a_guardrail_that_is_not_known_is_not_known() -> None:
+    a, few = drawn(count=40), np.random.default_rng(3).random((2, 40)) < 0.3
+    plan = design(guardrails=(HONEST,))
+    analysis = compared({"f1": a, "invented": few[0]}, {"f1": moved(a, 0.05), "invented": few[1]}, plan)
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert analysis.reasons[0].startswith("invented ")
+    assert analysis.reasons[1].endswith(": better")
+
+
+def test_a_sure_but_small_effect_is_told_to_be_small() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, 0.01, spread=0.01)})
+    assert analysis.verdict is Verdict.BETTER
+    assert analysis.reasons[0].endswith("better, by less than the margin of 0.030")
+
+
+def test_the_primary_metrics_are_corrected_together() -> None:
+    rng = np.random.default_rng(5)
+    a, b = {"f1": rng.random(60), "exact": rng.random(60) < 0.5}, {"f1": rng.random(60), "exact": rng.random(60) < 0.5}
+    together = compared(a, b, design("f1", "exact"))
+    ps = sorted(one.p for one in together.effects)
+    assert sorted(one.p_adjusted or 0 for one in together.effects) == pytest.approx(
+        [min(1, 2 * ps[0]), max(min(1, 2 * ps[0]), ps[1])]
+    )
+    assert "after Holm" in together.reasons[0]
+
+
+def test_what_one_primary_metric_alone_would_show_two_may_not() -> None:
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 1, 60)
+    a = {"f1": np.full(60, 0.5), "recall": rng.random(60)}
+    b = {"f1": 0.5 + 0.1 * (noise - noise.mean() + 0.28), "recall": rng.random(60)}
+    assert 0.025 < effect(compared(a, b), "f1").p < 0.05
+    assert effect(compared(a, b), "f1").finding is Finding.BETTER
+    assert effect(compared(a, b, design("f1", "recall")), "f1").finding is Finding.UNKNOWN
+
+
+def test_other_metrics_decide_nothing() -> None:
+    a = drawn()
+    analysis = compared({"f1": a, "recall": a}, {"f1": moved(a, 0.05), "recall": moved(a, -0.2)})
+    assert analysis.verdict is Verdict.BETTER
+    assert (effect(analysis, "recall").finding, effect(analysis, "recall").p_adjusted) == (Finding.WORSE, None)
+
+
+def test_a_guardrail_of_nothing_but_zeros_is_held_where_nothing_differs() -> None:
+    a, free = drawn(), np.zeros(N)
+    same = compared({"f1": a, "cost": free}, {"f1": moved(a, 0.05), "cost": free}, design(guardrails=(CHEAP,)))
+    assert same.verdict is Verdict.BETTER
+    dearer = compared({"f1": a, "cost": free}, {"f1": moved(a, 0.05), "cost": COSTS}, design(guardrails=(CHEAP,)))
+    assert dearer.verdict is Verdict.WORSE
+
+
+def test_a_guardrail_that_applies_to_no_case_is_let_go_and_said() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, 0.05)}, design(guardrails=(HONEST,)))
+    assert analysis.verdict is Verdict.BETTER
+    assert analysis.problems == ("invented applies to no case, and decides nothing",)
+
+
+def test_a_guardrail_that_b_never_lets_be_measured_is_not_known() -> None:
+    a = drawn()
+    analysis = compared(
+        {"f1": a, "invented": np.zeros(N)}, {"f1": moved(a, 0.05), "invented": np.full(N, np.nan)}, design(guardrails=(HONEST,))
+    )
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert analysis.reasons[0].startswith("invented is a guardrail")
+    assert "invented applies on one side only to 200 cases, which are left out of it" in analysis.problems
+
+
+def test_a_primary_metric_is_no_guardrail_as_well() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, 0.05)}, design(guardrails=(Guardrail(metric="f1", margin=0),)))
+    assert [one.role for one in analysis.effects] == [Role.PRIMARY]
+    assert analysis.verdict is Verdict.BETTER
+
+
+def gap(count: int, cases: int = N) -> dict[str, Any]:
+    return {"missing": {"f1": np.arange(cases) < count}}
+
+
+def test_missing_values_are_counted_and_bound() -> None:
+    a = np.full(N, 0.5)
+    analysis = compared({"f1": a}, {"f1": moved(a, 0.3)}, of_a=gap(4), of_b=gap(10))
+    one = effect(analysis, "f1")
+    assert (one.pairs, one.missing_a, one.missing_b) == (N - 10, 4, 10)
+    rest = float(np.sum(moved(a, 0.3)[10:] - 0.5))
+    assert one.worst_case == pytest.approx(((rest - 4 * 1 - 6 * 0.5) / N, (rest + 4 * 1 + 6 * 0.5) / N))
+    assert analysis.verdict is Verdict.BETTER
+    assert "10 of 200 values of f1 are missing from B (the judge was silent 10)" in analysis.problems
+
+
+def test_what_missing_values_could_turn_is_not_known() -> None:
+    a = drawn()
+    b = moved(a, 0.02, spread=0.02)
+    assert compared({"f1": a}, {"f1": b}).verdict is Verdict.BETTER
+    analysis = compared({"f1": a}, {"f1": b}, of_b=gap(16))
+    assert effect(analysis, "f1").p < 0.001
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert "16 missing values leave open anything from -0." in analysis.reasons[0]
+
+
+def test_a_repeat_that_is_missing_leaves_the_case_its_others() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.random((50, 2)), rng.random((50, 2))
+    lost = np.zeros((50, 2), dtype=bool)
+    lost[0, 1] = True
+    one = effect(compared({"f1": a}, {"f1": b}, of_b={"missing": {"f1": lost}}), "f1")
+    assert (one.pairs, one.missing_b) == (50, 1)
+    assert one.difference.value == pytest.approx((b.mean(axis=1).sum() - b[0].mean() + b[0, 0] - a.mean(axis=1).sum()) / 50)
+
+
+def test_too_many_missing_values_are_not_trusted() -> None:
+    a = drawn()
+    analysis = compared({"f1": a}, {"f1": moved(a, 0.3)}, of_b=gap(21))
+    assert analysis.verdict is Verdict.UNTRUSTWORTHY
+    assert analysis.reasons[0] == "21 of 200 values of f1 are missing from B (the judge was silent 21), more than 10%"
+
+
+def test_a_price_that_is_mostly_unknown_holds_no_guardrail() -> None:
+    a, lost = drawn(), {"missing": {"cost": np.arange(N) < 50}}
+    analysis = compared({"f1": a, "cost": COSTS}, {"f1": moved(a, 0.05), "cost": COSTS}, design(guardrails=(CHEAP,)), of_b=lost)
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert analysis.reasons[0].endswith("not known yet, 50 values are missing")
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ({"f1": [0.5]}, {"f1": [0.7]}),
+        ({"f1": [np.nan] * 9}, {"f1": [np.nan] * 9}),
+        ({"f1": [np.nan] * 5 + [1.0] * 4}, {"f1": [1.0] * 5 + [np.nan] * 4}),
+        ({"exact": [1] * 9}, {"exact": [1] * 9}),
+    ],
+    ids=["one case", "nothing applies", "never on both sides", "the metric is not there"],
+)
+def test_nothing_to_compare_is_not_trustworthy(a: Mapping[str, ArrayLike], b: Mapping[str, ArrayLike]) -> None:
+    analysis = compared(a, b)
+    assert analysis.verdict is Verdict.UNTRUSTWORTHY
+    assert analysis.reasons == ("fewer than two independent cases have f1 on both sides",)
+
+
+def test_disjoint_cases_are_not_trustworthy() -> None:
+    a, b = table({"f1": drawn(0, 5)}), table({"f1": drawn(0, 5)}, ids=[f"c{i}" for i in range(5, 10)])
+    analysis = compare(a, b, cases(10), METRICS, design())
+    assert analysis.verdict is Verdict.UNTRUSTWORTHY
+    assert len(analysis.problems) == 3
+    assert analysis.problems[0] == "5 cases asked of A only and left out: c0, c1, c2, ..."
+    assert (analysis.effects, analysis.tags, analysis.flipped, analysis.variances, analysis.quantiles) == ((), (), (), (), ())
+
+
+def test_no_cases_at_all_are_not_trustworthy() -> None:
+    empty = table({"f1": np.empty((0, 1))}, ids=[])
+    assert compare(empty, empty, {}, METRICS, design(cluster_by="document")).verdict is Verdict.UNTRUSTWORTHY
+
+
+@pytest.mark.parametrize(
+    ("plan", "message"),
+    [
+        (design("f2"), "no scorer gives f2: there are f1, exact, cost"),
+        (design(guardrails=(Guardrail(metric="price", margin=0),)), "no scorer gives price"),
+        (Design(primary=()), "no metric is primary"),
+        (design(cluster_by="topic"), "no case has the tag topic"),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused(plan: Design, message: str) -> None:
+    with pytest.raises(GroundwireError, match=message):
+        compared({"f1": [0, 1]}, {"f1": [0, 1]}, plan)
+
+
+def test_clusters_are_the_independent_ones() -> None:
+    rng = np.random.default_rng(11)
+    a = rng.random(120)
+    by_document = np.repeat(rng.normal(0.03, 0.1, 12), 10)
+    b = np.clip(a + by_document + rng.normal(0, 0.02, 120), 0, 1)
+    gold = [(f"d{i // 10}",) for i in range(120)]
+    plain, clustered = (
+        compare(table({"f1": a}), table({"f1": b}), cases(120, gold_ids=gold), METRICS, design(cluster_by=by))
+        for by in (None, "document")
+    )
+    wide, narrow = (effect(one, "f1").difference for one in (clustered, plain))
+    assert (effect(clustered, "f1").units, effect(clustered, "f1").pairs) == (12, 120)
+    assert wide.high - wide.low > 2 * (narrow.high - narrow.low)
+    assert effect(clustered, "f1").p > effect(plain, "f1").p
+
+
+def test_few_clusters_are_told() -> None:
+    tags = [{"team": f"{i % 3}"} for i in range(30)]
+    analysis = compare(
+        table({"f1": drawn(0, 30)}), table({"f1": drawn(1, 30)}), cases(30, tags=tags), METRICS, design(cluster_by="team")
+    )
+    assert analysis.problems == ("the cases form only 3 independent clusters, and intervals from so few are rough",)
+
+
+def test_quantiles_of_times_where_there_are_enough_cases() -> None:
+    rng = np.random.default_rng(2)
+    a = rng.lognormal(0, 0.3, (90, 2))
+    found = compared({"f1": a / 9, "latency": a}, {"f1": a / 9, "latency": a + 1}).quantiles
+    assert [one.quantile for one in found] == [0.5, 0.95]
+    for one in found:
+        assert one.a == pytest.approx(np.quantile(a, one.quantile))
+        assert one.difference.value == pytest.approx(1)
+        assert one.difference.low == pytest.approx(1)
+
+
+def test_quantiles_of_clustered_cases_are_less_certain() -> None:
+    rng = np.random.default_rng(3)
+    slow = np.repeat(rng.lognormal(0, 0.5, 80), 5)
+    a = table({"f1": rng.random(400), "latency": slow + rng.random(400) / 10})
+    b = table({"f1": rng.random(400), "latency": np.repeat(rng.lognormal(0, 0.5, 80), 5)})
+    asked = cases(400, tags=[{"page": str(i // 5)} for i in range(400)])
+    plain, clustered = (compare(a, b, asked, METRICS, design(cluster_by=by)).quantiles[0].difference for by in (None, "page"))
+    assert clustered.high - clustered.low > 1.5 * (plain.high - plain.low)
+
+
+def test_a_tag_that_got_worse_is_found_among_many() -> None:
+    rng = np.random.default_rng(4)
+    a = rng.random(400) * 0.4 + 0.3
+    names = [f"t{i % 20}" for i in range(400)]
+    b = a + rng.normal(0, 0.05, 400) + 0.03 - 0.15 * (np.array(names) == "t7")
+    tagged = cases(400, tags=[{"topic": name, "rare": str(i // 4)} for i, name in enumerate(names)])
+    found = compare(table({"f1": a}), table({"f1": b}), tagged, METRICS, design()).tags
+    assert len(found) == 20
+    assert (found[0].tag, found[0].value, found[0].pairs, found[0].finding) == ("topic", "t7", 20, Finding.WORSE)
+    assert Finding.WORSE not in [one.finding for one in found[1:]]
+    assert sorted(one.q for one in found) == pytest.approx(benjamini_hochberg(sorted(one.p for one in found)))
+
+
+def test_where_the_variance_comes_from() -> None:
+    rng = np.random.default_rng(6)
+    recall = rng.integers(0, 2, (300, 1)) * np.ones((300, 2))
+    a = rng.random((300, 2)) * 0.2 + 0.3
+    b = rng.random((300, 2)) * 0.2 + 0.3 + 0.4 * (1 - recall)
+    (split,) = compared({"f1": a, "recall": recall}, {"f1": b, "recall": np.ones((300, 2))}).variances
+    total = 0.04 + 2 * 0.2**2 / 12 / 2
+    assert split.retrieval == pytest.approx(0.04 / total, abs=0.03)
+    assert split.generation == pytest.approx(2 * 0.2**2 / 12 / 2 / total, abs=0.03)
+    assert split.cases == pytest.approx(0, abs=0.02)
+
+
+def test_the_cases_that_flipped() -> None:
+    analysis = compared({"f1": [0.1] * 10 + [0.9] * 3}, {"f1": [0.1] * 8 + [0.8, 0.9] + [0.9, 0.9, 0.2]})
+    assert [(one.case.id, one.gained) for one in analysis.flipped] == [("c9", True), ("c8", True), ("c12", False)]
+
+
+def test_the_order_of_rows_is_nothing() -> None:
+    a, b = drawn(0, 40), drawn(1, 40)
+    shuffled = np.random.default_rng(0).permutation(40)
+    straight = compare(table({"f1": a}), table({"f1": b}), cases(40), METRICS, design())
+    mixed = compare(table({"f1": a}), table({"f1": b[shuffled]}, ids=[f"c{i}" for i in shuffled]), cases(40), METRICS, design())
+    assert mixed.effects == straight.effects
+
+
+def test_comparisons_of_equals_are_found_different_no_more_often_than_said() -> None:
+    """1,000 of two primary metrics and two guardrails whose margins are small; the bound is the 99.9 % one of a binomial of 5 %."""
+    plan = design("f1", "exact", guardrails=(Guardrail(metric="cost", margin=0.02, relative=True), HONEST))
+    wrong = 0
+    for seed in range(1000):
+        rng = np.random.default_rng(seed)
+        hard = rng.random((30, 1))
+        sides = [
+            {
+                "f1": np.clip(hard[:, 0] + rng.normal(0, 0.2, 30), 0, 1),
+                "exact": rng.random(30) < hard[:, 0],
+                "cost": rng.lognormal(-7, 0.3, 30),
+                "invented": rng.random(30) < 0.3,
+            }
+            for _ in range(2)
+        ]
+        wrong += compared(sides[0], sides[1], plan).verdict in (Verdict.BETTER, Verdict.WORSE)
+    assert wrong <= 73

@@ -1,0 +1,43 @@
+"""What makes a comparison doubtful is counted and said."""
+
+import numpy as np
+import pytest
+
+from evals.doubts import few, gaps, too_little, unanswered
+from evals.pairing import Sides
+from tests.evals.tables import metric, table
+
+F1 = metric("f1")
+
+
+def test_requests_without_an_answer_are_a_problem_and_beyond_a_tenth_a_reason() -> None:
+    a = table({"f1": [0]}, outcomes={"answered": 85, "refused": 5, "timed_out": 4, "disconnected": 6})
+    b = table({"f1": [0]}, outcomes={"answered": 1, "refused": 88, "failed": 11})
+    assert list(unanswered(a, b, beyond=False)) == ["10 of 100 requests of A were not answered (4 timed out, 6 disconnected)"]
+    assert list(unanswered(a, b, beyond=True)) == ["11 of 100 requests of B were not answered (11 failed), more than 10%"]
+
+
+def test_refusals_are_answers() -> None:
+    refusing = table({"f1": [0]}, outcomes={"refused": 100})
+    assert not [*unanswered(refusing, refusing, beyond=False), *unanswered(refusing, refusing, beyond=True)]
+
+
+@pytest.mark.parametrize(("missing", "said"), [(10, False), (11, True)])
+def test_a_primary_metric_may_miss_a_tenth(missing: int, said: bool) -> None:
+    whole = table({"f1": np.zeros(100)})
+    cut = table({"f1": np.zeros(100)}, {"f1": np.arange(100) < missing})
+    sides = Sides(F1, whole.columns["f1"], cut.columns["f1"])
+    assert bool(list(too_little([sides], {"f1"}))) is said
+    assert list(gaps([sides], {"f1"})) == [f"{missing} of 100 values of f1 are missing from B (the judge was silent {missing})"]
+
+
+def test_cases_with_a_metric_on_one_side_only_are_counted_once() -> None:
+    a = table({"f1": [1, np.nan, 1, np.nan, np.nan]}, {"f1": [0, 0, 0, 1, 0]})
+    b = table({"f1": [1, 1, np.nan, 1, np.nan]})
+    told = list(gaps([Sides(F1, a.columns["f1"], b.columns["f1"])], {"f1"}))
+    assert told[1:] == ["f1 applies on one side only to 2 cases, which are left out of it"]
+
+
+def test_few_clusters() -> None:
+    assert list(few(None)) == list(few(np.arange(10))) == []
+    assert list(few(np.arange(20) % 9)) == ["the cases form only 9 independent clusters, and intervals from so few are rough"]

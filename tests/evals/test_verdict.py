@@ -1,0 +1,123 @@
+"""Findings amount to a verdict, and the sentences say why."""
+
+import pytest
+
+from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role, Verdict
+from evals.scorers.base import Metric
+from evals.verdict import judge
+from tests.evals.tables import metric
+
+F1, EXACT, COST = metric("f1"), metric("exact", "binary"), metric("cost", "dollars", "lower")
+PLAN = Design(primary=("f1", "exact"), guardrails=(Guardrail(metric="cost", margin=0.001),))
+
+
+def effect(
+    of: Metric, finding: Finding, difference: tuple[float, float, float] = (0.05, 0.01, 0.09), **changes: object
+) -> Effect:
+    value, low, high = difference
+    role = Role.GUARDRAIL if of is COST else Role.PRIMARY
+    side = Estimate(value=0.4, low=0.3, high=0.5, method="by hand")
+    return Effect(
+        metric=of,
+        role=role,
+        pairs=100,
+        units=100,
+        a=side,
+        b=side.model_copy(update={"value": 0.4 + value}),
+        difference=Estimate(value=value, low=low, high=high, method="by hand"),
+        p=0.004,
+        p_adjusted=0.008 if role is Role.PRIMARY else None,
+        test="by hand",
+        margin=0.001 if of is COST else 0.03,
+        finding=finding,
+    ).model_copy(update=changes)
+
+
+@pytest.mark.parametrize(
+    ("f1", "exact", "cost", "verdict"),
+    [
+        (Finding.BETTER, Finding.BETTER, Finding.HELD, Verdict.BETTER),
+        (Finding.BETTER, Finding.UNKNOWN, Finding.HELD, Verdict.BETTER),
+        (Finding.BETTER, Finding.EQUIVALENT, Finding.UNKNOWN, Verdict.UNKNOWN),
+        (Finding.BETTER, Finding.WORSE, Finding.HELD, Verdict.WORSE),
+        (Finding.BETTER, Finding.BETTER, Finding.WORSE, Verdict.WORSE),
+        (Finding.EQUIVALENT, Finding.EQUIVALENT, Finding.HELD, Verdict.EQUIVALENT),
+        (Finding.EQUIVALENT, Finding.EQUIVALENT, Finding.UNKNOWN, Verdict.UNKNOWN),
+        (Finding.EQUIVALENT, Finding.UNKNOWN, Finding.HELD, Verdict.UNKNOWN),
+        (Finding.EQUIVALENT, None, Finding.HELD, Verdict.UNKNOWN),
+        (Finding.BETTER, Finding.BETTER, None, Verdict.UNKNOWN),
+        (Finding.UNKNOWN, Finding.UNKNOWN, Finding.WORSE, Verdict.WORSE),
+    ],
+)
+def test_findings_amount_to_a_verdict(f1: Finding, exact: Finding | None, cost: Finding | None, verdict: Verdict) -> None:
+    found = [effect(of, finding) for of, finding in ((F1, f1), (EXACT, exact), (COST, cost)) if finding is not None]
+    assert judge(found, PLAN)[0] is verdict
+
+
+def test_what_is_not_trusted_is_not_judged() -> None:
+    assert judge([effect(F1, Finding.BETTER)], PLAN, ["all failed"]) == (Verdict.UNTRUSTWORTHY, ("all failed",))
+
+
+def test_what_decided_comes_first() -> None:
+    found = [effect(F1, Finding.BETTER), effect(EXACT, Finding.EQUIVALENT), effect(COST, Finding.WORSE)]
+    assert [reason.split()[0] for reason in judge(found, PLAN)[1]] == ["cost", "f1", "exact"]
+
+
+def test_metrics_that_decide_nothing_are_not_told() -> None:
+    found = [effect(F1, Finding.BETTER), effect(EXACT, Finding.WORSE, role=Role.OTHER)]
+    assert len(judge(found, Design(primary=("f1",)))[1]) == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        (effect(F1, Finding.BETTER), "f1 0.400 -> 0.450, +0.050 [+0.010, +0.090], p .008: better"),
+        (
+            effect(F1, Finding.WORSE, (-0.02, -0.03, -0.01)),
+            "f1 0.400 -> 0.380, -0.020 [-0.030, -0.010], p .008: worse, by less than the margin of 0.030",
+        ),
+        (
+            effect(EXACT, Finding.EQUIVALENT, (0.0, -0.02, 0.02)),
+            "exact 40.0 % -> 40.0 %, +0.0 points [-2.0, +2.0], p .008: equivalent, within 3.0 % either way",
+        ),
+        (
+            effect(COST, Finding.HELD, (0.0002, -0.0001, 0.0005)),
+            "cost $0.400 -> $0.400, +$0.000200 [-$0.000100, +$0.000500]: not worse than the +$0.00100 that are tolerated",
+        ),
+        (
+            effect(COST, Finding.WORSE, (0.003, 0.002, 0.004)),
+            "cost $0.400 -> $0.403, +$0.00300 [+$0.00200, +$0.00400]: worse than the +$0.00100 that are tolerated",
+        ),
+    ],
+)
+def test_the_sentences(told: Effect, sentence: str) -> None:
+    assert judge([told], Design(primary=("f1",)))[1] == (sentence,)
+
+
+@pytest.mark.parametrize(
+    ("told", "needed"),
+    [
+        (effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15)), "about 400 cases would settle it"),
+        (effect(F1, Finding.UNKNOWN, (0.0, -0.06, 0.06)), "about 280 cases would settle it"),
+        (effect(F1, Finding.UNKNOWN, (0.0299999, -30, 30)), "no number of cases would settle it soon"),
+        (effect(F1, Finding.UNKNOWN, (0.05, 0.01, 0.09)), "about 101 cases would settle it"),
+        (
+            effect(COST, Finding.UNKNOWN, (0.0005, -0.0005, 0.0015)),
+            "it may be worse than the +$0.00100 that are tolerated: about 400 cases would settle it",
+        ),
+        (
+            effect(F1, Finding.UNKNOWN, missing_a=1, missing_b=2, worst_case=(-0.01, 0.06)),
+            "3 missing values leave open anything from -0.010 to +0.060",
+        ),
+        (effect(COST, Finding.UNKNOWN, missing_b=20), "20 values are missing"),
+    ],
+)
+def test_what_is_not_known_says_what_would_settle_it(told: Effect, needed: str) -> None:
+    """1 / 2 of the width wanted needs 4 times the 100 cases; equivalence asks for 90 % only: (1.645 / 1.960 * 0.06 / 0.03)² = 2.8."""
+    assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)))[1][0]
+
+
+def test_two_primary_metrics_need_more_cases_to_differ() -> None:
+    """By (2.241 / 1.960)² for half the error each."""
+    found = [effect(of, Finding.UNKNOWN, (0.05, -0.05, 0.15)) for of in (F1, EXACT)]
+    assert "p .008 after Holm: not known yet, about 520 cases" in judge(found, PLAN)[1][1]
