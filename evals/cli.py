@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from prompts.command import Command
+from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
@@ -92,6 +92,9 @@ def run(
     early_stop: Annotated[bool, typer.Option("--early-stop", help="Look after every case, and stop when it is known.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what was answered before.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Measure the time to first token too; takes more work for each answer.")
+    ] = False,
     out: Out = None,
 ) -> None:
     """Ask the cases of two variants and compare them, or of one. The same command goes on where it was stopped.
@@ -108,13 +111,15 @@ def run(
         raise GroundwireError(
             f"--{'a' if a else 'b'} has nothing to be compared with", "name both --a and --b, or --base, or neither"
         )
+    if early_stop and not (a or base):
+        raise GroundwireError("--early-stop watches a comparison, and there is one variant only", "name --a and --b, or --base")
     if base is not None and (a or b):
         raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
     with _runtime() as runtime:
         design = _design(primary, guardrail, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
-        limits = Limits(concurrency, None if max_cost is None else round(max_cost * 1e9), retry_failed)
-        trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh)
+        limits = Limits(concurrency, None if max_cost is None else round(_finite("--max-cost", max_cost) * 1e9), retry_failed)
+        trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
         if base:
             verdicts = _contests(runtime, trial, base, variant, model, out)
         elif a and b:
@@ -154,8 +159,8 @@ def plan(
         design = _design(primary, None, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, None)
         arms = [Arm.named(name, runtime.settings, variant, model) for name in (a, b)]
-        found = _carried_out(foreseen(runtime, trial, arms, effect))
-    _print(found.model_dump_json() if json else plan_table(found))
+        found = _carried_out(foreseen(runtime, trial, arms, None if effect is None else _finite("--effect", effect)))
+    show(found.model_dump_json() if json else plan_table(found))
 
 
 @app.command()
@@ -195,7 +200,7 @@ def score(id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or 
         stored = _runs(runtime)
         found = stored.get(id)
         count = _carried_out(rescore(stored, found, runtime, open_scorers()))
-        _print(f"{count:,} answers of {found.id} scored", _run_table(stored, found.id))
+        show(f"{count:,} answers of {found.id} scored", _run_table(stored, found.id))
 
 
 @app.command()
@@ -208,7 +213,7 @@ def runs(
 
     with _runtime() as runtime:
         latest = _runs(runtime).latest(limit)
-    _print(*(found.model_dump_json() for found, _ in latest) if json else (runs_table(latest),))
+    show(*(found.model_dump_json() for found, _ in latest) if json else (runs_table(latest),))
 
 
 @app.command()
@@ -265,7 +270,7 @@ def retrieval(
         if json:
             typer.echo(results[-1].model_dump_json())
     if not json:
-        _print(_retrieval_table(results))
+        show(_retrieval_table(results))
 
 
 def _runtime() -> "Runtime":
@@ -291,7 +296,15 @@ def _design(
     kept = tuple(_guardrail(text) for text in guardrails) if guardrails else GUARDRAILS
     for name in (*names, *(guardrail.metric for guardrail in kept)):
         metric_named(name, judged=judge is not None)
-    return Design(primary=names, guardrails=kept, margin=margin, cluster_by=cluster_by, seed=seed)
+    return Design(primary=names, guardrails=kept, margin=_finite("--margin", margin), cluster_by=cluster_by, seed=seed)
+
+
+def _finite(option: str, value: float) -> float:
+    from math import isfinite
+
+    if not isfinite(value):
+        raise GroundwireError(f"{option} {value} is no number", f"give {option} a finite one")
+    return value
 
 
 def _guardrail(text: str) -> "Guardrail":
@@ -413,7 +426,7 @@ def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm") -> None:
     asking = execution(runtime, trial, [arm])
     with watched(asking.standing):
         found = _carried_out(measure(asking))
-    _print(_run_table(asking.runs, found.id))
+    show(_run_table(asking.runs, found.id))
     if asking.standing.ended:
         raise GroundwireError(f"ended before all was asked: {asking.standing.ended}", "the same command goes on from here")
 
@@ -431,24 +444,12 @@ def _report(comparison: "Comparison", runtime: "Runtime", out: Path | None) -> N
 
     folder = out or runtime.settings.home / "evals" / f"{comparison.a.run_id[:8]}-{comparison.b.run_id[:8]}"
     page = write(comparison, folder)
-    _print(comparison_table(comparison), f"report: {page}")
+    show(comparison_table(comparison), f"report: {page}")
 
 
 def _exit_code(verdicts: "Sequence[Verdict]") -> int:
     """The gravest: not trustworthy, then worse, then not known yet."""
     return max((verdict.exit_code for verdict in verdicts), key=[0, NOT_KNOWN_YET, 1, 4].index, default=0)
-
-
-def _print(*parts: object) -> None:
-    """Tables and styled text through rich; strings as they are."""
-    from rich.console import Console
-
-    console = Console()
-    for part in parts:
-        if isinstance(part, str):
-            typer.echo(part)
-        else:
-            console.print(part)
 
 
 def _retrieval_table(results: "Sequence[Result]") -> "Table":

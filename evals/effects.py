@@ -70,7 +70,9 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
     """
     guardrails = {guardrail.metric: guardrail for guardrail in design.guardrails if guardrail.metric not in design.primary}
     tested = {one.metric.name: significance(one.pairs, seed=design.seed) for one in metrics}
-    tested |= {name: Significance(test.p, "betting, looked at after every case") for name, test in watched.items() if name in tested}
+    tested |= {
+        name: Significance(test.p, "betting, looked at after every case") for name, test in watched.items() if name in tested
+    }
     primary = {name: tested[name].p for name in design.primary if name in tested}
     adjusted = dict(zip(primary, holm(list(primary.values())), strict=True))
 

@@ -201,6 +201,7 @@ class Judge:
             max_tokens=MAX_TOKENS,
             seed=0,
             stop=prompt.stop,
+            whole=True,
         )
         async with aclosing(self._router.stream(request, self._policy, Purpose.JUDGE, began, attempts)) as pieces:
             return sound("".join([piece async for piece in pieces if isinstance(piece, str)]))

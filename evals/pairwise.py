@@ -60,11 +60,11 @@ async def compared(
     if preferences:
         table_a = _with(table_a, PREFERRED, {id: preference.a for id, preference in preferences.items()})
         table_b = _with(table_b, PREFERRED, {id: preference.b for id, preference in preferences.items()})
-    measured = [metric for name, metric in known_metrics().items() if name in table_a.columns and name in table_b.columns]
-    analysis = compare(table_a, table_b, cases, measured, design, early.tests if early else None)
+    analysis = compare(table_a, table_b, cases, list(known_metrics().values()), design, early.tests if early else None)
     totals = [await to_thread(runs.totals, run.id) for run in (a, b)]
     judged = [totals[0].judge_nanodollars, totals[1].judge_nanodollars, *(one.cost_nanodollars for one in preferences.values())]
     standing = standing or Standing()
+    standing.pay([attempt for preference in preferences.values() for attempt in preference.attempts])
     return Comparison(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         a=_side(a, table_a, totals[0].cost_nanodollars),

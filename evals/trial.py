@@ -51,6 +51,8 @@ class Trial:
     limits: Limits = field(default_factory=Limits)
     early_stop: bool = False
     fresh: bool = False
+    stream: bool = False
+    """Have answers sent piece by piece, to measure the time to first token."""
 
     def primary(self) -> list[Metric]:
         """The metrics that decide. Raises `GroundwireError` for one that nothing gives."""
@@ -80,6 +82,7 @@ def execution(runtime: Runtime, trial: Trial, arms: Sequence[Arm]) -> Execution:
         judge_model=trial.judge_model,
         limits=trial.limits,
         fresh=trial.fresh,
+        stream=trial.stream,
     )
 
 

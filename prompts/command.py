@@ -1,6 +1,6 @@
 """A command line of ours: typer, with our errors told as one line.
 
-Knows exit codes: 0 done, 1 the answer is no, 2 it could not be done. Knows no command.
+Knows exit codes (0 done, 1 the answer is no, 2 it could not be done) and how parts of an answer are printed. Knows no command.
 """
 
 from typing import Any
@@ -22,3 +22,15 @@ class Command(typer.Typer):
         except GroundwireError as error:
             typer.echo(f"error: {error}", err=True)
             raise SystemExit(2) from None
+
+
+def show(*parts: object) -> None:
+    """Print tables and styled text through rich; strings as they are, so that JSON stays JSON."""
+    from rich.console import Console
+
+    console = Console()
+    for part in parts:
+        if isinstance(part, str):
+            typer.echo(part)
+        else:
+            console.print(part)

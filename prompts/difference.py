@@ -3,26 +3,17 @@
 Knows texts. Knows nothing of how a difference is shown.
 """
 
-import functools
-import importlib.util
 import json
-import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from prompts.encoding import encoding
 from prompts.prompt import Prompt
 
-if TYPE_CHECKING:
-    from tiktoken import Encoding
-
-ENCODING = "o200k_base"
-"""Of OpenAI's current models; near enough for others to see which prompt is longer."""
 _CONTEXT = 3
 """Lines that are shown around a change."""
 _ALIKE = 0.5
@@ -71,7 +62,7 @@ def size(prompt: Prompt) -> Size:
     contents = [message["content"] for message in prompt.render(**prompt.examples)]
     return Size(
         words=sum(len(content.split()) for content in contents),
-        tokens=sum(len(_encoding().encode_ordinary(content)) for content in contents),
+        tokens=sum(len(encoding().encode_ordinary(content)) for content in contents),
     )
 
 
@@ -98,7 +89,7 @@ def difference(a: str, b: str) -> list[Line]:
 def _replaced(before: Sequence[str], after: Sequence[str]) -> Iterator[Line]:
     """The lines that went, then those that came, with the words that make the difference."""
     a, b = _WORD.findall("\n".join(before)), _WORD.findall("\n".join(after))
-    matcher = SequenceMatcher(None, a, b, autojunk=False)
+    matcher = SequenceMatcher(None, a, b)
     alike = matcher.ratio() >= _ALIKE
     same = matcher.get_matching_blocks()
     if before:
@@ -119,15 +110,3 @@ def _lines(mark: str, words: Sequence[tuple[str, bool]]) -> Iterator[Line]:
     for line in lines:
         runs = [(changed, "".join(text for text, _ in run)) for changed, run in groupby(line, key=itemgetter(1))]
         yield Line(mark, tuple((text, changed) for changed, text in runs if text))
-
-
-@functools.cache
-def _encoding() -> "Encoding":
-    """From the file that litellm ships: nothing is downloaded, and litellm is found, not imported."""
-    litellm = importlib.util.find_spec("litellm")
-    assert litellm is not None
-    assert litellm.origin is not None
-    os.environ.setdefault("TIKTOKEN_CACHE_DIR", str(Path(litellm.origin).parent / "litellm_core_utils" / "tokenizers"))
-    import tiktoken
-
-    return tiktoken.get_encoding(ENCODING)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich.markup import escape
 
-from prompts.command import Command
+from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def ingest(
     with _runtime() as runtime:
         with watched() as progress:
             report = run(paths, collection, runtime, prune=prune, progress=progress)
-        _print(report.model_dump_json() if json else shown(report))
+        show(report.model_dump_json() if json else shown(report))
     if any(flaw.reason is not Reason.DUPLICATE for flaw in report.quarantined):
         raise typer.Exit(1)
 
@@ -67,9 +67,9 @@ def search(
         vector = retriever.embed(question)
         found = retriever.search(question, vector, mode=_mode(mode), top_k=k, candidates=max(100, k), where=_filter(where))
     if json:
-        _print(TypeAdapter(tuple[Passage, ...]).dump_json(found.passages).decode())
+        show(TypeAdapter(tuple[Passage, ...]).dump_json(found.passages).decode())
     else:
-        _print(
+        show(
             passage_table(found.passages),
             f"relevance {found.relevance:.2f}" + ("" if found.relevant else ": too low to answer from"),
         )
@@ -106,7 +106,7 @@ async def _ask_all(
         for question in questions:
             if json:
                 trace = await pipeline.answer(question, Channel.ASK, where)
-                _print(trace.model_dump_json())
+                show(trace.model_dump_json())
             else:
                 trace = await _show(pipeline, question, where)
             good = good and trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED)
@@ -128,10 +128,10 @@ def trace(
     with _runtime() as runtime:
         if id:
             found = runtime.traces.get(id)
-            _print(found.model_dump_json() if json else trace_page(found))
+            show(found.model_dump_json() if json else trace_page(found))
         else:
             latest = runtime.traces.latest(limit, since=_ago(since))
-            _print(*(found.model_dump_json() for found in latest) if json else (trace_table(latest),))
+            show(*(found.model_dump_json() for found in latest) if json else (trace_table(latest),))
 
 
 @index.command("list")
@@ -145,9 +145,7 @@ def list_generations(collection: CollectionName = "default", json: Json = False)
     with _runtime() as runtime:
         current = runtime.corpus.collection(collection).generation
         generations = tuple(runtime.store.generations(collection))
-    _print(
-        TypeAdapter(tuple[Generation, ...]).dump_json(generations).decode() if json else generation_table(generations, current)
-    )
+    show(TypeAdapter(tuple[Generation, ...]).dump_json(generations).decode() if json else generation_table(generations, current))
 
 
 @index.command()
@@ -157,7 +155,7 @@ def verify(collection: CollectionName = "default") -> None:
         runtime.corpus.collection(collection)
         for generation in runtime.store.generations(collection):
             runtime.store.verify(collection, generation.id)
-            _print(f"{generation.id}: {generation.chunks} chunks, every file as it was sealed")
+            show(f"{generation.id}: {generation.chunks} chunks, every file as it was sealed")
 
 
 @index.command()
@@ -166,7 +164,7 @@ def use(generation: str, collection: CollectionName = "default") -> None:
     with _runtime() as runtime:
         runtime.store.verify(collection, generation)
         runtime.corpus.use(runtime.corpus.collection(collection), generation)
-    _print(f"{collection} is now searched in {generation}")
+    show(f"{collection} is now searched in {generation}")
 
 
 @index.command()
@@ -181,7 +179,7 @@ def prune(
         older = [generation.id for generation in runtime.store.generations(collection) if generation.id < (current or "")]
         for generation in older[: max(0, len(older) - keep)]:
             runtime.store.drop(collection, generation)
-            _print(f"removed {generation}")
+            show(f"removed {generation}")
 
 
 @index.command()
@@ -192,7 +190,7 @@ def rebuild(collection: CollectionName = "default") -> None:
 
     with _runtime() as runtime, watched() as progress:
         generation = run(collection, runtime, progress=progress)
-    _print(f"{collection} is now searched in {generation.id}")
+    show(f"{collection} is now searched in {generation.id}")
 
 
 def _runtime() -> "Runtime":
@@ -223,18 +221,6 @@ async def _show(pipeline: "Pipeline", question: str, where: "Filter") -> "Trace"
                 console.print(answer_details(event.trace))
                 return event.trace
     raise AssertionError("a stream ends with Done")
-
-
-def _print(*parts: object) -> None:
-    """Tables and styled text through rich; strings as they are, so that JSON stays JSON."""
-    from rich.console import Console
-
-    console = Console()
-    for part in parts:
-        if isinstance(part, str):
-            typer.echo(part)
-        else:
-            console.print(part)
 
 
 def _filter(where: list[str] | None) -> "Filter":

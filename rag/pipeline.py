@@ -91,7 +91,7 @@ class Recording:
 
 
 class Pipeline:
-    """One variant over one generation of a collection."""
+    """One variant over one generation of a collection. `whole`: have each answer sent in one piece, for nobody watches it arrive."""
 
     def __init__(
         self,
@@ -101,6 +101,8 @@ class Pipeline:
         router: Router,
         validator: Validator,
         traces: Traces,
+        *,
+        whole: bool = False,
     ) -> None:
         self.variant = variant
         self.prompt = prompt
@@ -108,6 +110,7 @@ class Pipeline:
         self.router = router
         self.validator = validator
         self.traces = traces
+        self.whole = whole
         self.refusal = prompt.refusal or REFUSAL
         self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
 
@@ -266,6 +269,7 @@ class Pipeline:
             max_tokens=model.max_tokens,
             seed=model.seed,
             stop=self.prompt.stop,
+            whole=self.whole,
             question=recording.trace.question,
             passages=recording.trace.passages,
             refusal=self.refusal,

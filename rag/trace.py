@@ -123,11 +123,12 @@ class Trace(Value):
 
 def _delay(attempt: Attempt, first_ms: float) -> float:
     """Milliseconds by which a replayed call would have come later, up to the first text that the reader got."""
-    if attempt.replayed is None or attempt.first_token_ms is None or attempt.started_ms > first_ms:
+    if attempt.replayed is None or attempt.started_ms > first_ms:
         return 0.0
-    if first_ms >= attempt.started_ms + attempt.total_ms:
+    now, then = attempt.first_token_ms, attempt.replayed.first_token_ms
+    if now is None or then is None or first_ms >= attempt.started_ms + attempt.total_ms:
         return attempt.replayed.total_ms - attempt.total_ms
-    return (attempt.replayed.first_token_ms or 0.0) - attempt.first_token_ms
+    return then - now
 
 
 def dollars(nanodollars: int | None) -> str:

@@ -32,6 +32,11 @@ class Early:
                 "--early-stop looks at one case at a time, and --cluster-by says that they belong together",
                 "leave out one of the two",
             )
+        if not 0 < design.margin < 1:
+            raise GroundwireError(
+                f"--early-stop cannot tell what is equivalent within a margin of {design.margin:g}",
+                "give a --margin between 0 and 1",
+            )
         self._metrics = tuple(primary)
         self._design = design
         self._order = tuple(order)

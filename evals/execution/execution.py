@@ -80,6 +80,14 @@ class Standing:
     ended: str | None = None
     """Why not all was asked."""
 
+    def pay(self, attempts: Sequence[Attempt]) -> int:
+        """Count what these calls have cost now, and return it: a replayed one costs nothing."""
+        costs = [attempt.cost_nanodollars for attempt in attempts if attempt.replayed is None]
+        known = [cost for cost in costs if cost is not None]
+        self.spent += sum(known)
+        self.unpriced += len(costs) - len(known)
+        return sum(known)
+
     @property
     def done(self) -> int:
         return self.found + self.answered
@@ -113,6 +121,7 @@ class Execution:
         judge_model: str | None = None,
         limits: Limits | None = None,
         fresh: bool = False,
+        stream: bool = False,
     ) -> None:
         self.arms = tuple(arms)
         self.cases = tuple(cases)
@@ -123,6 +132,7 @@ class Execution:
         self._scorers = tuple(scorers)
         self._limits = limits or Limits()
         self._fresh = fresh
+        self._stream = stream
         self._responses = Responses(runtime.engine, runtime.writer, fresh=fresh)
         self._paces: dict[str, Pace] = {}
         self._retriever = Lookahead(runtime.retriever(collection))
@@ -168,6 +178,7 @@ class Execution:
             router=router,
             validator=open_validator(arm.variant.validator.name),
             traces=self._runtime.traces,
+            whole=not self._stream,
         )
 
     def _run(self, arm: Arm, collection: str, source: str) -> Run:
@@ -292,9 +303,9 @@ class Execution:
 
     async def _most_for_one(self) -> int:
         """Nano-dollars of an answer as long as any may be. Raises `GroundwireError` where a price is not known."""
-        judge = {self._judge_model} - {None}
-        for model in judge | {model for pipeline in self.first_pipelines for model in pipeline.models}:
-            if model and self._routers[0].llm(model).cost(model, Usage(prompt=1, completion=1)) is None:
+        models = [*(model for pipeline in self.first_pipelines for model in pipeline.models), *filter(None, [self._judge_model])]
+        for model in models:
+            if self._routers[0].llm(model).cost(model, Usage(prompt=1, completion=1)) is None:
                 raise GroundwireError(f"the price of {model} is not known, so --max-cost cannot be kept", "leave out --max-cost")
         prices = [await price(pipeline, self.cases) for pipeline in self.first_pipelines]
         return max(round(bounds[1]) for bounds in prices if bounds)
@@ -358,11 +369,7 @@ class Execution:
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
         standing = self.standing
-        made = [attempt for attempt in attempts if attempt.replayed is None]
-        cost = sum(attempt.cost_nanodollars or 0 for attempt in made)
-        standing.spent += cost
-        standing.dearest = max(standing.dearest or 0, cost)
-        standing.unpriced += sum(attempt.cost_nanodollars is None for attempt in made)
+        standing.dearest = max(standing.dearest or 0, standing.pay(attempts))
         standing.answered += 1
         failed = trace.outcome in FAILURES
         standing.failed += failed

@@ -35,7 +35,10 @@ class Pace:
         else:
             self.under_way += 1
         try:
-            while (pause := self._resumes_at - time.monotonic()) > 0:
+            while True:
+                pause = self._resumes_at - time.monotonic()
+                if pause <= 0:
+                    return
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
             self.leave(succeeded=False)

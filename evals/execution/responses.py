@@ -6,7 +6,7 @@ Knows what makes two requests equal, and how an answer is repeated. Knows no pro
 import hashlib
 import os
 import time
-from asyncio import to_thread, wrap_future
+from asyncio import to_thread
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
@@ -45,14 +45,14 @@ class Responses:
             body = connection.execute(query).scalar()
         return None if body is None else Response.model_validate_json(body)
 
-    async def keep(self, key: str, response: Response) -> None:
-        """Returns when it is committed."""
+    def keep(self, key: str, response: Response) -> None:
+        """Does not wait: it is committed before any row that is submitted later, such as the trace that rests on it."""
         row = {"key": key, "created_at": datetime.now(UTC).isoformat(), "body": response.model_dump_json()}
-        await wrap_future(self._writer.submit(schema.responses, row))
+        self._writer.submit(schema.responses, row)
 
 
 class Remembering:
-    """A backend that repeats what it was answered before. An answer is kept before its end is passed on.
+    """A backend that repeats what it was answered before.
 
     `sample` tells apart repeats of a request that must not share an answer. `throttled` is told, with the seconds that the provider
     asked to wait, when it pushes back.
@@ -69,7 +69,8 @@ class Remembering:
         key = _key(request, self._sample)
         kept = await to_thread(self._responses.get, key)
         if kept:
-            yield kept.text
+            if kept.text:
+                yield kept.text
             yield kept.completion.model_copy(update={"replayed": kept.timing})
             return
         started = time.perf_counter()
@@ -86,7 +87,7 @@ class Remembering:
                             first_token_ms=None if first is None else (first - started) * 1e3,
                             total_ms=(time.perf_counter() - started) * 1e3,
                         )
-                        await self._responses.keep(key, Response(text=text, completion=piece, timing=timing))
+                        self._responses.keep(key, Response(text=text, completion=piece, timing=timing))
                     yield piece
         except UpstreamError as error:
             if error.throttled:

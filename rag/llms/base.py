@@ -26,6 +26,8 @@ class Request(Value):
     seed: int | None = None
     stop: tuple[str, ...] = ()
     """Texts at which the answer ends, themselves left out."""
+    whole: bool = False
+    """Send the answer in one piece: far less work for whoever reads many, who then cannot tell when it began."""
     question: str = ""
     """What is asked, and of which passages: for backends that quote instead of generating. Already in the messages."""
     passages: tuple[Passage, ...] = ()
@@ -93,7 +95,7 @@ class Attempt(Value):
     started_ms: float
     """Since the request began."""
     first_token_ms: float | None = None
-    """Since the attempt began."""
+    """Since the attempt began; null where no text came, or all of it at once."""
     total_ms: float
     usage: Usage = Usage()
     cost_nanodollars: int | None = None

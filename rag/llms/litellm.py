@@ -70,23 +70,19 @@ class LiteLLM:
         litellm = await asyncio.to_thread(library)
         if self._key is None:
             _require_key(request.model)
+        if request.whole:
+            with _translated(request.model):
+                response = await self._call(litellm, request)
+            (choice,) = response.choices
+            if choice.message.content:
+                yield choice.message.content
+            # litellm makes up a usage of zeros where a provider tells none; no prompt has no token.
+            usage = response.usage if response.usage.prompt_tokens else None
+            yield self._completion(request, response.model, choice.finish_reason, usage)
+            return
         answered_by, finish_reason, usage = request.model, None, None
         with _translated(request.model):
-            response = await litellm.acompletion(
-                model=self._route or request.model,
-                messages=[message.model_dump() for message in request.messages],
-                temperature=request.temperature,
-                max_tokens=request.max_tokens,
-                seed=request.seed,
-                stop=list(request.stop) or None,
-                stream=True,
-                stream_options={"include_usage": True},
-                drop_params=True,
-                num_retries=0,
-                max_retries=0,
-                api_base=self._base_url,
-                api_key=self._key,
-            )
+            response = await self._call(litellm, request, stream=True, stream_options={"include_usage": True})
             try:
                 async for chunk in response:
                     answered_by = chunk.model or answered_by
@@ -104,8 +100,27 @@ class LiteLLM:
             )
         if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
             usage = None
+        yield self._completion(request, answered_by, finish_reason, usage)
+
+    async def _call(self, litellm: Any, request: Request, **streaming: Any) -> Any:
+        return await litellm.acompletion(
+            model=self._route or request.model,
+            messages=[message.model_dump() for message in request.messages],
+            temperature=request.temperature,
+            max_tokens=request.max_tokens,
+            seed=request.seed,
+            stop=list(request.stop) or None,
+            drop_params=True,
+            num_retries=0,
+            max_retries=0,
+            api_base=self._base_url,
+            api_key=self._key,
+            **streaming,
+        )
+
+    def _completion(self, request: Request, answered_by: str, finish_reason: str, usage: Any) -> Completion:
         billed = _usage(usage)
-        yield Completion(
+        return Completion(
             model=answered_by,
             usage=billed or Usage(),
             cost_nanodollars=None if billed is None else _cost(self._route or request.model, answered_by, billed),
@@ -135,6 +150,10 @@ class LiteLLM:
         """Close the connections that litellm keeps open, which all its callers share."""
         if library.cache_info().currsize:
             await library().close_litellm_async_clients()
+            # It keeps OpenAI's clients though they are closed, and would call through them; the others open again.
+            kept = library().in_memory_llm_clients_cache.cache_dict
+            for name in [name for name, client in kept.items() if getattr(client, "is_closed", bool)()]:
+                del kept[name]
 
 
 def _usage(told: Any) -> Usage | None:

@@ -63,7 +63,7 @@ class Router:
         failures: dict[str, UpstreamError] = {}
         for model in models:
             for tried in range(1, policy.attempts + 1):
-                attempt = _Try(purpose, model, began)
+                attempt = _Try(purpose, model, began, whole=request.whole)
                 try:
                     async with aclosing(self._attempt(request, model, policy, deadline)) as pieces:
                         async for piece in pieces:
@@ -101,7 +101,7 @@ class Router:
         try:
             async with (
                 aclosing(self.llm(model).stream(request.model_copy(update={"model": model}))) as pieces,
-                aclosing(_timely(pieces, model, policy, deadline)) as timely,
+                aclosing(_timely(pieces, model, policy, deadline, whole=request.whole)) as timely,
             ):
                 async for piece in timely:
                     yield piece
@@ -121,11 +121,14 @@ class Router:
 
 
 async def _timely(
-    pieces: AsyncGenerator[str | Completion, None], model: str, policy: CallPolicy, deadline: float
+    pieces: AsyncGenerator[str | Completion, None], model: str, policy: CallPolicy, deadline: float, *, whole: bool
 ) -> AsyncGenerator[str | Completion, None]:
-    """The same pieces, or `UpstreamError` when the first one or the last one is late. Time the reader takes counts for the total."""
+    """The same pieces, or `UpstreamError` when the first one or the last one is late. Time the reader takes counts for the total.
+
+    The first piece of a `whole` answer is the last, and may come as late.
+    """
     first = asyncio.get_running_loop().time() + policy.first_token_seconds
-    waiting = first < deadline
+    waiting = first < deadline and not whole
     while True:
         try:
             async with asyncio.timeout_at(first if waiting else deadline):
@@ -170,8 +173,9 @@ def _together(failures: list[UpstreamError]) -> UpstreamError:
 class _Try:
     """Measures one attempt, until it is put on record."""
 
-    def __init__(self, purpose: Purpose, model: str, began: float) -> None:
+    def __init__(self, purpose: Purpose, model: str, began: float, *, whole: bool) -> None:
         self._purpose = purpose
+        self._whole = whole
         self._model = model
         self._began = began
         self._started_at = time.perf_counter()
@@ -205,7 +209,7 @@ class _Try:
             purpose=self._purpose,
             model=self._model,
             started_ms=(self._started_at - self._began) * 1e3,
-            first_token_ms=None if self._first_at is None else (self._first_at - self._started_at) * 1e3,
+            first_token_ms=None if self._first_at is None or self._whole else (self._first_at - self._started_at) * 1e3,
             total_ms=(time.perf_counter() - self._started_at) * 1e3,
         )
         return timed.model_copy(update=self._end)

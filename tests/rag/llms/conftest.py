@@ -6,8 +6,8 @@ from rag.llms.base import Completion, Request
 from rag.types import Message
 
 
-def asking(model: str, text: str = "What is the answer?") -> Request:
-    return Request(model=model, messages=(Message(role="user", content=text),), question=text, seed=1)
+def asking(model: str, text: str = "What is the answer?", *, whole: bool = False) -> Request:
+    return Request(model=model, messages=(Message(role="user", content=text),), question=text, seed=1, whole=whole)
 
 
 async def drained(stream: AsyncGenerator[str | Completion, None]) -> tuple[str, Completion]:

@@ -20,15 +20,17 @@ pytestmark = pytest.mark.anyio
 
 OPENAI, ANTHROPIC = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
 BOTH = pytest.mark.parametrize("model", [OPENAI, ANTHROPIC])
+WHOLE = pytest.mark.parametrize("whole", [False, True], ids=["streamed", "whole"])
 
 
-async def failing(model: str) -> UpstreamError:
+async def failing(model: str, *, whole: bool = False) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
-        await drained(LiteLLM().stream(asking(model)))
+        await drained(LiteLLM().stream(asking(model, whole=whole)))
     assert model in caught.value.problem
     return caught.value
 
 
+@WHOLE
 @pytest.mark.parametrize(
     ("model", "usage", "cost"),
     [
@@ -36,7 +38,7 @@ async def failing(model: str) -> UpstreamError:
         (ANTHROPIC, Usage(prompt=100, completion=7, cached=40, cache_written=20), 40 * 3000 + 40 * 300 + 20 * 3750 + 7 * 15000),
     ],
 )
-async def test_streams_text_then_what_was_billed(provider: Provider, model: str, usage: Usage, cost: int) -> None:
+async def test_gives_text_then_what_was_billed(provider: Provider, model: str, usage: Usage, cost: int, whole: bool) -> None:
     provider.script(
         Reply(
             prompt=usage.prompt,
@@ -46,11 +48,11 @@ async def test_streams_text_then_what_was_billed(provider: Provider, model: str,
             reasoning=usage.reasoning,
         )
     )
-    text, completion = await drained(open_llm(model).stream(asking(model)))
+    text, completion = await drained(open_llm(model).stream(asking(model, whole=whole)))
     assert text == "It is forty-two [1]."
     assert completion == Completion(model=model.split("/")[1], usage=usage, cost_nanodollars=cost, finish_reason="stop")
     [call] = provider.calls
-    assert call.body["stream"] is True
+    assert bool(call.body.get("stream")) is not whole
     assert call.body["temperature"] == 0
     assert call.body["max_tokens"] == 512
     assert call.body.get("seed") == (1 if model == OPENAI else None)
@@ -67,15 +69,17 @@ async def test_passes_pieces_on_as_they_arrive(provider: Provider, model: str) -
 
 
 @BOTH
-async def test_an_answer_that_reached_its_limit_says_so(provider: Provider, model: str) -> None:
+@WHOLE
+async def test_an_answer_that_reached_its_limit_says_so(provider: Provider, model: str, whole: bool) -> None:
     provider.script(Reply(finish_reason="length"))
-    _, completion = await drained(LiteLLM().stream(asking(model)))
+    _, completion = await drained(LiteLLM().stream(asking(model, whole=whole)))
     assert completion.finish_reason == "length"
 
 
-async def test_tokens_that_were_not_told_are_not_made_up(provider: Provider) -> None:
+@WHOLE
+async def test_tokens_that_were_not_told_are_not_made_up(provider: Provider, whole: bool) -> None:
     provider.script(Reply(usage=False))
-    _, completion = await drained(LiteLLM().stream(asking(OPENAI)))
+    _, completion = await drained(LiteLLM().stream(asking(OPENAI, whole=whole)))
     assert completion.usage == Usage()
     assert completion.cost_nanodollars is None
 
@@ -98,10 +102,11 @@ async def test_a_stream_that_breaks_off_is_an_error(provider: Provider, model: s
 
 
 @BOTH
+@WHOLE
 @pytest.mark.parametrize("status", [408, 409, 429, 500, 502, 503, 529])
-async def test_what_may_pass_is_retryable_and_not_retried_here(provider: Provider, model: str, status: int) -> None:
+async def test_what_may_pass_is_retryable_and_not_retried_here(provider: Provider, model: str, status: int, whole: bool) -> None:
     provider.script(failure(status, "we are very busy"))
-    error = await failing(model)
+    error = await failing(model, whole=whole)
     assert error.retryable
     assert not error.billed
     assert "we are very busy" in error.problem
@@ -110,10 +115,11 @@ async def test_what_may_pass_is_retryable_and_not_retried_here(provider: Provide
 
 
 @BOTH
+@WHOLE
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422])
-async def test_what_will_not_pass_is_not_retryable(provider: Provider, model: str, status: int) -> None:
+async def test_what_will_not_pass_is_not_retryable(provider: Provider, model: str, status: int, whole: bool) -> None:
     provider.script(failure(status, "no such thing"))
-    error = await failing(model)
+    error = await failing(model, whole=whole)
     assert not error.retryable
     assert not error.billed
     assert f"{model} answered {status}: no such thing" == error.problem

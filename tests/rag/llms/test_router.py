@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import pytest
 
 from rag.errors import GroundwireError, UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Completion, Purpose, Request
+from rag.llms.base import Attempt, CallPolicy, Completion, Purpose, Request, Timing, Usage
 from rag.llms.breaker import Breaker
 from rag.llms.router import Router
 from tests.rag.llms.conftest import asking, drained
@@ -230,3 +230,56 @@ async def test_a_model_that_is_not_installed_is_a_failed_attempt(router: Router)
     assert attempts[0].cost_nanodollars == 0
     with pytest.raises(UpstreamError, match=r"pip install 'groundwire\[local\]'"):
         router.available(["local/smollm2"])
+
+
+async def test_a_push_back_is_marked_as_one(router: Router, provider: Provider) -> None:
+    provider.script(failure(429), failure(529), failure(500), Reply())
+    _, _, attempts = await routed(router, CallPolicy(attempts=4))
+    assert [attempt.throttled for attempt in attempts] == [True, True, False, False]
+
+
+@pytest.mark.parametrize(("last", "throttled"), [(failure(429), True), (failure(503), False)], ids=["429", "503"])
+async def test_an_error_says_whether_its_last_call_was_pushed_back(
+    router: Router, provider: Provider, last: Reply, throttled: bool
+) -> None:
+    provider.script(failure(429 if not throttled else 500), last)
+    error, _ = await failing(router, CallPolicy(attempts=2))
+    assert error.throttled is throttled
+
+
+class Repeating:
+    """A backend whose answer is that of an earlier call."""
+
+    timing = Timing(first_token_ms=120.0, total_ms=450.0)
+
+    async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
+        yield TEXT
+        yield Completion(model="gpt", usage=Usage(prompt=1), cost_nanodollars=COST, finish_reason="stop", replayed=self.timing)
+
+    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+        return [1] * len(texts)
+
+    def window(self, model: str) -> None:
+        return None
+
+    def cost(self, model: str, usage: Usage) -> int:
+        return COST
+
+    async def close(self) -> None:
+        return None
+
+
+async def test_an_answer_that_is_a_repetition_is_marked_with_what_it_took() -> None:
+    _, _, [attempt] = await routed(Router(lambda _: Repeating()), CallPolicy())
+    assert attempt.replayed == Repeating.timing
+    assert attempt.cost_nanodollars == COST
+    assert attempt.total_ms < 100
+
+
+async def test_a_whole_answer_may_take_until_the_end(router: Router, provider: Provider) -> None:
+    provider.script(Reply(before=0.4))
+    request, policy = asking(OPENAI, whole=True), CallPolicy(first_token_seconds=0.1, total_seconds=5)
+    attempts: list[Attempt] = []
+    text, _ = await drained(router.stream(request, policy, Purpose.ANSWER, time.perf_counter(), attempts))
+    assert text == TEXT
+    assert [attempt.first_token_ms for attempt in attempts] == [None]
