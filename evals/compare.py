@@ -163,6 +163,8 @@ def _tags(cases: Sequence[Case], primary: Sequence[Sides], together: IntArray | 
 def _variances(primary: Sequence[Sides], retrieval: Sides | None) -> Iterator[VarianceShares]:
     found = None if retrieval is None else case_means(retrieval.b.values) - case_means(retrieval.a.values)
     for one in primary:
-        split = shares(one.metric.name, one.a.values, one.b.values, found)
+        # What the judge gives to one side it takes from the other, so that its noise on the two adds up.
+        judge = None if one.a.noise is None or one.b.noise is None else (np.sqrt(one.a.noise) + np.sqrt(one.b.noise)) ** 2
+        split = shares(one.metric.name, one.a.values, one.b.values, found, judge)
         if split is not None:
             yield split

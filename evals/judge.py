@@ -60,8 +60,18 @@ class Preference(Judged):
 
     won: float | Missing
     """The share of both orders that B won, a tie being half of one."""
-    consistent: bool | None = None
-    """Whether both orders said the same; null where a rule decides, or an order is missing."""
+    orders: tuple[float, float] | None = None
+    """What B won with A first, and with B first; null where a rule decides, or an order is missing."""
+
+    @property
+    def consistent(self) -> bool | None:
+        """Whether both orders said the same; null where they were not both asked."""
+        return None if self.orders is None else self.orders[0] == self.orders[1]
+
+    @property
+    def noise(self) -> float:
+        """The variance of `won` that the judge itself brings, estimated from its two words: 0 where a rule decides."""
+        return 0.0 if self.orders is None else (self.orders[0] - self.orders[1]) ** 2 / 4
 
     @property
     def a(self) -> Scores:
@@ -169,9 +179,9 @@ class Judge:
             return Preference(won=missing, reason="", attempts=attempts)
         return Preference(
             won=(1 - first.value + second.value) / 2,
+            orders=(1 - first.value, second.value),
             reason=f"A first: {first.reason} B first: {second.reason}",
             attempts=attempts,
-            consistent=1 - first.value == second.value,
         )
 
     async def _compare(self, first: Trace, second: Trace, case: Case) -> _Ruling:

@@ -100,7 +100,8 @@ def _column(table: ScoreTable, metric: str, rows: IntArray) -> Column:
         shape = len(rows), table.repeats
         return Column(np.full(shape, np.nan), np.zeros(shape, dtype=bool))
     whole = table.columns[metric]
-    return Column(whole.values[rows], whole.missing[rows], whole.reasons)
+    noise = None if whole.noise is None else whole.noise[rows]
+    return Column(whole.values[rows], whole.missing[rows], whole.reasons, noise)
 
 
 def _components(keys: Sequence[tuple[str, ...]]) -> IntArray:

@@ -58,8 +58,9 @@ async def compared(
     table_a, table_b = [await to_thread(_table, runs, run, early) for run in (a, b)]
     preferences = await _preferences(runtime, judge, table_a, table_b, cases) if judge else {}
     if preferences:
-        table_a = _with(table_a, PREFERRED, {id: preference.a for id, preference in preferences.items()})
-        table_b = _with(table_b, PREFERRED, {id: preference.b for id, preference in preferences.items()})
+        noise = {id: preference.noise for id, preference in preferences.items()}
+        table_a = _with(table_a, PREFERRED, {id: preference.a for id, preference in preferences.items()}, noise)
+        table_b = _with(table_b, PREFERRED, {id: preference.b for id, preference in preferences.items()}, noise)
     analysis = compare(table_a, table_b, cases, list(known_metrics().values()), design, early.tests if early else None)
     totals = [await to_thread(runs.totals, run.id) for run in (a, b)]
     judged = [totals[0].judge_nanodollars, totals[1].judge_nanodollars, *(one.cost_nanodollars for one in preferences.values())]
@@ -125,7 +126,7 @@ async def _preferences(
     return dict(await gather(*(preferred(id, trace) for id, trace in pairs)))
 
 
-def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores]) -> ScoreTable:
+def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores], noise: Mapping[str, float]) -> ScoreTable:
     """The table with another metric, of each case's first answer."""
     values = np.full(table.trace_ids.shape, np.nan)
     missing = np.zeros(table.trace_ids.shape, dtype=bool)
@@ -134,7 +135,8 @@ def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores]) -> Sc
         missing[row, 0] = isinstance(score, Missing)
         if isinstance(score, float):
             values[row, 0] = score
-    return ScoreTable(table.case_ids, {**table.columns, metric.name: Column(values, missing)}, table.trace_ids, table.outcomes)
+    column = Column(values, missing, noise=np.array([noise.get(id, np.nan) for id in table.case_ids]))
+    return ScoreTable(table.case_ids, {**table.columns, metric.name: column}, table.trace_ids, table.outcomes)
 
 
 def _side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:

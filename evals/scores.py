@@ -24,6 +24,8 @@ class Column:
     """Where a value should be and is not."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why values are missing."""
+    noise: FloatArray | None = None
+    """Shape (cases,): the variance of each case's value that measuring it again would show, such as a judge's; null where unknown."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Where the variance of a difference comes from: the cases, what was found for them, or the luck of one answer.
+"""Where the variance of a difference comes from: the cases, what was found for them, the luck of one answer, or the judge's.
 
 Knows paired values of repeats. Knows no verdict.
 """
@@ -15,7 +15,7 @@ _ROUNDING = 1e-12
 """As a share of the largest value."""
 
 
-def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | None = None) -> VarianceShares | None:
+def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | None = None, judge: FloatArray | None = None) -> VarianceShares | None:
     """Split the variance of the mean difference; null where nothing varies or fewer than three cases have both sides.
 
     One-way random effects, by the method of moments (Searle, Casella and McCulloch, 1992, chapter 3). `a` and `b` have shape
@@ -23,7 +23,8 @@ def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | No
     where generation is the mean over the cases of var(a) / R_a + var(b) / R_b, each var the unbiased one between the repeats
     of a case; it is at most V, and null where no case has two values on both sides. `retrieval` has shape (cases,): by how much
     retrieval differs for each case. It explains the adjusted R² of d on it (Wherry, 1931) of V, at least nothing and at most what
-    generation leaves. What remains is the cases' own.
+    generation and judge leave. `judge` has shape (cases,): the variance of d that judging again would show; its mean is the judge's
+    part of V, and where there are repeats generation is what it leaves of theirs. What remains is the cases' own.
     """
     means = case_means(b) - case_means(a)
     known = ~np.isnan(means)
@@ -33,10 +34,16 @@ def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | No
     within = _noise(a[known]) + _noise(b[known])
     again = within[~np.isnan(within)]
     generation = min(1.0, float(again.mean()) / total) if again.size else None
+    judged = None if judge is None else min(1.0, float(np.nanmean(judge[known])) / total)
+    if generation is not None:
+        generation = max(0.0, generation - (judged or 0.0))
+    luck = min(1.0, (generation or 0.0) + (judged or 0.0))
     found = None if retrieval is None else _explained(means[known], retrieval[known])
     if found is not None:
-        found = min(found, 1 - (generation or 0.0))
-    return VarianceShares(metric=metric, cases=1 - (generation or 0.0) - (found or 0.0), retrieval=found, generation=generation)
+        found = min(found, 1 - luck)
+    return VarianceShares(
+        metric=metric, cases=1 - luck - (found or 0.0), retrieval=found, generation=generation, judge=judged
+    )
 
 
 def _noise(values: FloatArray) -> FloatArray:

@@ -258,6 +258,7 @@ async def test_both_orders_count(judge: Judge, provider: Provider, words: tuple[
     preference = await judge.prefer(trace("24 months."), trace("A year."), CASE)
     assert (preference.a, preference.b) == ({PREFERRED.name: 1 - won}, {PREFERRED.name: won})
     assert preference.consistent is consistent
+    assert (preference.noise == 0) is consistent
     assert preference.reason == f"A first: {words[0]} it is. B first: {words[1]} it is."
     assert preference.cost_nanodollars == 2 * COST[preference.attempts[0].model]
     first, second = provider.calls

@@ -62,3 +62,17 @@ def test_what_does_not_vary_has_no_shares(shift: float) -> None:
 
 def test_two_cases_tell_nothing() -> None:
     assert shares("f1", np.array([[0.0], [1.0]]), np.array([[1.0], [0.0]])) is None
+
+
+def test_a_judge_that_was_asked_twice_has_its_share() -> None:
+    """Shares won of two words each: the case's own chance of a win, variance 1/12, and the judge's, 1/12 of a word, so 1/24 of two."""
+    rng = np.random.default_rng(5)
+    chance = rng.random(N)
+    words = chance[:, None] + rng.uniform(-0.5, 0.5, (N, 2))
+    won = words.mean(axis=1, keepdims=True)
+    noise = (words[:, 0] - words[:, 1]) ** 2 / 4
+    split = shares("preferred", 1 - won, won, judge=4 * noise)
+    assert split is not None
+    assert split.judge == pytest.approx(1 / 3, abs=0.01)
+    assert split.cases == pytest.approx(2 / 3, abs=0.01)
+    assert split.generation is None
