@@ -25,12 +25,9 @@ class Arm(NamedTuple):
 
         Raises `GroundwireError` where there is neither.
         """
-        if name in variants.names(settings.variants):
-            variant = variants.load(settings.variants, name)
-        else:
-            prompt = Library(settings.prompts).get(name)
-            return cls(name, _with(variants.load(settings.variants, base), prompt, model), prompt)
-        prompt = Library(settings.prompts).get(variant.prompts.answer)
+        known = name in variants.names(settings.variants)
+        variant = variants.load(settings.variants, name if known else base)
+        prompt = Library(settings.prompts).get(variant.prompts.answer if known else name)
         return cls(name, _with(variant, prompt, model), prompt)
 
     @classmethod

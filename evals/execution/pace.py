@@ -30,7 +30,7 @@ class Pace:
 
     async def enter(self) -> None:
         """Wait for a slot, first come first served, and until a pause that the provider asked for is over."""
-        if self._waiting or self.under_way >= self.slots:
+        if self.under_way >= self.slots:
             await self._turn()
         else:
             self.under_way += 1
@@ -72,8 +72,6 @@ class Pace:
         except asyncio.CancelledError:
             if not turn.cancelled():
                 self.leave(succeeded=False)
-            elif turn in self._waiting:
-                self._waiting.remove(turn)
             raise
 
     def _hand_over(self) -> None:

@@ -29,6 +29,7 @@ from rag.trace import Channel, Trace
 from rag.variant import Model, Retrieval, Variant
 from tests.bench import corpus
 from tests.bench.clock import median_ms
+from tests.bench.evaluation import evaluation
 from tests.servers.groundwire import served
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,9 @@ class Mocked:
 
     def window(self, model: str) -> int:
         return 100_000
+
+    def cost(self, model: str, usage: Usage) -> int:
+        return 0
 
     async def close(self) -> None:
         pass
@@ -159,6 +163,7 @@ def main() -> None:
         console.print(f"ingest of 10,000 chunks: first {first:.1f} s, again {second:.3f} s, {first / second:.0f}x as fast")
         asyncio.run(stages(runtime, console))
     processes(settings, console)
+    evaluation(SCRATCH / "evaluation", console)
     if TORCH.exists():
         embedders(console)
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from rag.llms import open_llm
-from rag.llms.base import LLM, Completion, Request
+from rag.llms.base import LLM, Completion, Request, Usage
 from rag.types import Message, Passage
 from tests.servers.provider import Provider
 
@@ -81,5 +81,19 @@ async def test_closed_early_it_can_be_asked_again(llm: LLM, question: Request) -
 
 
 async def test_closed_for_good_it_opens_again(llm: LLM, question: Request) -> None:
-    await llm.close()
-    assert [piece async for piece in llm.stream(question)]
+    for _ in range(2):
+        await llm.close()
+        assert [piece async for piece in llm.stream(question)]
+
+
+async def test_what_tokens_cost_is_told_before_they_are_bought(llm: LLM, model: str) -> None:
+    prices = {"openai/gpt-4.1-mini": (400, 1600), "anthropic/claude-sonnet-4-5": (3000, 15000)}
+    prompt, completion = prices.get(model, (0, 0))
+    assert llm.cost(model, Usage(prompt=100, completion=7)) == 100 * prompt + 7 * completion
+    assert llm.cost(model, Usage()) == 0
+
+
+async def test_an_answer_costs_what_its_tokens_do(llm: LLM, question: Request) -> None:
+    *_, completion = [piece async for piece in llm.stream(question)]
+    assert isinstance(completion, Completion)
+    assert llm.cost(question.model, completion.usage) == completion.cost_nanodollars

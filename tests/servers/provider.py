@@ -7,7 +7,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -71,17 +71,27 @@ class Call:
     disconnected: bool = False
     """The client left before that."""
 
+    @property
+    def under_way(self) -> bool:
+        return not (self.ended or self.disconnected)
+
+    @property
+    def text(self) -> str:
+        """All messages of an OpenAI request."""
+        return "\n".join(message["content"] for message in self.body["messages"])
+
 
 class Provider:
     """`with Provider() as provider: provider.script(failure(429, retry_after="1"), Reply())`.
 
-    One reply a request, in the order of their arrival, the last for all that follow; without a script, a plain `Reply`. `script`
-    starts over: it forgets earlier calls.
+    One reply a request, in the order of their arrival, the last for all that follow; without a script, a plain `Reply`. `play` has
+    a reply for each call. Both start over: they forget earlier calls.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
-        self._replies: list[Reply] = [Reply()]
+        self._play: Callable[[Call], Reply] = lambda _: Reply()
+        self._at_once: int | None = None
         application = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._openai, methods=["POST"]),
@@ -122,20 +132,26 @@ class Provider:
         }
 
     def script(self, *replies: Reply) -> None:
+        left = list(replies) or [Reply()]
+        self.play(lambda _: left.pop(0) if len(left) > 1 else left[0])
+
+    def play(self, reply: Callable[[Call], Reply], at_once: int | None = None) -> None:
+        """`at_once`: more calls than so many at the same time are refused with 429 and `Retry-After`."""
         self.calls = []
-        self._replies = list(replies) or [Reply()]
+        self._play, self._at_once = reply, at_once
 
     async def settled(self, seconds: float = 2.0) -> None:
         """Wait until every call has ended or its client has been seen to leave."""
         async with asyncio.timeout(seconds):
-            while not all(call.ended or call.disconnected for call in self.calls):
+            while any(call.under_way for call in self.calls):
                 await asyncio.sleep(0.005)
 
     async def _received(self, request: Request) -> tuple[Call, Reply]:
         call = Call(request.url.path, dict(request.headers), await request.json(), time.monotonic())
         self.calls.append(call)
-        reply = self._replies.pop(0) if len(self._replies) > 1 else self._replies[0]
-        return call, reply
+        if self._at_once is not None and sum(call.under_way for call in self.calls) > self._at_once:
+            return call, failure(429, "too many at once", retry_after="0.1")
+        return call, self._play(call)
 
     async def _openai(self, request: Request) -> Response:
         call, reply = await self._received(request)

@@ -82,3 +82,34 @@ def test_a_locked_ledger_is_told_with_its_mend(tmp_path: Path) -> None:
         connection.exec_driver_sql("PRAGMA busy_timeout = 1")
         connection.execute(text("INSERT INTO collections (name, embedder) VALUES ('a', 'hash')"))
     writer.close()
+
+
+def test_an_older_ledger_is_upgraded_and_keeps_its_rows(tmp_path: Path) -> None:
+    engine = connect(url(tmp_path))
+    older = ("runs", "results", "responses")
+    with engine.begin() as connection:
+        for table in older:
+            connection.execute(text(f"DROP TABLE {table}"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        connection.execute(text("INSERT INTO collections (name, embedder) VALUES ('kept', 'hash')"))
+        connection.execute(
+            text(
+                "INSERT INTO documents (collection, id, source, title, text, media_type, language, metadata, sha256)"
+                " VALUES ('kept', 'a.md', 'a.md', 'A', 'Words.', 'text/markdown', 'en', '{}', 'x')"
+            )
+        )
+        connection.execute(
+            text(
+                'INSERT INTO chunks (collection, document_id, ordinal, id, headings, start, "end", tokens, embedded_sha256)'
+                " VALUES ('kept', 'a.md', 0, 'c', '[]', 0, 6, 2, 'y')"
+            )
+        )
+        before = {
+            table: connection.execute(text(f"SELECT * FROM {table}")).all() for table in ("collections", "documents", "chunks")
+        }
+    engine.dispose()
+    with connect(url(tmp_path)).connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), metadata) == []
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == NEWEST
+        assert {table: connection.execute(text(f"SELECT * FROM {table}")).all() for table in before} == before
+        assert all(connection.execute(text(f"SELECT count(*) FROM {table}")).scalar() == 0 for table in older)

@@ -1,0 +1,131 @@
+"""Two stored runs as one comparison."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from evals.agreement import Label
+from evals.cases import Case
+from evals.comparison import Design, Guardrail, Verdict
+from evals.execution.execution import Execution
+from evals.pairwise import LATENCIES, compared, known_metrics
+from rag.errors import GroundwireError
+from rag.runtime import Runtime
+from rag.types import Message
+from tests.evals.execution.conftest import COST, arm, arms, carried_out, results, runtime, settings, some
+from tests.servers.provider import Call, Provider, Reply, failure
+
+__all__ = ["runtime", "settings"]
+
+pytestmark = pytest.mark.anyio
+
+DESIGN = Design(primary=("f1",), guardrails=(Guardrail(metric="cost", margin=0.1, relative=True),))
+JUDGE = "openai/gpt-4.1"
+
+
+def better(call: Call) -> Reply:
+    """B is right. As the judge: what is right is correct, and the second of two is better, whichever that is."""
+    if "winner" in call.text:
+        return Reply(pieces=(json.dumps({"reason": "Last.", "winner": "2"}),))
+    if "verdict" in call.text:
+        right = "24 months [1]" in call.text
+        return Reply(pieces=(json.dumps({"reason": "So.", "verdict": "correct" if right else "wrong"}),))
+    return Reply(pieces=("24 months [1]." if "stop" in call.body else "Nobody knows.",))
+
+
+async def asked(runtime: Runtime, cases: Sequence[Case], **options: object) -> Execution:
+    return await carried_out(runtime, arms(runtime), cases, **options)  # type: ignore[arg-type]
+
+
+async def test_the_stored_runs_are_all_that_is_needed(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    asking = await asked(runtime, some(12))
+    a, b = asking.records
+    calls = len(provider.calls)
+    found = await compared(runtime, a, b, DESIGN)
+    assert len(provider.calls) == calls
+    assert found.verdict is Verdict.BETTER
+    assert (found.a.run_id, found.b.run_id) == (a.id, b.id)
+    assert (found.a.cost_nanodollars, found.b.cost_nanodollars, found.spent_nanodollars) == (12 * COST, 12 * COST, 0)
+    assert list(found.a.latencies) == sorted(result.scores["latency"] for result in results(asking))  # type: ignore[type-var]
+    assert found.fingerprint == a.fingerprint
+    backwards = await compared(runtime, b, a, DESIGN)
+    assert backwards.verdict is Verdict.WORSE
+    assert backwards.effects[0].difference.value == -found.effects[0].difference.value
+
+
+async def test_runs_over_other_cases_share_what_both_were_asked(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    first = await carried_out(runtime, [arm(runtime, "answer@1")], some(15))
+    second = await carried_out(runtime, [arm(runtime, "answer@2")], some(12))
+    found = await compared(runtime, first.records[0], second.records[0], DESIGN)
+    assert found.effects[0].pairs == 12
+    assert any("3 cases asked of A only" in problem for problem in found.problems)
+
+
+async def test_runs_over_other_collections_are_refused(runtime: Runtime, provider: Provider) -> None:
+    a, b = (await asked(runtime, some(2))).records
+    with pytest.raises(GroundwireError, match="asked collection shop, and run .* asked other: compare runs over one collection"):
+        await compared(runtime, a, b.model_copy(update={"collection": "other"}), DESIGN)
+
+
+async def test_another_generation_and_unsent_history_are_told(runtime: Runtime, provider: Provider) -> None:
+    cases = [case.model_copy(update={"history": (Message(role="user", content="Hello."),)}) for case in some(3)]
+    a, b = (await asked(runtime, cases)).records
+    found = await compared(runtime, a, b.model_copy(update={"generation": "other"}), DESIGN)
+    assert any("the collection changed between the two runs" in problem for problem in found.problems)
+    assert any("3 cases have a history, which is not sent" in problem for problem in found.problems)
+
+
+async def test_a_metric_that_no_run_has_leaves_nothing_to_decide_by(runtime: Runtime, provider: Provider) -> None:
+    provider.script(failure(500))
+    a, b = (await asked(runtime, some(4))).records
+    found = await compared(
+        runtime, a, b, DESIGN.model_copy(update={"guardrails": (Guardrail(metric="hallucination", margin=0.1),)})
+    )
+    assert found.verdict is Verdict.UNTRUSTWORTHY
+    assert "4 of 4 requests of A were not answered" in found.reasons[0]
+    assert found.a.outcomes == {"failed": 4}
+
+
+async def test_a_judge_grades_prefers_in_both_orders_and_is_paid_once(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    asking = Execution(runtime, arms(runtime), some(6), "shop", source="shop.jsonl", scorers=(), judge_model=JUDGE)
+    try:
+        await asking.carry_out()
+        a, b = asking.records
+        graded = sum(call.body["model"] == "gpt-4.1" for call in provider.calls)
+        assert graded == 12
+        design = Design(primary=("correct",))
+        labels = [Label(id=case.id, label="correct", variant="answer@2") for case in some(6)]
+        found = await compared(runtime, a, b, design, judge=asking.judge, labels=labels, standing=asking.standing)
+    finally:
+        await asking.close()
+    made = [call for call in provider.calls if call.body["model"] == "gpt-4.1"]
+    assert len(made) == 12 + 2 * 6
+    price = 100 * 2000 + 7 * 8000
+    assert found.judge_nanodollars == len(made) * price
+    assert found.spent_nanodollars == 12 * COST + len(made) * price
+    correct = next(effect for effect in found.effects if effect.metric.name == "correct")
+    preferred = next(effect for effect in found.effects if effect.metric.name == "preferred")
+    assert (correct.a.value, correct.b.value) == (0, 1)
+    assert (preferred.a.value, preferred.b.value) == (0.5, 0.5)
+    assert any("changed its mind with the order of the answers in 6 of 6 cases" in problem for problem in found.problems)
+    assert found.agreement is not None
+    assert (found.agreement.labels, found.agreement.share) == (6, 1.0)
+
+
+async def test_at_most_so_many_latencies_are_kept(runtime: Runtime, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = await asked(runtime, some(20))
+    monkeypatch.setattr("evals.pairwise.LATENCIES", 7)
+    found = await compared(runtime, *asking.records, DESIGN)
+    seconds = sorted(float(result.scores["latency"]) for result in results(asking))  # type: ignore[arg-type]
+    assert len(found.a.latencies) == 7 < LATENCIES
+    assert (found.a.latencies[0], found.a.latencies[-1]) == (seconds[0], seconds[-1])
+    assert set(found.a.latencies) <= set(seconds)
+
+
+def test_what_can_decide_is_what_scorers_and_the_judge_give() -> None:
+    assert {"f1", "recall", "hallucination", "cost", "latency", "correct", "preferred"} <= known_metrics().keys()
+    assert all(metric.name == name for name, metric in known_metrics().items())
