@@ -12,13 +12,13 @@ import numpy as np
 
 from evals import agreement as agreements
 from evals.agreement import Label
+from evals.analysis.compare import compare
+from evals.analysis.flips import flips
 from evals.cases import Case, gold_missing
-from evals.compare import compare
 from evals.comparison import Agreement, Comparison, Design, EarlyStop, Side
 from evals.execution.early import Early
 from evals.execution.execution import Standing
 from evals.execution.runs import Result, Run, Runs
-from evals.flips import flips
 from evals.judge import CORRECT, GRADES, PREFERRED, Judge, Preference
 from evals.scorers import metrics, open_scorers
 from evals.scorers.base import Metric, Missing, Scores

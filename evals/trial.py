@@ -10,6 +10,7 @@ from statistics import fmean
 import numpy as np
 
 from evals.agreement import Label
+from evals.analysis.pairing import clusters
 from evals.cases import Case
 from evals.comparison import Comparison, Design, Guardrail
 from evals.execution.arms import Arm
@@ -18,11 +19,10 @@ from evals.execution.estimate import price
 from evals.execution.execution import Execution, Limits
 from evals.execution.pilot import pilot
 from evals.execution.runs import Run, Runs
-from evals.pairing import clusters
 from evals.pairwise import compared, known_metrics
-from evals.power import Plan, plan
 from evals.scorers import open_scorers
 from evals.scorers.base import Metric
+from evals.stats.power import Plan, plan
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 

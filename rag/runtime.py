@@ -53,6 +53,8 @@ class Runtime:
         self.writer.close()
         for retriever in self._retrievers.values():
             retriever.index.close()
+        self._retrievers.clear()
+        self._embedders.clear()
         self.engine.dispose()
 
     def embedder(self, name: str) -> Embedder:

@@ -365,6 +365,7 @@ class Execution:
             if not throttled or tries == THROTTLED_TRIES:
                 return trace
             tries += 1
+            self.standing.pay(trace.attempts)
             await pace.enter()
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from evals.analysis.pairing import case_means, clusters, pair, sides
 from evals.execution.arms import Arm
 from evals.execution.runs import Run, Runs
-from evals.pairing import case_means, clusters, pair, sides
 from evals.scorers.base import Metric
 from evals.stats.paired import Pairs
 

@@ -6,7 +6,7 @@ Knows rich. Knows nothing of how any of it is computed.
 from rich.table import Table
 
 from evals.format import change, shown
-from evals.power import MetricPlan, Plan
+from evals.stats.power import MetricPlan, Plan
 from rag.trace import dollars
 
 

@@ -90,7 +90,7 @@ def _mean(metric: Metric, column: Column) -> tuple[RenderableType, ...]:
     """Over the cases, each the mean of its repeats."""
     import numpy as np
 
-    from evals.pairing import case_means
+    from evals.analysis.pairing import case_means
     from evals.stats.paired import mean
 
     by_case = case_means(column.values)

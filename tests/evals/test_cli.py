@@ -17,7 +17,7 @@ from evals.cases import Case, read, write
 from evals.cli import app
 from evals.comparison import Comparison, Verdict
 from evals.execution.runs import Run
-from evals.power import Plan
+from evals.stats.power import Plan
 from rag.runtime import Runtime
 from rag.settings import Settings
 from tests.evals.execution.conftest import COST, VARIANTS, place

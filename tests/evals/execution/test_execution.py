@@ -6,11 +6,11 @@ from collections import Counter
 
 import pytest
 
+from evals.analysis.pairing import case_means
 from evals.cases import Case
 from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Limits
 from evals.execution.pace import FIRST
 from evals.execution.runs import Result
-from evals.pairing import case_means
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome

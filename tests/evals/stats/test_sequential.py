@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evals.power import Assumption, cases_needed
 from evals.scores import FloatArray
+from evals.stats.power import Assumption, cases_needed
 from evals.stats.sequential import Sequential, growth, wealth
 
 RUNS, CASES = 2_000, 500

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from evals.analysis.pairing import IntArray, Sides, case_means, missing_share
 from evals.comparison import Design, Effect, Finding, Guardrail, Role
-from evals.pairing import IntArray, Sides, case_means, missing_share
 from evals.scorers.base import Metric
 from evals.scores import Column, FloatArray
 from evals.stats.multiplicity import holm

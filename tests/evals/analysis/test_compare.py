@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from evals.compare import Analysis, compare
+from evals.analysis.compare import Analysis, compare
 from evals.comparison import Design, Effect, Finding, Guardrail, Role, Verdict
 from evals.scores import FloatArray
 from evals.stats.multiplicity import benjamini_hochberg
 from rag.errors import GroundwireError
-from tests.evals.tables import cases, metric, table
+from tests.evals.analysis.tables import cases, metric, table
 
 F1, EXACT, COST, LATENCY = (
     metric("f1"),

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from evals.pairing import case_means, clusters, missing_share, pair, sides
+from evals.analysis.pairing import case_means, clusters, missing_share, pair, sides
 from evals.scores import ScoreTable
 from rag.errors import GroundwireError
-from tests.evals.tables import cases, metric, table
+from tests.evals.analysis.tables import cases, metric, table
 
 
 def test_rows_meet_by_case_whatever_their_order() -> None:

@@ -2,10 +2,10 @@
 
 import pytest
 
+from evals.analysis.verdict import judge
 from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role, Verdict
 from evals.scorers.base import Metric
-from evals.verdict import judge
-from tests.evals.tables import metric
+from tests.evals.analysis.tables import metric
 
 F1, EXACT, COST = metric("f1"), metric("exact", "binary"), metric("cost", "dollars", "lower")
 PLAN = Design(primary=("f1", "exact"), guardrails=(Guardrail(metric="cost", margin=0.001),))

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from evals.analysis.pairing import case_means
 from evals.cases import Case
 from evals.comparison import Answer, Flip
-from evals.pairing import case_means
 from evals.scorers.base import Metric
 from evals.scores import FloatArray
 from rag.trace import Trace

@@ -9,7 +9,10 @@ import pytest
 from rich.console import Console
 
 from evals.comparison import Design
-from evals.power import (
+from evals.report.plan import plan_table
+from evals.scorers.base import Metric
+from evals.stats.paired import Pairs, significance
+from evals.stats.power import (
     Assumption,
     assumed,
     cases_needed,
@@ -19,9 +22,6 @@ from evals.power import (
     plan,
     predicted_power,
 )
-from evals.report.plan import plan_table
-from evals.scorers.base import Metric
-from evals.stats.paired import Pairs, significance
 
 F1 = Metric(name="f1", label="token F1", better="higher", unit="share")
 EXACT = Metric(name="exact", label="exact match", better="higher", unit="binary")

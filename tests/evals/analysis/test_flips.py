@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from evals.flips import Flipped, Moves, choose, flips
+from evals.analysis.flips import Flipped, Moves, choose, flips
 from evals.scorers.base import Metric
 from rag.trace import Outcome
+from tests.evals.analysis.tables import cases, metric, table
 from tests.evals.scorers.examples import answered, refused
-from tests.evals.tables import cases, metric, table
 
 F1 = metric("f1")
 

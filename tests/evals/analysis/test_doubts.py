@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from evals.doubts import few, gaps, too_little, unanswered
-from evals.pairing import Sides
-from tests.evals.tables import metric, table
+from evals.analysis.doubts import few, gaps, too_little, unanswered
+from evals.analysis.pairing import Sides
+from tests.evals.analysis.tables import metric, table
 
 F1 = metric("f1")
 

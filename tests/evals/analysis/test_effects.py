@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from evals.analysis.effects import Measured, effects, gain, measured
+from evals.analysis.pairing import Sides
 from evals.comparison import Design, Finding, Guardrail, Role
-from evals.effects import Measured, effects, gain, measured
-from evals.pairing import Sides
 from evals.scorers.base import Metric
 from evals.scores import Column, FloatArray
-from tests.evals.tables import metric
+from tests.evals.analysis.tables import metric
 
 COST = metric("cost", "dollars", "lower")
 PLAN = Design(primary=("f1",))

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
-from evals.effects import TOO_MANY_MISSING
-from evals.pairing import IntArray, Sides, missing_share
+from evals.analysis.effects import TOO_MANY_MISSING
+from evals.analysis.pairing import IntArray, Sides, missing_share
 from evals.scorers.base import Metric
 from evals.scores import Column, ScoreTable
 from rag.trace import Outcome

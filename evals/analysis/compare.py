@@ -8,7 +8,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from evals import doubts
+from evals.analysis import doubts
+from evals.analysis.effects import by_test, effects, gain, measured, paired
+from evals.analysis.flips import Flipped, Moves, choose
+from evals.analysis.pairing import IntArray, Sides, case_means, clusters, pair, sides
+from evals.analysis.variance import shares
+from evals.analysis.verdict import judge
 from evals.cases import Case
 from evals.comparison import (
     Design,
@@ -19,17 +24,12 @@ from evals.comparison import (
     VarianceShares,
     Verdict,
 )
-from evals.effects import by_test, effects, gain, measured, paired
-from evals.flips import Flipped, Moves, choose
-from evals.pairing import IntArray, Sides, case_means, clusters, pair, sides
 from evals.scorers.base import Metric
 from evals.scores import ScoreTable
 from evals.stats.multiplicity import benjamini_hochberg
 from evals.stats.paired import Pairs, difference, significance
 from evals.stats.quantiles import quantile_difference
 from evals.stats.sequential import Sequential
-from evals.variance import shares
-from evals.verdict import judge
 from rag.errors import GroundwireError
 
 RETRIEVAL = "recall"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evals.variance import shares
+from evals.analysis.variance import shares
 
 N, REPEATS = 20_000, 3
 

@@ -5,8 +5,8 @@ Knows paired values of repeats. Knows no verdict.
 
 import numpy as np
 
+from evals.analysis.pairing import case_means
 from evals.comparison import VarianceShares
-from evals.pairing import case_means
 from evals.scores import FloatArray
 
 _FEWEST = 3
@@ -15,7 +15,9 @@ _ROUNDING = 1e-12
 """As a share of the largest value."""
 
 
-def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | None = None, judge: FloatArray | None = None) -> VarianceShares | None:
+def shares(
+    metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | None = None, judge: FloatArray | None = None
+) -> VarianceShares | None:
     """Split the variance of the mean difference; null where nothing varies or fewer than three cases have both sides.
 
     One-way random effects, by the method of moments (Searle, Casella and McCulloch, 1992, chapter 3). `a` and `b` have shape
@@ -41,9 +43,7 @@ def shares(metric: str, a: FloatArray, b: FloatArray, retrieval: FloatArray | No
     found = None if retrieval is None else _explained(means[known], retrieval[known])
     if found is not None:
         found = min(found, 1 - luck)
-    return VarianceShares(
-        metric=metric, cases=1 - luck - (found or 0.0), retrieval=found, generation=generation, judge=judged
-    )
+    return VarianceShares(metric=metric, cases=1 - luck - (found or 0.0), retrieval=found, generation=generation, judge=judged)
 
 
 def _noise(values: FloatArray) -> FloatArray:
