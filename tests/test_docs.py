@@ -146,7 +146,14 @@ def demonstrated(shell: Shell) -> None:
     assert len(asked) == 3
     for question in asked:
         assert question in output
-    for shown in (r"\. \[\d\]", r"\btrace [0-9a-f-]{36}\b", r"\d+ \+ \d+ tokens", r"\$\d", r"whole answer [\d.]+ m?s", r"supported"):
+    for shown in (
+        r"\. \[\d\]",
+        r"\btrace [0-9a-f-]{36}\b",
+        r"\d+ \+ \d+ tokens",
+        r"\$\d",
+        r"whole answer [\d.]+ m?s",
+        r"supported",
+    ):
         assert re.search(shown, output), f"the demo shows no {shown}"
 
 
