@@ -102,8 +102,14 @@ async def contest(runtime: Runtime, trial: Trial, asking: Execution) -> Comparis
     a, b = asking.records
     try:
         await asking.carry_out(early)
+        judge = asking.judge
+        if judge and not asking.affordable(2 * len(trial.cases)):
+            judge = None
+            asking.standing.ended = (
+                asking.standing.ended or "to ask which answers the judge prefers might cost more than what is left"
+            )
         return await compared(
-            runtime, a, b, trial.design, judge=asking.judge, labels=trial.labels, early=early, standing=asking.standing
+            runtime, a, b, trial.design, judge=judge, labels=trial.labels, early=early, standing=asking.standing
         )
     finally:
         await asking.close()

@@ -170,8 +170,14 @@ def language(text: str) -> str:
     start = text[:_ENOUGH_TEXT]
     if sum(map(str.isalpha, start)) < _LEAST_LETTERS:
         return "und"
-    code, _ = _identifier().classify(start)
+    with _LOADING:
+        identifier = _identifier()
+    code, _ = identifier.classify(start)
     return str(code)
+
+
+_LOADING = threading.Lock()
+"""The first callers come together, from several threads, and one model is enough for them."""
 
 
 @functools.cache

@@ -5,8 +5,8 @@ Knows the order of the stages, and what the end of a request is called. Knows no
 
 import time
 from asyncio import CancelledError, to_thread, wrap_future
-from collections.abc import AsyncGenerator, Awaitable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -91,7 +91,11 @@ class Recording:
 
 
 class Pipeline:
-    """One variant over one generation of a collection. `whole`: have each answer sent in one piece, for nobody watches it arrive."""
+    """One variant over one generation of a collection.
+
+    `whole`: have each answer sent in one piece, for nobody watches it arrive. `turn`: what a model is called within; the clock of a
+    request stands still until it is entered.
+    """
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class Pipeline:
         traces: Traces,
         *,
         whole: bool = False,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
         self.variant = variant
         self.prompt = prompt
@@ -111,6 +116,7 @@ class Pipeline:
         self.validator = validator
         self.traces = traces
         self.whole = whole
+        self.turn = turn
         self.refusal = prompt.refusal or REFUSAL
         self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
 
@@ -274,15 +280,18 @@ class Pipeline:
             passages=recording.trace.passages,
             refusal=self.refusal,
         )
-        with recording.stage("generate"):
-            upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
-            async with aclosing(upstream) as pieces:
-                async for piece in pieces:
-                    if isinstance(piece, Completion):
-                        continue
-                    text = sound(piece)
-                    recording.note(draft=recording.trace.draft + text)
-                    yield text
+        waiting = time.perf_counter()
+        async with self.turn():
+            recording.started += time.perf_counter() - waiting
+            with recording.stage("generate"):
+                upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
+                async with aclosing(upstream) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, Completion):
+                            continue
+                        text = sound(piece)
+                        recording.note(draft=recording.trace.draft + text)
+                        yield text
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
         trace, policy = recording.trace, self.variant.release.policy

@@ -4,7 +4,7 @@ Knows order, pace, budget and what is done already. Knows nothing of what scores
 """
 
 import time
-from asyncio import Event, Semaphore, TaskGroup, create_task, to_thread
+from asyncio import Event, TaskGroup, create_task, to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -39,6 +39,8 @@ from rag.validators import open_validator
 
 AHEAD = 32
 """Cases that are retrieved together, while those before them are answered."""
+PREPARED = 2
+"""Requests that have begun, for each slot."""
 LOCAL_SLOTS = 2
 """A model on this machine answers no sooner for being asked more at once."""
 THROTTLED_TRIES = 10
@@ -148,7 +150,6 @@ class Execution:
         if len({run.id for run in self.records}) < len(self.records):
             problem = f"{' and '.join(arm.name for arm in self.arms)} are the same prompt, model and settings"
             raise GroundwireError(problem, "name two that differ")
-        self._room = Semaphore(2 * MOST)
         self._settled = Event()
         self._in_a_row = 0
 
@@ -160,14 +161,14 @@ class Execution:
         llm = open_llm(model)
         if model == "local/extractive":
             return llm
-        return Remembering(llm, self._responses, sample, self._pace(model).push_back)
+        return Remembering(llm, self._responses, sample, self._pace(model))
 
     def _pace(self, model: str) -> Pace:
         provider = model.partition("/")[0]
         if provider not in self._paces:
             wanted = self._limits.concurrency
             first, most = (wanted, wanted) if wanted else (FIRST, MOST)
-            self._paces[provider] = Pace(first, LOCAL_SLOTS if model.startswith(OURS) else most)
+            self._paces[provider] = Pace(first, min(most, LOCAL_SLOTS) if model.startswith(OURS) else most)
         return self._paces[provider]
 
     def _pipeline(self, arm: Arm, router: Router) -> Pipeline:
@@ -179,6 +180,7 @@ class Execution:
             validator=open_validator(arm.variant.validator.name),
             traces=self._runtime.traces,
             whole=not self._stream,
+            turn=self._pace(arm.variant.llm.model).turn,
         )
 
     def _run(self, arm: Arm, collection: str, source: str) -> Run:
@@ -198,6 +200,7 @@ class Execution:
             fingerprint=fingerprint(self.cases),
             asked=len(self.cases),
             repeats=self.repeats,
+            stream=self._stream,
             code=revision(),
         )
 
@@ -230,12 +233,10 @@ class Execution:
         try:
             async with TaskGroup() as tasks, aclosing(self._unknown(known)) as unknown:
                 async for case, repeat, side in unknown:
-                    pace = self._pace(self.arms[side].variant.llm.model)
-                    await self._room.acquire()
-                    if not await self._may_ask(pace):
+                    if not await self._may_ask(self._pace(self.arms[side].variant.llm.model)):
                         break
                     self.standing.under_way += 1
-                    tasks.create_task(self._one(side, case, repeat, pace, watcher))
+                    tasks.create_task(self._one(side, case, repeat, watcher))
         except* GroundwireError as group:
             raise _first(group) from None
 
@@ -282,23 +283,25 @@ class Execution:
         return [(drawn + side) % len(self.arms) for side in range(len(self.arms))]
 
     async def _may_ask(self, pace: Pace) -> bool:
-        """Whether another request may begin, which then has a slot; waits for the slot, and for what those under way will cost."""
-        while True:
-            await pace.enter()
-            if self.standing.ended is None and self._affordable():
+        """Whether another request may begin; waits until there is work for it, and for what those under way will cost.
+
+        More begin than the provider has slots for: what they need before the call is then ready when a slot is free.
+        """
+        standing = self.standing
+        while standing.ended is None:
+            if standing.under_way < PREPARED * pace.slots and self.affordable():
                 return True
-            pace.leave(succeeded=False)
-            if self.standing.ended is None and self.standing.under_way == 0:
-                self.standing.ended = f"the next answer might cost more than what is left of {dollars(self._limits.nanodollars)}"
-            if self.standing.ended is not None:
+            if standing.under_way == 0:
+                standing.ended = f"the next answer might cost more than what is left of {dollars(self._limits.nanodollars)}"
                 return False
             self._settled.clear()
             await self._settled.wait()
+        return False
 
-    def _affordable(self) -> bool:
-        """Whether the budget bears another request, all that are under way, and those that were never priced, each as dear as any."""
+    def affordable(self, more: int = 1) -> bool:
+        """Whether the budget bears so many more, all that are under way, and those that were never priced, each as dear as any."""
         standing, most = self.standing, self._limits.nanodollars
-        taken = standing.spent + (standing.unpriced + standing.under_way + 1) * (standing.dearest or 0)
+        taken = standing.spent + (standing.unpriced + standing.under_way + more) * (standing.dearest or 0)
         return most is None or taken <= most
 
     async def _most_for_one(self) -> int:
@@ -310,9 +313,9 @@ class Execution:
         prices = [await price(pipeline, self.cases) for pipeline in self.first_pipelines]
         return max(round(bounds[1]) for bounds in prices if bounds)
 
-    async def _one(self, side: int, case: Case, repeat: int, pace: Pace, watcher: Watcher | None) -> None:
+    async def _one(self, side: int, case: Case, repeat: int, watcher: Watcher | None) -> None:
         try:
-            trace = await self._answered(side, case, repeat, pace)
+            trace = await self._answered(side, case, repeat)
             scores = await to_thread(score, trace, scorable(case, self._gone), self._scorers)
             attempts: tuple[Attempt, ...] = trace.attempts
             judge_nanodollars: int | None = 0
@@ -337,36 +340,20 @@ class Execution:
             self._show(side, result, watcher)
         finally:
             self.standing.under_way -= 1
-            self._room.release()
             self._settled.set()
 
     async def _judged(self, judge: Judge, trace: Trace, case: Case) -> Judgement:
-        await self._judge_pace.enter()
-        succeeded = False
-        try:
-            judgement = await judge.grade(trace, case)
-            succeeded = not any(attempt.error for attempt in judgement.attempts)
-            return judgement
-        finally:
-            self._judge_pace.leave(succeeded=succeeded)
+        async with self._judge_pace.turn():
+            return await judge.grade(trace, case)
 
-    async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
-        """The trace of one request; its slot is entered already, and is left."""
-        tries = 1
-        while True:
-            succeeded = False
-            try:
-                trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
-                # What was not asked of the provider says nothing of what it takes.
-                succeeded = any(attempt.error is None and attempt.replayed is None for attempt in trace.attempts)
-            finally:
-                pace.leave(succeeded=succeeded)
-            throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
-            if not throttled or tries == THROTTLED_TRIES:
+    async def _answered(self, side: int, case: Case, repeat: int) -> Trace:
+        """The trace of one request; where the provider had no room for it, of the next try."""
+        for _ in range(THROTTLED_TRIES - 1):
+            trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
+            if not (trace.outcome in FAILURES and trace.attempts and trace.attempts[-1].throttled):
                 return trace
-            tries += 1
             self.standing.pay(trace.attempts)
-            await pace.enter()
+        return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
         standing = self.standing

@@ -6,6 +6,8 @@ Knows counts and time. Knows no provider and makes no call.
 import asyncio
 import time
 from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 FIRST = 8
 MOST = 256
@@ -28,8 +30,24 @@ class Pace:
         self._resumes_at = 0.0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
-    async def enter(self) -> None:
-        """Wait for a slot, first come first served, and until a pause that the provider asked for is over."""
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """A slot, first come first served, once a pause that the provider asked for is over; given back at the end."""
+        await self._enter()
+        try:
+            yield
+        finally:
+            self._leave()
+
+    def answered(self) -> None:
+        """The provider has answered a call, with no objection to how many there are."""
+        if self.under_way >= self.slots:
+            self._successes += 1
+            if self._successes >= self.slots:
+                self._successes = 0
+                self.slots = min(self._most, self.slots + 1 if self._pushed_back else self.slots * 2)
+
+    async def _enter(self) -> None:
         if self.under_way >= self.slots:
             await self._turn()
         else:
@@ -41,16 +59,10 @@ class Pace:
                     return
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
-            self.leave(succeeded=False)
+            self._leave()
             raise
 
-    def leave(self, *, succeeded: bool) -> None:
-        """Give the slot back."""
-        if succeeded and self.under_way >= self.slots:
-            self._successes += 1
-            if self._successes >= self.slots:
-                self._successes = 0
-                self.slots = min(self._most, self.slots + 1 if self._pushed_back else self.slots * 2)
+    def _leave(self) -> None:
         self.under_way -= 1
         self._hand_over()
 
@@ -71,7 +83,7 @@ class Pace:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self.leave(succeeded=False)
+                self._leave()
             raise
 
     def _hand_over(self) -> None:

@@ -7,12 +7,13 @@ import hashlib
 import os
 import time
 from asyncio import to_thread
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 
 from sqlalchemy import Engine, select
 
+from evals.execution.pace import Pace
 from rag.errors import UpstreamError
 from rag.ledger import schema
 from rag.ledger.database import told
@@ -30,45 +31,55 @@ class Response(Value):
 
 
 class Responses:
-    """Keeps answers in the ledger. `fresh`: forget what was answered before this object was made."""
+    """Keeps answers in the ledger. `fresh`: forget what was answered before this object was made.
+
+    Which requests were answered is read once: what another process keeps meanwhile is not found.
+    """
 
     def __init__(self, engine: Engine, writer: Writer, *, fresh: bool = False) -> None:
         self._engine = engine
         self._writer = writer
-        self._since = datetime.now(UTC).isoformat() if fresh else ""
+        self._known = set() if fresh else self._keys()
 
-    def get(self, key: str) -> Response | None:
-        """What was answered to a request with this key."""
+    def __contains__(self, key: str) -> bool:
+        return key in self._known
+
+    def get(self, key: str) -> Response:
+        """What was answered to a request with this key, which is known."""
         columns = schema.responses.c
-        query = select(columns.body).where(columns.key == key, columns.created_at >= self._since)
         with told(self._engine.url), self._engine.connect() as connection:
-            body = connection.execute(query).scalar()
-        return None if body is None else Response.model_validate_json(body)
+            body = connection.execute(select(columns.body).where(columns.key == key)).scalar_one()
+        return Response.model_validate_json(body)
 
     def keep(self, key: str, response: Response) -> None:
         """Does not wait: it is committed before any row that is submitted later, such as the trace that rests on it."""
         row = {"key": key, "created_at": datetime.now(UTC).isoformat(), "body": response.model_dump_json()}
-        self._writer.submit(schema.responses, row)
+        written = self._writer.submit(schema.responses, row)
+        written.add_done_callback(lambda written: self._known.add(key) if written.exception() is None else None)
+
+    def _keys(self) -> set[str]:
+        with told(self._engine.url), self._engine.connect() as connection:
+            return set(connection.execute(select(schema.responses.c.key)).scalars())
 
 
 class Remembering:
     """A backend that repeats what it was answered before.
 
-    `sample` tells apart repeats of a request that must not share an answer. `throttled` is told, with the seconds that the provider
-    asked to wait, when it pushes back.
+    `sample` tells apart repeats of a request that must not share an answer. `pace` is told of every call that is answered, and of
+    every push-back.
     """
 
-    def __init__(self, llm: LLM, responses: Responses, sample: int, throttled: Callable[[float | None], None]) -> None:
+    def __init__(self, llm: LLM, responses: Responses, sample: int, pace: Pace) -> None:
         self._llm = llm
         self._responses = responses
         self._sample = sample
-        self._throttled = throttled
+        self._pace = pace
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
         key = _key(request, self._sample)
-        kept = await to_thread(self._responses.get, key)
-        if kept:
+        if key in self._responses:
+            kept = await to_thread(self._responses.get, key)
             if kept.text:
                 yield kept.text
             yield kept.completion.model_copy(update={"replayed": kept.timing})
@@ -88,10 +99,11 @@ class Remembering:
                             total_ms=(time.perf_counter() - started) * 1e3,
                         )
                         self._responses.keep(key, Response(text=text, completion=piece, timing=timing))
+                        self._pace.answered()
                     yield piece
         except UpstreamError as error:
             if error.throttled:
-                self._throttled(error.retry_after)
+                self._pace.push_back(error.retry_after)
             raise
 
     async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:

@@ -49,12 +49,14 @@ class Run(Value):
     asked: int
     """Cases."""
     repeats: int
+    stream: bool = False
+    """Answers came piece by piece."""
     code: str
 
     @cached_property
     def id(self) -> str:
-        """Of what decides the results: the same command is the same run."""
-        decisive = self.model_dump(exclude={"created_at", "name", "cases", "prompt_text", "variant"})
+        """Of what decides the results: the same command is the same run. A field with its default leaves it as it was without the field."""
+        decisive = self.model_dump(exclude={"created_at", "name", "cases", "prompt_text", "variant"}, exclude_defaults=True)
         told = repr((sorted(decisive.items()), self.variant.sha256))
         return hashlib.sha256(told.encode()).hexdigest()[:16]
 

@@ -22,10 +22,10 @@ class Resources:
     )
 
     def score(self, trace: Trace, case: Case) -> Scores:
-        """No `first_token` where no text reached the reader, or the model sent its answer in one piece."""
+        """No `first_token` where no text reached the reader, no model was called, or it sent its answer in one piece."""
         usage = trace.usage
-        whole = bool(trace.attempts) and all(attempt.first_token_ms is None for attempt in trace.attempts)
-        first = {} if trace.first_text_ms is None or whole else {"first_token": trace.first_text_ms / 1e3}
+        streamed = any(attempt.first_token_ms is not None for attempt in trace.attempts)
+        first = {"first_token": trace.first_text_ms / 1e3} if streamed and trace.first_text_ms is not None else {}
         return {
             "latency": Missing(reason="the request never ended") if trace.latency_ms is None else trace.latency_ms / 1e3,
             **first,

@@ -72,6 +72,7 @@ DECISIVE = {
     "fingerprint": "g",
     "asked": 3,
     "repeats": 2,
+    "stream": True,
     "code": "d",
     "variant": Variant(name="default").answered_by("local/extractive"),
 }
