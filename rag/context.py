@@ -37,7 +37,7 @@ async def pack(passages: Sequence[Passage], budget: int, room: int | None, count
     while True:
         kept = tuple(passages[index].model_copy(update={"number": number}) for number, index in enumerate(taken, 1))
         messages = render(kept)
-        if room is None or sum(await count([message.content for message in messages])) <= room or not taken:
+        if room is None or not taken or await _fits([message.content for message in messages], room, count):
             break
         taken.pop()
     if passages and not taken:
@@ -55,3 +55,8 @@ async def pack(passages: Sequence[Passage], budget: int, room: int | None, count
         if index not in taken
     )
     return Context(kept, messages, left_out)
+
+
+async def _fits(texts: Sequence[str], room: int, count: Count) -> bool:
+    """Counted only where it is close: a token is a byte at least."""
+    return sum(len(text.encode()) for text in texts) <= room or sum(await count(texts)) <= room

@@ -27,9 +27,11 @@ from evals.scorers.base import Scorer
 from prompts.library import Library
 from rag.characters import sound
 from rag.errors import GroundwireError
-from rag.llms import OURS, open_llm
+from rag.llms import OURS, elsewhere, open_llm
 from rag.llms.base import LLM, Attempt, CallPolicy, Usage
 from rag.llms.breaker import Breaker
+from rag.llms.elsewhere import Elsewhere
+from rag.llms.extractive import NAME as EXTRACTIVE
 from rag.llms.router import Router
 from rag.pipeline import Pipeline
 from rag.revision import revision
@@ -137,8 +139,13 @@ class Execution:
         self._stream = stream
         self._responses = Responses(runtime.engine, runtime.writer, fresh=fresh)
         self._paces: dict[str, Pace] = {}
+        remote = any(not model.startswith(OURS) for model in self._models(judge_model))
+        if remote:
+            elsewhere.start()
         self._retriever = Lookahead(runtime.retriever(collection))
         self._gone = gold_missing(cases, runtime.corpus.documents(collection))
+        if remote:
+            self._look_up(self.cases[:AHEAD], ())
         self._routers = [self._router(sample) for sample in range(repeats)]
         self.judge = (
             Judge(self._routers[0], judge_model, Library(runtime.settings.prompts), CallPolicy()) if judge_model else None
@@ -153,14 +160,19 @@ class Execution:
         self._settled = Event()
         self._in_a_row = 0
 
+    def _models(self, judge_model: str | None) -> set[str]:
+        answering = {model for arm in self.arms for model in (arm.variant.llm.model, *arm.variant.llm.fallbacks)}
+        return answering | ({judge_model} if judge_model else set())
+
     def _router(self, sample: int) -> Router:
         """Without a breaker: what waits its turn here must not fail for those before it."""
         return Router(partial(self._backend, sample), partial(Breaker, failures=maxsize))
 
     def _backend(self, sample: int, model: str) -> LLM:
-        llm = open_llm(model)
-        if model == "local/extractive":
-            return llm
+        """Of a provider: in a process of its own, for litellm does as much for a call as all the rest that is done for a case."""
+        if model == EXTRACTIVE:
+            return open_llm(model)
+        llm = open_llm(model) if model.startswith(OURS) else Elsewhere(model)
         return Remembering(llm, self._responses, sample, self._pace(model))
 
     def _pace(self, model: str) -> Pace:
@@ -273,7 +285,11 @@ class Execution:
             looked_up.cancel()
 
     def _look_up(self, cases: Sequence[Case], known: Sequence[set[tuple[str, int]]]) -> None:
-        asked = [case for case in cases if not all((case.id, repeat) in done for done in known for repeat in range(self.repeats))]
+        asked = [
+            case
+            for case in cases
+            if not known or not all((case.id, repeat) in done for done in known for repeat in range(self.repeats))
+        ]
         questions = [sound(case.question.strip()) for case in asked]
         self._retriever.look_up(questions, [arm.variant.retriever for arm in self.arms])
 

@@ -32,12 +32,12 @@ class Pace:
 
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
-        """A slot, first come first served, once a pause that the provider asked for is over; given back at the end."""
-        await self._enter()
+        """A slot for the time of a call."""
+        await self.enter()
         try:
             yield
         finally:
-            self._leave()
+            self.leave()
 
     def answered(self) -> None:
         """The provider has answered a call, with no objection to how many there are."""
@@ -47,7 +47,8 @@ class Pace:
                 self._successes = 0
                 self.slots = min(self._most, self.slots + 1 if self._pushed_back else self.slots * 2)
 
-    async def _enter(self) -> None:
+    async def enter(self) -> None:
+        """Wait for a slot, first come first served, and until a pause that the provider asked for is over."""
         if self.under_way >= self.slots:
             await self._turn()
         else:
@@ -59,10 +60,11 @@ class Pace:
                     return
                 await asyncio.sleep(pause)
         except asyncio.CancelledError:
-            self._leave()
+            self.leave()
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Give the slot back."""
         self.under_way -= 1
         self._hand_over()
 
@@ -83,7 +85,7 @@ class Pace:
             await turn
         except asyncio.CancelledError:
             if not turn.cancelled():
-                self._leave()
+                self.leave()
             raise
 
     def _hand_over(self) -> None:

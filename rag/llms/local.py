@@ -4,15 +4,12 @@ Knows the child's life: started on first use, one for the whole process, gone wh
 """
 
 import asyncio
-import atexit
 import functools
 import importlib.util
 import json
 import os
 import secrets
-import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
@@ -20,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag import weights
+from rag.child import Child, ChildError
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms.base import Completion, Request, Usage
 from rag.llms.litellm import LiteLLM
@@ -32,8 +30,6 @@ SLOTS = 2
 PROMPT_THREADS = 2
 ANSWER_THREADS = 1
 """A second thread doubles the speed of reading a prompt, and adds nothing to that of writing, which waits for memory."""
-PATIENCE = 5.0
-"""Seconds the child has to leave when it is asked to."""
 
 
 class Address(NamedTuple):
@@ -49,66 +45,37 @@ class LlamaServer:
     def __init__(self, model: Path) -> None:
         self._model = model
         self._starting = threading.Lock()
-        self._process: subprocess.Popen[str] | None = None
+        self._child = Child(__name__)
         self._address: Address | None = None
 
     @property
     def pid(self) -> int | None:
         """Of the child; None where none runs."""
-        return self._process.pid if self._process is not None and self._process.poll() is None else None
+        return self._child.pid
 
     def address(self) -> Address:
         """Where it listens, started if it does not run. Raises `UpstreamError` where it cannot start."""
         with self._starting:
             if self._address is None or self.pid is None:
-                self.stop()
                 self._address = self._start()
             return self._address
 
     def _start(self) -> Address:
         key = secrets.token_urlsafe(24)
-        with tempfile.TemporaryFile("w+", errors="replace") as log:
-            # A session of its own: Ctrl-C is for the parent, which may still be answering. The key goes in by the pipe, unseen by `ps`.
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "rag.llms.local"],
-                cwd=Path(__file__).parents[2],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                start_new_session=True,
-            )
-            assert self._process.stdin is not None
-            assert self._process.stdout is not None
-            atexit.register(self.stop)
-            print(json.dumps({"weights": str(self._model), "key": key}), file=self._process.stdin, flush=True)
-            url = self._process.stdout.readline().strip()
-            if not url:
-                self.stop()
-                log.seek(0)
-                lines = log.read().split("\n")
-                reason = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-                raise UpstreamError(
-                    f"the llama.cpp server for {self._model.name} did not start ({reason})",
-                    "pip install --force-reinstall 'groundwire[local]'",
-                    retryable=False,
-                    billed=False,
-                )
-        return Address(url, key)
+        try:
+            return Address(self._child.start(json.dumps({"weights": str(self._model), "key": key})), key)
+        except ChildError as error:
+            raise UpstreamError(
+                f"the llama.cpp server for {self._model.name} did not start ({error})",
+                "pip install --force-reinstall 'groundwire[local]'",
+                retryable=False,
+                billed=False,
+            ) from error
 
     def stop(self) -> None:
         """End the child, if there is one."""
-        process, self._process, self._address = self._process, None, None
-        if process is None:
-            return
-        atexit.unregister(self.stop)
-        with process:
-            assert process.stdin is not None
-            process.stdin.close()
-            try:
-                process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        self._address = None
+        self._child.stop()
 
 
 class SmolLM2:

@@ -3,6 +3,7 @@
 Knows OpenAI's encodings, and that the others keep theirs to themselves. Opens no connection.
 """
 
+import functools
 import math
 from collections.abc import Sequence
 
@@ -14,5 +15,11 @@ MARGIN = 1.4
 
 def count(provider: str, model: str, texts: Sequence[str]) -> list[int]:
     """Tokens of each text to `model`, named as its provider names it."""
-    known, margin = (encoding(model), 1.0) if provider == "openai" else (encoding(), MARGIN)
-    return [math.ceil(margin * len(known.encode_ordinary(text))) for text in texts]
+    known, margin = (model, 1.0) if provider == "openai" else (None, MARGIN)
+    return [math.ceil(margin * _length(known, text)) for text in texts]
+
+
+@functools.lru_cache(maxsize=4096)
+def _length(model: str | None, text: str) -> int:
+    """Kept, for good passages are found again and again."""
+    return len(encoding(model).encode_ordinary(text))

@@ -7,6 +7,7 @@ import pytest
 
 from rag.llms import open_llm
 from rag.llms.base import LLM, Completion, Request, Usage
+from rag.llms.elsewhere import Elsewhere
 from rag.types import Message, Passage
 from tests.servers.provider import Provider
 
@@ -32,8 +33,11 @@ def provider() -> Iterator[Provider]:
         yield provider
 
 
-@pytest.fixture(params=["local/extractive", "local/smollm2", "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"])
-def model(request: pytest.FixtureRequest, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> str:
+REMOTE = ["openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"]
+
+
+@pytest.fixture(params=["local/extractive", "local/smollm2", *REMOTE, *(f"elsewhere {model}" for model in REMOTE)])
+def backend(request: pytest.FixtureRequest, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "local/smollm2":
         pytest.importorskip("xllamacpp", reason="needs the extra `local`")
     for name in [name for name in os.environ if name.startswith(("OPENAI_", "ANTHROPIC_"))]:
@@ -44,8 +48,13 @@ def model(request: pytest.FixtureRequest, provider: Provider, monkeypatch: pytes
 
 
 @pytest.fixture
-async def llm(model: str) -> AsyncIterator[LLM]:
-    llm = open_llm(model)
+def model(backend: str) -> str:
+    return backend.removeprefix("elsewhere ")
+
+
+@pytest.fixture
+async def llm(backend: str, model: str) -> AsyncIterator[LLM]:
+    llm = open_llm(model) if backend == model else Elsewhere(model)
     yield llm
     await llm.close()
 

@@ -161,7 +161,7 @@ async def test_a_reader_who_leaves_ends_the_call_and_leaves_one_trace(runtime: R
                 break
     await provider.settled()
     assert provider.calls[0].disconnected
-    runtime.traces.close()
+    runtime.writer.close()
     (trace,) = [trace for trace in runtime.traces.latest(1000) if trace.id not in before]
     assert (trace.outcome, trace.answer) == (Outcome.DISCONNECTED, "word ")
     assert len(trace.attempts) == 1

@@ -19,7 +19,8 @@ async def busy(pace: Pace, requests: int, seconds: float = 0.001) -> int:
         await pace.enter()
         most = max(most, pace.under_way)
         await asyncio.sleep(seconds)
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
 
     await asyncio.gather(*(request() for _ in range(requests)))
     return most
@@ -51,7 +52,8 @@ async def test_slots_that_nobody_needs_do_not_grow() -> None:
     pace = Pace(8, 64)
     for _ in range(100):
         await pace.enter()
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
     assert pace.slots == 8
 
 
@@ -60,8 +62,8 @@ async def test_failures_do_not_make_it_grow() -> None:
     for _ in range(20):
         await pace.enter()
         await pace.enter()
-        pace.leave(succeeded=False)
-        pace.leave(succeeded=False)
+        pace.leave()
+        pace.leave()
     assert pace.slots == 2
 
 
@@ -81,7 +83,8 @@ async def test_a_pause_that_was_asked_for_holds_everyone() -> None:
     async def enter() -> None:
         await pace.enter()
         entered.append(time.monotonic() - began)
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
 
     await asyncio.gather(*(enter() for _ in range(6)))
     assert min(entered) >= 0.19
@@ -96,12 +99,14 @@ async def test_first_come_first_served_though_others_arrive_as_a_slot_is_given_b
         await pace.enter()
         order.append(number)
         await asyncio.sleep(0)
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
 
     await pace.enter()
     early = [asyncio.create_task(request(number)) for number in range(3)]
     await asyncio.sleep(0)
-    pace.leave(succeeded=True)
+    pace.answered()
+    pace.leave()
     late = [asyncio.create_task(request(number)) for number in range(3, 6)]
     await asyncio.gather(*early, *late)
     assert order == list(range(6))
@@ -114,15 +119,18 @@ async def test_who_is_cancelled_takes_no_slot_along(handed_over: bool) -> None:
     leaving, staying = asyncio.create_task(pace.enter()), asyncio.create_task(pace.enter())
     await asyncio.sleep(0)
     if handed_over:
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
     leaving.cancel()
     await asyncio.gather(leaving, return_exceptions=True)
     assert leaving.cancelled()
     if not handed_over:
-        pace.leave(succeeded=True)
+        pace.answered()
+        pace.leave()
     await asyncio.wait_for(staying, 1)
     assert pace.under_way == 1
-    pace.leave(succeeded=True)
+    pace.answered()
+    pace.leave()
     await asyncio.wait_for(pace.enter(), 1)
 
 
@@ -144,5 +152,6 @@ async def test_a_cancelled_waiter_does_not_keep_later_ones_out() -> None:
     await asyncio.sleep(0)
     waiter.cancel()
     await asyncio.gather(waiter, return_exceptions=True)
-    pace.leave(succeeded=True)
+    pace.answered()
+    pace.leave()
     await asyncio.wait_for(pace.enter(), 1)

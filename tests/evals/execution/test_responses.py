@@ -1,5 +1,6 @@
 """An answer is repeated to exactly the same request, whole, with what it cost and took."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, func, select
 
+from evals.execution.pace import Pace
 from evals.execution.responses import Remembering, Responses
 from rag.errors import UpstreamError
 from rag.ledger import schema
@@ -29,10 +31,10 @@ class Ledger:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.writer = Writer(engine)
-        self.pushed: list[float | None] = []
+        self.pace = Pace(8, 8)
 
     def llm(self, sample: int = 0, *, fresh: bool = False) -> Remembering:
-        return Remembering(open_llm(OPENAI), Responses(self.engine, self.writer, fresh=fresh), sample, self.pushed.append)
+        return Remembering(open_llm(OPENAI), Responses(self.engine, self.writer, fresh=fresh), sample, self.pace)
 
     def kept(self) -> int:
         self.writer.close()
@@ -141,7 +143,7 @@ async def test_what_failed_is_not_kept(ledger: Ledger, provider: Provider, reply
     with pytest.raises(UpstreamError):
         await asked(ledger, ledger.llm())
     assert ledger.kept() == 0
-    assert ledger.pushed == []
+    assert ledger.pace.slots == 8
 
 
 async def test_half_an_answer_is_not_kept(ledger: Ledger, provider: Provider) -> None:
@@ -159,7 +161,9 @@ async def test_a_push_back_is_told_with_its_seconds(ledger: Ledger, provider: Pr
     for _ in range(3):
         with pytest.raises(UpstreamError):
             await asked(ledger, ledger.llm())
-    assert ledger.pushed == [7.0, None, None]
+    assert ledger.pace.slots == 4
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(ledger.pace.enter(), 0.05)
 
 
 async def test_it_counts_and_prices_as_the_model_does(ledger: Ledger, provider: Provider) -> None:

@@ -1,6 +1,9 @@
 """Requests, and how an answer is read to its end."""
 
+import os
+import time
 from collections.abc import AsyncGenerator
+from pathlib import Path
 
 from rag.llms.base import Completion, Request
 from rag.types import Message
@@ -18,3 +21,18 @@ async def drained(stream: AsyncGenerator[str | Completion, None]) -> tuple[str, 
     assert len(pieces) == len(text) + 1
     assert isinstance(pieces[-1], Completion)
     return "".join(text), pieces[-1]
+
+
+def gone(pid: int, seconds: float = 5.0) -> bool:
+    """Whether a process ends within so many seconds."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            os.kill(pid, 0)
+            stopped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        except (ProcessLookupError, FileNotFoundError):
+            return True
+        if stopped:
+            return True
+        time.sleep(0.02)
+    return False

@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from rag.llms.base import Request
 from rag.llms.litellm import LiteLLM
 from rag.llms.local import Address, LlamaServer, SmolLM2
 from rag.types import Message
-from tests.rag.llms.conftest import drained
+from tests.rag.llms.conftest import drained, gone
 
 pytest.importorskip("xllamacpp", reason="needs the extra `local`")
 pytestmark = pytest.mark.anyio
@@ -39,20 +38,6 @@ async def model(llama: LlamaServer) -> AsyncIterator[SmolLM2]:
 
 def asking(model: str, question: str = "The capital of France is Paris. What is the capital of France?") -> Request:
     return Request(model=model, messages=(Message(role="user", content=question),), seed=1, max_tokens=12)
-
-
-def gone(pid: int, seconds: float = 5.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            os.kill(pid, 0)
-            stopped = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-        except (ProcessLookupError, FileNotFoundError):
-            return True
-        if stopped:
-            return True
-        time.sleep(0.02)
-    return False
 
 
 async def test_answers_for_nothing_and_the_same_every_time(model: SmolLM2) -> None:
