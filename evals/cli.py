@@ -111,7 +111,7 @@ def run(
         raise GroundwireError(
             f"--{'a' if a else 'b'} has nothing to be compared with", "name both --a and --b, or --base, or neither"
         )
-    if early_stop and not (a or base):
+    if early_stop and not a and base is None:
         raise GroundwireError("--early-stop watches a comparison, and there is one variant only", "name --a and --b, or --base")
     if base is not None and (a or b):
         raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
@@ -120,7 +120,7 @@ def run(
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
         limits = Limits(concurrency, None if max_cost is None else round(_finite("--max-cost", max_cost) * 1e9), retry_failed)
         trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
-        if base:
+        if base is not None:
             verdicts = _contests(runtime, trial, base, variant, model, out)
         elif a and b:
             verdicts = [
@@ -296,6 +296,12 @@ def _design(
     kept = tuple(_guardrail(text) for text in guardrails) if guardrails else GUARDRAILS
     for name in (*names, *(guardrail.metric for guardrail in kept)):
         metric_named(name, judged=judge is not None)
+    for guardrail in kept if guardrails else ():
+        metric = metric_named(guardrail.metric, judged=judge is not None)
+        if guardrail.metric in names:
+            raise GroundwireError(f"{guardrail.metric} is primary and a guardrail", "choose one of the two")
+        if guardrail.relative and metric.better == "higher" and guardrail.margin >= 1:
+            raise GroundwireError(f"{guardrail.metric} may fall by all of itself", "give --guardrail a margin below 100%")
     return Design(primary=names, guardrails=kept, margin=_finite("--margin", margin), cluster_by=cluster_by, seed=seed)
 
 
@@ -361,9 +367,11 @@ def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, nam
     gold = sorted({id for case in cases for id in case.gold_ids})
     if named or collection in {there.name for there in runtime.corpus.collections()} or not gold:
         return
-    if not all(Path(id).is_file() for id in gold):
+    if not all(Path(id).is_file() and not Path(id).is_absolute() for id in gold):
         return
     folder = commonpath([Path(id).parent for id in gold])
+    if not folder:
+        return
     typer.echo(f"collection {collection} is not there yet: ingesting {folder}, where the answers are", err=True)
     with watched() as progress:
         ingest([folder], collection, runtime, progress=progress)
@@ -396,11 +404,13 @@ def _contests(
 ) -> "list[Verdict]":
     """Every prompt that was changed since `base`, against what it was."""
     from evals.changes import changed
+    from evals.comparison import Verdict
     from evals.execution.arms import Arm
     from evals.report.files import write_comment
 
     folder = out or runtime.settings.home / "evals" / "base"
     comparisons, notes = [], []
+    verdicts: list[Verdict] = []
     for change in changed(runtime.settings.prompts, base):
         if change.base is None or change.head is None or not change.status.comparable:
             notes.append(f"{change.name}: {change.status}")
@@ -410,16 +420,23 @@ def _contests(
             Arm.of(prompt, name, runtime.settings, variant, model)
             for prompt, name in zip((change.base, change.head), names, strict=True)
         ]
-        comparisons.append(_contest(runtime, trial, arms, folder / change.name))
-    if not comparisons:
+        try:
+            comparisons.append(_contest(runtime, trial, arms, folder / change.name))
+        except GroundwireError as error:
+            notes.append(f"{change.name} could not be compared: {error}")
+            verdicts.append(Verdict.UNTRUSTWORTHY)
+    if not comparisons and not verdicts:
         notes.append(f"no prompt that answers differs from {base}")
     for note in notes:
         typer.echo(note)
     write_comment(comparisons, notes, folder / "comment.md")
-    return [comparison.verdict for comparison in comparisons]
+    return [*verdicts, *(comparison.verdict for comparison in comparisons)]
 
 
 def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm") -> None:
+    from evals.analysis.doubts import TOO_MANY_UNANSWERED
+    from evals.comparison import Verdict
+    from evals.execution.execution import FAILURES
     from evals.report.progress import watched
     from evals.trial import execution, measure
 
@@ -427,8 +444,13 @@ def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm") -> None:
     with watched(asking.standing):
         found = _carried_out(measure(asking))
     show(_run_table(asking.runs, found.id))
+    outcomes = asking.runs.table(found.id).outcomes
+    if unanswered := sum(outcomes[outcome] for outcome in FAILURES):
+        typer.echo(f"{unanswered:,} of {outcomes.total():,} requests were not answered: --retry-failed asks them again", err=True)
     if asking.standing.ended:
         raise GroundwireError(f"ended before all was asked: {asking.standing.ended}", "the same command goes on from here")
+    if unanswered > TOO_MANY_UNANSWERED * outcomes.total():
+        raise typer.Exit(Verdict.UNTRUSTWORTHY.exit_code)
 
 
 def _run_table(runs: "Runs", id: str) -> "RenderableType":

@@ -106,6 +106,8 @@ class Effect(Measured):
     """By Holm over the primary metrics; null for the others."""
     margin: float | None = None
     """In the metric's unit."""
+    excess: Estimate | None = None
+    """Of a margin that is a share of A: the difference that is tested, between B and A with the margin; A's mean is uncertain too."""
     finding: Finding
     missing_a: int = 0
     missing_b: int = 0

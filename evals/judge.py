@@ -5,8 +5,8 @@ Knows what is asked, how a reply is read, and what needs no asking. Knows no pro
 
 import json
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from typing import Any, NamedTuple
 
 from evals.cases import Case
@@ -28,6 +28,7 @@ GRADES: Mapping[str, float] = {"correct": 1.0, "partly": 0.5, "wrong": 0.0}
 """What a full, a partial and no match with the references is worth."""
 
 MAX_TOKENS = 200
+THROTTLED_TRIES = 10
 TRIES = 2
 """A reply that cannot be read is asked for once more, its fault told."""
 EXCERPT = 80
@@ -129,14 +130,23 @@ _WINNER = _Form("winner", {"1": 1.0, "2": 0.0, "tie": 0.5})
 class Judge:
     """One model with the newest `judge` and `preference` prompts of a library. Calls may overlap.
 
-    Raises `GroundwireError` where the model or a prompt does not exist, before anything is asked. The policy's time spans both tries
-    of one question to the judge; its fallbacks are not used, for another model is another judge.
+    Raises `GroundwireError` where the model or a prompt does not exist, before anything is asked. The policy's time is that of
+    one call; its fallbacks are not used, for another model is another judge. `turn` is what each call is made
+    within; a call that the provider had no room for is made again.
     """
 
     metrics = (CORRECT, PREFERRED)
 
-    def __init__(self, router: Router, model: str, library: Library, policy: CallPolicy) -> None:
+    def __init__(
+        self,
+        router: Router,
+        model: str,
+        library: Library,
+        policy: CallPolicy,
+        turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
         router.available((model,))
+        self._turn = turn
         self._router = router
         self._model = model
         self._grading = library.get("judge")
@@ -191,11 +201,10 @@ class Judge:
 
     async def _ask(self, prompt: Prompt, form: _Form, **values: Any) -> _Ruling:
         attempts: list[Attempt] = []
-        began = time.perf_counter()
         fault = reply = ""
         for _ in range(TRIES):
             try:
-                reply = await self._reply(prompt, prompt.render(**values, fault=fault), began, attempts)
+                reply = await self._reply(prompt, prompt.render(**values, fault=fault), attempts)
                 return form.read(reply)._replace(attempts=tuple(attempts))
             except _UnreadableError as unreadable:
                 fault = str(unreadable)
@@ -204,7 +213,7 @@ class Judge:
         said = " ".join(reply.split())[:EXCERPT]
         return _Ruling(Missing(reason=f"the judge did not answer with a verdict: {said}"), attempts=tuple(attempts))
 
-    async def _reply(self, prompt: Prompt, messages: Sequence[Mapping[str, str]], began: float, attempts: list[Attempt]) -> str:
+    async def _reply(self, prompt: Prompt, messages: Sequence[Mapping[str, str]], attempts: list[Attempt]) -> str:
         request = Request(
             model=self._model,
             messages=tuple(Message(**message) for message in messages),
@@ -213,8 +222,19 @@ class Judge:
             stop=prompt.stop,
             whole=True,
         )
-        async with aclosing(self._router.stream(request, self._policy, Purpose.JUDGE, began, attempts)) as pieces:
-            return sound("".join([piece async for piece in pieces if isinstance(piece, str)]))
+        for _ in range(THROTTLED_TRIES - 1):
+            try:
+                return await self._answer(request, attempts)
+            except UpstreamError as error:
+                if not error.throttled:
+                    raise
+        return await self._answer(request, attempts)
+
+    async def _answer(self, request: Request, attempts: list[Attempt]) -> str:
+        async with self._turn():
+            upstream = self._router.stream(request, self._policy, Purpose.JUDGE, time.perf_counter(), attempts)
+            async with aclosing(upstream) as pieces:
+                return sound("".join([piece async for piece in pieces if isinstance(piece, str)]))
 
 
 def _grade_by_rule(trace: Trace, case: Case) -> _Rule | None:

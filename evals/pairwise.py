@@ -4,9 +4,10 @@ Knows which of the ledger's rows a comparison needs. Knows no statistics, and no
 """
 
 from asyncio import Semaphore, gather, to_thread
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -30,6 +31,16 @@ LATENCIES = 1000
 """Of a side, that its distribution is drawn from."""
 AT_ONCE = 16
 """Pairs before the judge; its provider's pace is the router's."""
+_NAMED = 3
+"""Cases that a sentence names at most."""
+
+
+class _Asked(NamedTuple):
+    """What the results of a run are about."""
+
+    cases: Mapping[str, Case]
+    scorers: frozenset[tuple[str, ...]]
+    """More than one, where results were scored at different times."""
 
 
 def known_metrics() -> dict[str, Metric]:
@@ -48,14 +59,20 @@ async def compared(
     early: Early | None = None,
     standing: Standing | None = None,
 ) -> Comparison:
-    """B against the baseline A. Raises `GroundwireError` where they did not ask the same cases of the same collection."""
+    """B against the baseline A, by the cases that are the same in both and what was measured alike.
+
+    Raises `GroundwireError` where they asked different collections.
+    """
     runs = Runs(runtime.engine, runtime.writer)
     if a.collection != b.collection:
         raise GroundwireError(
             f"run {a.id} asked collection {a.collection}, and run {b.id} asked {b.collection}", "compare runs over one collection"
         )
-    cases = await to_thread(_cases, runs, (a, b))
-    table_a, table_b = [await to_thread(_table, runs, run, early) for run in (a, b)]
+    asked_a, asked_b = [await to_thread(_asked, runs, run) for run in (a, b)]
+    unlike = [id for id, case in asked_a.cases.items() if case != asked_b.cases.get(id, case)]
+    cases = {id: case for id, case in {**asked_a.cases, **asked_b.cases}.items() if id not in set(unlike)}
+    whole = [await to_thread(_table, runs, run, early) for run in (a, b)]
+    table_a, table_b = [_only(table if a.judge == b.judge else _without(table, CORRECT), cases) for table in whole]
     preferences = await _preferences(runtime, judge, table_a, table_b, cases) if judge else {}
     if preferences:
         noise = {id: preference.noise for id, preference in preferences.items()}
@@ -72,14 +89,18 @@ async def compared(
         b=_side(b, table_b, totals[1].cost_nanodollars),
         cases=Path(a.cases).name,
         fingerprint=a.fingerprint,
-        asked=len({*table_a.case_ids, *table_b.case_ids}),
+        asked=len({*table_a.case_ids} & {*table_b.case_ids}),
         repeats=max(a.repeats, b.repeats),
         collection=a.collection,
         generation=a.generation,
         design=design,
         verdict=analysis.verdict,
         reasons=analysis.reasons,
-        problems=(*_problems(runtime, a, b, cases, standing, early, preferences), *analysis.problems),
+        problems=(
+            *_unlikeness(a, b, whole, unlike, asked_a.scorers | asked_b.scorers),
+            *_problems(runtime, a, b, whole, cases, standing, early, preferences),
+            *analysis.problems,
+        ),
         effects=analysis.effects,
         quantiles=analysis.quantiles,
         tags=analysis.tags,
@@ -94,19 +115,30 @@ async def compared(
     )
 
 
-def _cases(runs: Runs, both: Sequence[Run]) -> dict[str, Case]:
-    return {result.case.id: result.case for run in both for result in runs.results(run.id)}
+def _asked(runs: Runs, run: Run) -> _Asked:
+    cases, scorers = {}, set()
+    for result in runs.results(run.id):
+        cases[result.case.id] = result.case
+        scorers.add(result.scorers)
+    return _Asked(cases, frozenset(scorers))
 
 
 def _table(runs: Runs, run: Run, early: Early | None) -> ScoreTable:
-    """Of a run that was watched, only what was looked at: answers that came in while it was stopped were not."""
+    """Of a run that was watched, only what was looked at: answers that came in while it ended were not."""
     table = runs.table(run.id)
-    if early is None or early.known is None:
-        return table
-    looked_at = set(early.looked_at_ids)
-    rows = [row for row, id in enumerate(table.case_ids) if id in looked_at]
+    return table if early is None else _only(table, frozenset(early.looked_at_ids))
+
+
+def _only(table: ScoreTable, ids: Collection[str]) -> ScoreTable:
+    """The rows of these cases."""
+    rows = [row for row, id in enumerate(table.case_ids) if id in ids]
     columns = {name: Column(column.values[rows], column.missing[rows], column.reasons) for name, column in table.columns.items()}
     return ScoreTable(tuple(table.case_ids[row] for row in rows), columns, table.trace_ids[rows], table.outcomes)
+
+
+def _without(table: ScoreTable, metric: Metric) -> ScoreTable:
+    columns = {name: column for name, column in table.columns.items() if name != metric.name}
+    return ScoreTable(table.case_ids, columns, table.trace_ids, table.outcomes)
 
 
 async def _preferences(
@@ -162,10 +194,29 @@ def _latencies(table: ScoreTable) -> tuple[float, ...]:
     return tuple(float(second) for second in seconds[places])
 
 
+def _unlikeness(
+    a: Run, b: Run, tables: Sequence[ScoreTable], unlike: Sequence[str], scorers: Collection[tuple[str, ...]]
+) -> Iterator[str]:
+    """Sentences on what was not asked or not measured alike."""
+    if unlike:
+        named = ", ".join(unlike[:_NAMED]) + (", ..." if len(unlike) > _NAMED else "")
+        yield f"{len(unlike):,} case{'s are' if len(unlike) > 1 else ' is'} not the same in both runs and left out: {named}"
+    if a.judge != b.judge and any(CORRECT.name in table.columns for table in tables):
+        yield (
+            f"A was graded by {a.judge or 'no judge'}, and B by {b.judge or 'no judge'}: {CORRECT.label} is left out, "
+            "as grades of two judges cannot be compared"
+        )
+    if len(scorers) > 1:
+        everywhere = frozenset.intersection(*map(frozenset, scorers))
+        versions = sorted({one for some in scorers for one in some} - everywhere)
+        yield f"scored by different versions ({', '.join(versions)}): `evals score RUN` scores both alike"
+
+
 def _problems(
     runtime: Runtime,
     a: Run,
     b: Run,
+    tables: Sequence[ScoreTable],
     cases: Mapping[str, Case],
     standing: Standing,
     early: Early | None,
@@ -174,20 +225,26 @@ def _problems(
     found = []
     if standing.ended and not (early and early.known):
         found.append(f"ended before all was asked, {standing.done:,} of {standing.planned:,}: {standing.ended}")
+    for run, table in zip((a, b), tables, strict=True):
+        if early is None and not standing.ended and len(table.case_ids) < run.asked:
+            found.append(
+                f"run {run.name} ended after {len(table.case_ids):,} of {run.asked:,} cases: if that was for what was seen, as with "
+                "--early-stop, only the report of that command counts"
+            )
     if a.generation != b.generation:
         found.append("the collection changed between the two runs, so that they may have been given different passages")
     if early and early.known:
         found.append("the intervals of guardrails are those of a fixed number of cases, and this run stopped when it was known")
     gone = gold_missing(cases.values(), runtime.corpus.documents(a.collection))
     if gone:
-        named = ", ".join(sorted({id for ids in gone.values() for id in ids})[:3])
+        named = ", ".join(sorted({id for ids in gone.values() for id in ids})[:_NAMED])
         found.append(
-            f"{len(gone):,} cases name gold documents that collection {a.collection} does not have ({named}): "
+            f"{len(gone):,} case{'s name' if len(gone) > 1 else ' names'} gold documents that collection {a.collection} does not have ({named}): "
             "what the corpus lacks is not scored as a miss"
         )
     told = sum(bool(case.history) for case in cases.values())
     if told:
-        found.append(f"{told:,} cases have a history, which is not sent: only the question is")
+        found.append(f"{told:,} case{'s have' if told > 1 else ' has'} a history, which is not sent: only the question is")
     torn = [preference.consistent for preference in preferences.values() if preference.consistent is not None]
     if torn.count(False):
         found.append(f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases")

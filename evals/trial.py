@@ -15,7 +15,7 @@ from evals.cases import Case
 from evals.comparison import Comparison, Design, Guardrail
 from evals.execution.arms import Arm
 from evals.execution.early import Early
-from evals.execution.estimate import price
+from evals.execution.estimate import lengths, price
 from evals.execution.execution import Execution, Limits
 from evals.execution.pilot import pilot
 from evals.execution.runs import Run, Runs
@@ -125,7 +125,7 @@ async def foreseen(runtime: Runtime, trial: Trial, arms: Sequence[Arm], effect: 
         if earlier and earlier.nanodollars is not None:
             nanodollars: tuple[float, float] | None = (earlier.nanodollars, earlier.nanodollars)
         else:
-            prices = [await price(pipeline, trial.cases) for pipeline in asking.first_pipelines]
+            prices = [price(pipeline, round(fmean(await lengths(pipeline, trial.cases)))) for pipeline in asking.first_pipelines]
             lows, highs = ([bounds[end] for bounds in prices if bounds] for end in (0, 1))
             nanodollars = (fmean(lows), fmean(highs)) if len(lows) == len(prices) else None
     finally:

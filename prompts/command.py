@@ -1,14 +1,18 @@
 """A command line of ours: typer, with our errors told as one line.
 
-Knows exit codes (0 done, 1 the answer is no, 2 it could not be done) and how parts of an answer are printed. Knows no command.
+Knows exit codes (0 done, 1 the answer is no, 2 it could not be done, 70 a fault of ours) and how parts of an answer are printed. Knows no command.
 """
 
 import gc
+import traceback
 from typing import Any
 
 import typer
 
 from prompts.errors import GroundwireError
+
+INTERNAL_ERROR = 70
+"""As sysexits.h names it: a fault of ours."""
 
 
 class Command(typer.Typer):
@@ -23,6 +27,9 @@ class Command(typer.Typer):
         except GroundwireError as error:
             typer.echo(f"error: {error}", err=True)
             raise SystemExit(2) from None
+        except Exception:  # noqa: BLE001 - whatever it is, its exit code must not read as an answer
+            traceback.print_exc()
+            raise SystemExit(INTERNAL_ERROR) from None
         finally:
             # All that is left goes with the process; without this the interpreter looks through it once more, which takes seconds.
             gc.freeze()

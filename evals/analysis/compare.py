@@ -75,7 +75,9 @@ def compare(
     guardrails = [one for one in design.guardrails if one.metric not in design.primary]
     design = design.model_copy(update={"guardrails": tuple(one for one in guardrails if both[one.metric].applies)})
     found = effects(list(pairs.values()), design, watched or {})
-    verdict, reasons = judge(found, design, [*doubts.unanswered(a, b, beyond=True), *doubts.too_little(primary, pairs)])
+    verdict, reasons = judge(
+        found, design, [*doubts.unanswered(a, b, beyond=True), *doubts.too_little(primary, pairs)], len(pairing.cases)
+    )
     return Analysis(
         verdict=verdict,
         reasons=reasons,

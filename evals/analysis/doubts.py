@@ -14,7 +14,7 @@ from evals.scores import Column, ScoreTable
 from rag.trace import Outcome
 
 _UNANSWERED = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISCONNECTED)
-_TOO_MANY_UNANSWERED = 0.10
+TOO_MANY_UNANSWERED = 0.10
 """Of a side's requests: beyond that, a run says more about its upstream than about its prompt."""
 _REASONS = 3
 """For missing values, that a sentence names at most."""
@@ -26,9 +26,9 @@ def unanswered(a: ScoreTable, b: ScoreTable, *, beyond: bool) -> Iterator[str]:
     for side, table in (("A", a), ("B", b)):
         counts = {outcome: table.outcomes[outcome] for outcome in _UNANSWERED if table.outcomes[outcome]}
         unanswered, asked = sum(counts.values()), table.outcomes.total()
-        if unanswered and (unanswered > _TOO_MANY_UNANSWERED * asked) is beyond:
+        if unanswered and (unanswered > TOO_MANY_UNANSWERED * asked) is beyond:
             how = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items())
-            limit = f", more than {_TOO_MANY_UNANSWERED:.0%}" if beyond else ""
+            limit = f", more than {TOO_MANY_UNANSWERED:.0%}" if beyond else ""
             yield f"{unanswered:,} of {asked:,} requests of {side} were not answered ({how}){limit}"
 
 

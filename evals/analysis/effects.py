@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from evals.analysis.pairing import IntArray, Sides, case_means, missing_share
-from evals.comparison import Design, Effect, Finding, Guardrail, Role
+from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role
 from evals.scorers.base import Metric
 from evals.scores import Column, FloatArray
 from evals.stats.multiplicity import holm
@@ -90,6 +90,14 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
     return tuple(effect for role in Role for effect in found[role])
 
 
+def average(
+    metric: Metric, values: FloatArray, clusters: IntArray | None = None, *, level: float = 0.95, seed: int = 0
+) -> Estimate:
+    """Of one side: its interval does not go below 0, where no score, time, price or count can be."""
+    estimate = mean(values, clusters, bounded=metric.bounded, level=level, seed=seed)
+    return estimate.model_copy(update={"low": max(0.0, estimate.low)})
+
+
 def gain(metric: Metric, difference: float) -> float:
     """The difference as seen from what is good: positive where B does better."""
     return difference if metric.better == "higher" else -difference
@@ -118,13 +126,13 @@ def _watched(one: Measured, test: Significance, watch: Sequential, adjusted: flo
 
 
 def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrails: int, design: Design) -> Effect:
-    """A relative margin moves with A's mean, so it is tested as the difference of B and a multiple of A."""
-    metric, sign = one.metric, 1 if one.metric.better == "lower" else -1
+    """A relative margin moves with A's mean, so it is tested as the difference of the two, one of them scaled down by it."""
+    metric = one.metric
 
     def judge(pairs: Pairs, p: float) -> Finding:
         margin = guardrail.margin
         if guardrail.relative:
-            pairs, margin = Pairs.of(pairs.a * (1 + sign * margin), pairs.b, pairs.clusters), 0.0
+            pairs, margin = _scaled(pairs, metric, margin), 0.0
         if not_worse(pairs, margin, better=metric.better, level=design.level, seed=design.seed):
             return Finding.HELD
         estimate = difference(pairs, level=1 - (1 - design.level) / guardrails, seed=design.seed)
@@ -135,7 +143,11 @@ def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrai
     if finding is Finding.HELD and not metric.bounded and one.missing_share > TOO_MANY_MISSING:
         finding = Finding.UNKNOWN
     margin = guardrail.margin * (abs(float(np.mean(one.pairs.a))) if guardrail.relative else 1)
-    return _effect(one, Role.GUARDRAIL, test, finding, margin, design)
+    effect = _effect(one, Role.GUARDRAIL, test, finding, margin, design)
+    if not guardrail.relative:
+        return effect
+    excess = difference(_scaled(one.pairs, metric, guardrail.margin), level=design.level, seed=design.seed)
+    return effect.model_copy(update={"excess": excess})
 
 
 def _other(one: Measured, test: Significance, design: Design) -> Effect:
@@ -164,15 +176,15 @@ def _certain(one: Measured, test: Significance, judge: Callable[[Pairs, float], 
 
 
 def _effect(one: Measured, role: Role, test: Significance, finding: Finding, margin: float | None, design: Design) -> Effect:
-    pairs, bounded = one.pairs, one.metric.bounded
+    pairs = one.pairs
     low_high = [float(np.mean(extreme.differences)) for extreme in one.extremes]
     return Effect(
         metric=one.metric,
         role=role,
         pairs=len(pairs.a),
         units=pairs.units,
-        a=mean(pairs.a, pairs.clusters, bounded=bounded, level=design.level, seed=design.seed),
-        b=mean(pairs.b, pairs.clusters, bounded=bounded, level=design.level, seed=design.seed),
+        a=average(one.metric, pairs.a, pairs.clusters, level=design.level, seed=design.seed),
+        b=average(one.metric, pairs.b, pairs.clusters, level=design.level, seed=design.seed),
         difference=difference(pairs, level=design.level, seed=design.seed),
         naive=naive_difference(pairs, level=design.level),
         p=test.p,
@@ -183,6 +195,14 @@ def _effect(one: Measured, role: Role, test: Significance, finding: Finding, mar
         missing_b=int(one.b.missing.sum()),
         worst_case=(low_high[0], low_high[1]) if low_high else None,
     )
+
+
+def _scaled(pairs: Pairs, metric: Metric, margin: float) -> Pairs:
+    """No difference where B is worse by just this share of A; what is bounded stays so."""
+    share = 1 + margin if metric.better == "lower" else max(0.0, 1 - margin)
+    if pairs.bounded and share > 1:
+        return Pairs.of(pairs.a, pairs.b / share, pairs.clusters, bounded=True)
+    return Pairs.of(pairs.a * share, pairs.b, pairs.clusters, bounded=pairs.bounded)
 
 
 def _filled(column: Column, value: float) -> FloatArray:

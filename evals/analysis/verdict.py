@@ -13,8 +13,10 @@ from evals.format import change, interval, probability, shown
 _WORTH_NAMING = 1_000_000
 
 
-def judge(effects: Sequence[Effect], design: Design, distrust: Sequence[str] = ()) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict with its reasons, those that decided it first.
+def judge(
+    effects: Sequence[Effect], design: Design, distrust: Sequence[str] = (), asked: int | None = None
+) -> tuple[Verdict, tuple[str, ...]]:
+    """The verdict with its reasons, those that decided it first. `asked`: cases, where some metrics apply to fewer.
 
     Not trustworthy where anything is to distrust. Worse where a primary metric or a guardrail is. Better where a primary
     metric is, and every guardrail of the design is held; equivalent where all primary metrics of the design are, and every
@@ -38,19 +40,19 @@ def judge(effects: Sequence[Effect], design: Design, distrust: Sequence[str] = (
     deciding.sort(key=lambda effect: (effect.finding.value != verdict.value, effect.role is not Role.PRIMARY))
     gaps = [f"{name} is a guardrail, and fewer than two independent cases have it on both sides" for name in unmeasured]
     primaries = sum(effect.role is Role.PRIMARY for effect in effects)
-    return verdict, (*gaps, *(_sentence(effect, primaries) for effect in deciding))
+    return verdict, (*gaps, *(_sentence(effect, primaries, asked or effect.pairs) for effect in deciding))
 
 
-def _sentence(effect: Effect, primaries: int) -> str:
+def _sentence(effect: Effect, primaries: int, asked: int) -> str:
     metric, difference = effect.metric, effect.difference
     told = f"{metric.label} {shown(metric, effect.a.value)} -> {shown(metric, effect.b.value)}, "
     told += f"{change(metric, difference.value)} {interval(metric, difference)}"
     if effect.p_adjusted is not None:
         told += f", p {probability(effect.p_adjusted)}" + (" after Holm" if primaries > 1 else "")
-    return f"{told}: {_conclusion(effect, primaries)}"
+    return f"{told}: {_conclusion(effect, primaries, asked)}"
 
 
-def _conclusion(effect: Effect, primaries: int) -> str:
+def _conclusion(effect: Effect, primaries: int, asked: int) -> str:
     metric, margin = effect.metric, effect.margin or 0.0
     tolerated = change(metric, margin if metric.better == "lower" else -margin)
     match effect.finding:
@@ -64,38 +66,50 @@ def _conclusion(effect: Effect, primaries: int) -> str:
         case Finding.EQUIVALENT:
             return f"equivalent, within {shown(metric, margin)} either way"
         case Finding.UNKNOWN:
-            return f"not known yet, {_open(effect, primaries, tolerated)}"
+            return f"not known yet, {_open(effect, primaries, asked, tolerated)}"
 
 
-def _open(effect: Effect, primaries: int, tolerated: str) -> str:
+def _open(effect: Effect, primaries: int, asked: int, tolerated: str) -> str:
     """Why it is not known, and what would settle it."""
+    missing, growth = _missing(effect), _growth(effect, primaries)
+    if missing and growth <= 1:
+        return missing
+    needed = min(asked * growth, _WORTH_NAMING)
+    needed = max(round(float(f"{needed:.1e}")), asked + 1)
+    settled = f"about {needed:,} cases would settle it" if needed < _WORTH_NAMING else "no number of cases would settle it soon"
+    unsure = ", a share of what A has, which is uncertain too" if effect.excess else ""
+    limit = f"it may be worse than the {tolerated} that are tolerated{unsure}: " if effect.role is Role.GUARDRAIL else ""
+    return f"{limit}{settled} if the difference stays what it is" + (f", and {missing}" if missing else "")
+
+
+def _missing(effect: Effect) -> str:
+    """What missing values keep from being known; nothing where none is missing."""
     missing = effect.missing_a + effect.missing_b
     if effect.worst_case is not None:
         low, high = (change(effect.metric, bound) for bound in effect.worst_case)
-        return f"{missing} missing values leave open anything from {low} to {high}"
+        values = "1 missing value leaves" if missing == 1 else f"{missing:,} missing values leave"
+        return f"{values} open anything from {low} to {high}"
     if missing and effect.role is Role.GUARDRAIL:
-        return f"{missing} values are missing"
-    needed = _needed(effect, primaries)
-    settled = f"about {needed:,} cases would settle it" if needed < _WORTH_NAMING else "no number of cases would settle it soon"
-    limit = f"it may be worse than the {tolerated} that are tolerated: " if effect.role is Role.GUARDRAIL else ""
-    return f"{limit}{settled} if the difference stays what it is"
+        return "1 value is missing" if missing == 1 else f"{missing:,} values are missing"
+    return ""
 
 
-def _needed(effect: Effect, primaries: int) -> int:
-    """Cases until the interval, which shrinks with their square root, leaves out what it has to; two digits are enough."""
+def _growth(effect: Effect, primaries: int) -> float:
+    """Times as many cases until the interval, which shrinks with their square root, leaves out what it has to; two digits are enough."""
     estimate, margin = effect.difference, effect.margin or 0.0
     half = (estimate.high - estimate.low) / 2
+    if effect.excess is not None:
+        over = effect.excess
+        ends = (over.high - over.value, over.value - over.low)
+        return _ratio(ends[over.value > 0], abs(over.value)) ** 2
     if effect.role is Role.GUARDRAIL:
         loss = estimate.value if effect.metric.better == "lower" else -estimate.value
-        ratios = [_ratio(half, abs(margin - loss))]
-    else:
-        tail = (1 - estimate.level) / 2
-        unit = NormalDist().inv_cdf(1 - tail)
-        different = half * NormalDist().inv_cdf(1 - tail / primaries) / unit
-        alike = half * NormalDist().inv_cdf(1 - 2 * tail) / unit
-        ratios = [_ratio(different, abs(estimate.value)), _ratio(alike, margin - abs(estimate.value))]
-    needed = min(effect.pairs * min(ratios) ** 2, _WORTH_NAMING)
-    return max(round(float(f"{needed:.1e}")), effect.pairs + 1)
+        return _ratio(half, abs(margin - loss)) ** 2
+    tail = (1 - estimate.level) / 2
+    unit = NormalDist().inv_cdf(1 - tail)
+    different = half * NormalDist().inv_cdf(1 - tail / primaries) / unit
+    alike = half * NormalDist().inv_cdf(1 - 2 * tail) / unit
+    return min(_ratio(different, abs(estimate.value)), _ratio(alike, margin - abs(estimate.value))) ** 2
 
 
 def _ratio(half: float, wanted: float) -> float:

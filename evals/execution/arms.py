@@ -8,6 +8,7 @@ from typing import NamedTuple
 from prompts.library import Library
 from prompts.prompt import Prompt
 from rag import variant as variants
+from rag.errors import NotFoundError
 from rag.settings import Settings
 from rag.variant import Variant
 
@@ -25,9 +26,15 @@ class Arm(NamedTuple):
 
         Raises `GroundwireError` where there is neither.
         """
-        known = name in variants.names(settings.variants)
+        there, library = variants.names(settings.variants), Library(settings.prompts)
+        known = name in there
+        if not known and "@" not in name and not library.versions(name):
+            raise NotFoundError(
+                f"there is no variant and no prompt {name}",
+                f"there are the variants {', '.join(there)} and the prompts {', '.join(library.names())}",
+            )
         variant = variants.load(settings.variants, name if known else base)
-        prompt = Library(settings.prompts).get(variant.prompts.answer if known else name)
+        prompt = library.get(variant.prompts.answer if known else name)
         return cls(name, _with(variant, prompt, model), prompt)
 
     @classmethod

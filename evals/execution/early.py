@@ -9,6 +9,7 @@ from statistics import fmean
 
 from evals.comparison import Design
 from evals.execution.runs import Result
+from evals.judge import PREFERRED
 from evals.scorers.base import Metric
 from evals.stats.sequential import Sequential
 from rag.errors import GroundwireError
@@ -27,6 +28,9 @@ class Early:
 
     def __init__(self, primary: Sequence[Metric], order: Sequence[str], repeats: int, design: Design) -> None:
         for metric in primary:
+            if metric.name == PREFERRED.name:
+                problem = f"--early-stop cannot watch {metric.name}, which is judged when all is answered"
+                raise GroundwireError(problem, "name another --primary, or leave out --early-stop")
             if not metric.bounded:
                 problem = f"--early-stop cannot watch {metric.name}, which has no bounds"
                 raise GroundwireError(problem, "name another --primary, or leave out --early-stop")

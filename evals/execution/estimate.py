@@ -5,25 +5,44 @@ Knows that the passages of a few questions tell the length of all prompts. Calls
 
 from asyncio import to_thread
 from collections.abc import Sequence
-from statistics import fmean
 
+from evals import judge
 from evals.cases import Case
 from rag.llms.base import Usage
+from rag.llms.router import Router
 from rag.pipeline import Pipeline
+from rag.release import Policy
 
 SAMPLED = 10
 """Cases whose prompts are measured."""
 
 
-async def price(pipeline: Pipeline, cases: Sequence[Case]) -> tuple[float, float] | None:
-    """Nano-dollars of one answer, on average: with an empty answer, and with the longest. Null where the price is not known."""
+async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
+    """Tokens of the prompts of the first cases."""
     model = pipeline.models[0]
     llm = pipeline.router.llm(model)
-    tokens = [sum(await llm.count_tokens(model, await _texts(pipeline, case.question))) for case in cases[:SAMPLED]]
-    prompt = round(fmean(tokens))
-    bounds = [llm.cost(model, Usage(prompt=prompt, completion=completion)) for completion in (0, pipeline.variant.llm.max_tokens)]
-    low, high = bounds
-    return None if low is None or high is None else (low, high)
+    return [sum(await llm.count_tokens(model, await _texts(pipeline, case.question))) for case in cases[:SAMPLED]]
+
+
+def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
+    """Nano-dollars of one answer to a prompt of so many tokens: an empty one, and the longest. Null where the price is not known.
+
+    The longest is that of the dearest model which may answer, given twice where the release policy may ask for another draft.
+    """
+    llm, twice = pipeline.variant.llm, 2 if pipeline.variant.release.policy is Policy.RETRY else 1
+    lows = [_cost(pipeline.router, model, prompt, 0) for model in pipeline.models[:1]]
+    highs = [_cost(pipeline.router, model, twice * prompt, twice * llm.max_tokens) for model in pipeline.models]
+    known_lows, known_highs = ([cost for cost in costs if cost is not None] for costs in (lows, highs))
+    return (known_lows[0], max(known_highs)) if len(known_lows + known_highs) == len(lows + highs) else None
+
+
+def judgement_price(router: Router, model: str, prompt: int, answer: int) -> int | None:
+    """Nano-dollars that grading one answer takes at most, its prompt and itself so many tokens long."""
+    return _cost(router, model, judge.TRIES * (prompt + answer), judge.TRIES * judge.MAX_TOKENS)
+
+
+def _cost(router: Router, model: str, prompt: int, completion: int) -> int | None:
+    return router.llm(model).cost(model, Usage(prompt=prompt, completion=completion))
 
 
 async def _texts(pipeline: Pipeline, question: str) -> list[str]:

@@ -16,19 +16,19 @@ from typing import NamedTuple, Protocol
 
 from evals.cases import Case, fingerprint, gold_missing
 from evals.execution.arms import Arm
-from evals.execution.estimate import price
+from evals.execution.estimate import judgement_price, lengths, price
 from evals.execution.lookahead import Lookahead
-from evals.execution.pace import FIRST, MOST, Pace
+from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, Pace
 from evals.execution.responses import Remembering, Responses
 from evals.execution.runs import Result, Run, Runs
-from evals.judge import CORRECT, Judge, Judgement
+from evals.judge import CORRECT, Judge
 from evals.scorers import score
 from evals.scorers.base import Scorer
 from prompts.library import Library
 from rag.characters import sound
 from rag.errors import GroundwireError
 from rag.llms import OURS, elsewhere, open_llm
-from rag.llms.base import LLM, Attempt, CallPolicy, Usage
+from rag.llms.base import LLM, Attempt, CallPolicy
 from rag.llms.breaker import Breaker
 from rag.llms.elsewhere import Elsewhere
 from rag.llms.extractive import NAME as EXTRACTIVE
@@ -147,11 +147,8 @@ class Execution:
         if remote:
             self._look_up(self.cases[:AHEAD], ())
         self._routers = [self._router(sample) for sample in range(repeats)]
-        self.judge = (
-            Judge(self._routers[0], judge_model, Library(runtime.settings.prompts), CallPolicy()) if judge_model else None
-        )
+        self.judge = self._open_judge(judge_model, Library(runtime.settings.prompts)) if judge_model else None
         self._judge_model = judge_model
-        self._judge_pace = self._pace(judge_model or "none")
         self._pipelines = [[self._pipeline(arm, router) for router in self._routers] for arm in self.arms]
         self.records = tuple(self._run(arm, collection, source) for arm in self.arms)
         if len({run.id for run in self.records}) < len(self.records):
@@ -174,6 +171,9 @@ class Execution:
             return open_llm(model)
         llm = open_llm(model) if model.startswith(OURS) else Elsewhere(model)
         return Remembering(llm, self._responses, sample, self._pace(model))
+
+    def _open_judge(self, model: str, library: Library) -> Judge:
+        return Judge(self._routers[0], model, library, CallPolicy(), self._pace(model).turn)
 
     def _pace(self, model: str) -> Pace:
         provider = model.partition("/")[0]
@@ -224,7 +224,7 @@ class Execution:
     @property
     def slots(self) -> int:
         """Requests that would be under way at once in the beginning."""
-        return sum(self._pace(model).slots for model in {arm.variant.llm.model.partition("/")[0] + "/" for arm in self.arms})
+        return sum(pace.slots for pace in {self._pace(arm.variant.llm.model) for arm in self.arms})
 
     async def carry_out(self, watcher: Watcher | None = None) -> None:
         """Ask what is not known yet. Ends early where the budget is used up, the upstream is gone, or the watcher has seen enough;
@@ -245,10 +245,12 @@ class Execution:
         try:
             async with TaskGroup() as tasks, aclosing(self._unknown(known)) as unknown:
                 async for case, repeat, side in unknown:
-                    if not await self._may_ask(self._pace(self.arms[side].variant.llm.model)):
+                    pace = self._pace(self.arms[side].variant.llm.model)
+                    if not await self._may_ask(pace):
                         break
                     self.standing.under_way += 1
-                    tasks.create_task(self._one(side, case, repeat, watcher))
+                    pace.begun += 1
+                    tasks.create_task(self._one(side, case, repeat, pace, watcher))
         except* GroundwireError as group:
             raise _first(group) from None
 
@@ -305,13 +307,23 @@ class Execution:
         """
         standing = self.standing
         while standing.ended is None:
-            if standing.under_way < PREPARED * pace.slots and self.affordable():
+            if self._closed(pace):
+                return False
+            if pace.begun < PREPARED * pace.slots and self.affordable():
                 return True
             if standing.under_way == 0:
                 standing.ended = f"the next answer might cost more than what is left of {dollars(self._limits.nanodollars)}"
                 return False
             self._settled.clear()
             await self._settled.wait()
+        return False
+
+    def _closed(self, pace: Pace) -> bool:
+        """Whether the provider asks to wait for longer than a run can."""
+        if pace.asked_to_wait > LONGEST_PAUSE:
+            minutes = f"{pace.asked_to_wait / 60:,.0f} minutes"
+            self.standing.ended = self.standing.ended or f"the provider asks to wait {minutes} (--retry-failed asks again)"
+            return True
         return False
 
     def affordable(self, more: int = 1) -> bool:
@@ -321,22 +333,32 @@ class Execution:
         return most is None or taken <= most
 
     async def _most_for_one(self) -> int:
-        """Nano-dollars of an answer as long as any may be. Raises `GroundwireError` where a price is not known."""
-        models = [*(model for pipeline in self.first_pipelines for model in pipeline.models), *filter(None, [self._judge_model])]
-        for model in models:
-            if self._routers[0].llm(model).cost(model, Usage(prompt=1, completion=1)) is None:
-                raise GroundwireError(f"the price of {model} is not known, so --max-cost cannot be kept", "leave out --max-cost")
-        prices = [await price(pipeline, self.cases) for pipeline in self.first_pipelines]
-        return max(round(bounds[1]) for bounds in prices if bounds)
+        """Nano-dollars of an answer, with its judgement, as long as any may be. Raises `GroundwireError` where a price is not known."""
+        most = 0
+        for pipeline in self.first_pipelines:
+            prompt = max(await lengths(pipeline, self.cases))
+            bounds = price(pipeline, prompt)
+            if bounds is None:
+                raise _unpriced(", ".join(pipeline.models))
+            most = max(most, bounds[1] + self._most_for_judging(pipeline, prompt))
+        return most
 
-    async def _one(self, side: int, case: Case, repeat: int, watcher: Watcher | None) -> None:
+    def _most_for_judging(self, pipeline: Pipeline, prompt: int) -> int:
+        if self._judge_model is None:
+            return 0
+        most = judgement_price(pipeline.router, self._judge_model, prompt, pipeline.variant.llm.max_tokens)
+        if most is None:
+            raise _unpriced(self._judge_model)
+        return most
+
+    async def _one(self, side: int, case: Case, repeat: int, pace: Pace, watcher: Watcher | None) -> None:
         try:
-            trace = await self._answered(side, case, repeat)
+            trace = await self._answered(side, case, repeat, pace)
             scores = await to_thread(score, trace, scorable(case, self._gone), self._scorers)
             attempts: tuple[Attempt, ...] = trace.attempts
             judge_nanodollars: int | None = 0
             if self.judge:
-                judgement = await self._judged(self.judge, trace, case)
+                judgement = await self.judge.grade(trace, case)
                 scores |= judgement.scores
                 attempts += judgement.attempts
                 judge_nanodollars = judgement.cost_nanodollars
@@ -356,17 +378,15 @@ class Execution:
             self._show(side, result, watcher)
         finally:
             self.standing.under_way -= 1
+            pace.begun -= 1
             self._settled.set()
 
-    async def _judged(self, judge: Judge, trace: Trace, case: Case) -> Judgement:
-        async with self._judge_pace.turn():
-            return await judge.grade(trace, case)
-
-    async def _answered(self, side: int, case: Case, repeat: int) -> Trace:
+    async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
         """The trace of one request; where the provider had no room for it, of the next try."""
         for _ in range(THROTTLED_TRIES - 1):
             trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
-            if not (trace.outcome in FAILURES and trace.attempts and trace.attempts[-1].throttled):
+            throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
+            if not throttled or self._closed(pace) or self.standing.ended:
                 return trace
             self.standing.pay(trace.attempts)
         return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
@@ -385,6 +405,10 @@ class Execution:
     def _show(self, side: int, result: Result, watcher: Watcher | None) -> None:
         if watcher and (reason := watcher.see(side, result)):
             self.standing.ended = self.standing.ended or reason
+
+
+def _unpriced(models: str) -> GroundwireError:
+    return GroundwireError(f"the price of {models} is not known, so --max-cost cannot be kept", "leave out --max-cost")
 
 
 async def rescore(runs: Runs, run: Run, runtime: Runtime, scorers: Sequence[Scorer]) -> int:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 
 FIRST = 8
 MOST = 256
+LONGEST_PAUSE = 120.0
+"""Seconds that are waited when a provider asks to; one that asks for more has closed for the day."""
 SHORTEST_PAUSE = 0.5
 """Seconds between two reductions: requests that were under way at the first one may push back as well, and say nothing new."""
 
@@ -22,7 +24,11 @@ class Pace:
 
     def __init__(self, first: int = FIRST, most: int = MOST) -> None:
         self.slots = min(first, most)
+        self.begun = 0
+        """Requests that have, or will ask for, a slot; counted by whoever begins them."""
         self.under_way = 0
+        self.asked_to_wait = 0.0
+        """Seconds; the most that the provider has asked for."""
         self._most = most
         self._successes = 0
         self._pushed_back = False
@@ -71,7 +77,8 @@ class Pace:
     def push_back(self, seconds: float | None) -> None:
         """The provider wants less, and nothing for so many seconds, where it says."""
         now = time.monotonic()
-        self._resumes_at = max(self._resumes_at, now + (seconds or 0.0))
+        self.asked_to_wait = max(self.asked_to_wait, seconds or 0.0)
+        self._resumes_at = max(self._resumes_at, now + min(seconds or 0.0, LONGEST_PAUSE))
         if now - self._reduced_at >= SHORTEST_PAUSE:
             self._pushed_back, self._successes = True, 0
             self._reduced_at = max(now, self._resumes_at)

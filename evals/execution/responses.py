@@ -3,13 +3,16 @@
 Knows what makes two requests equal, and how an answer is repeated. Knows no provider.
 """
 
+import asyncio
 import hashlib
 import os
 import time
-from asyncio import to_thread
+from asyncio import Future, to_thread
 from collections.abc import AsyncGenerator, Sequence
+from concurrent import futures
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 from sqlalchemy import Engine, select
 
@@ -40,12 +43,17 @@ class Responses:
         self._engine = engine
         self._writer = writer
         self._known = set() if fresh else self._keys()
+        self._uncommitted: dict[str, Response] = {}
+        self.under_way: dict[str, Future[None]] = {}
+        """Calls that are being made, by key: done when they end, however they end."""
 
     def __contains__(self, key: str) -> bool:
-        return key in self._known
+        return key in self._known or key in self._uncommitted
 
     def get(self, key: str) -> Response:
         """What was answered to a request with this key, which is known."""
+        if (response := self._uncommitted.get(key)) is not None:
+            return response
         columns = schema.responses.c
         with told(self._engine.url), self._engine.connect() as connection:
             body = connection.execute(select(columns.body).where(columns.key == key)).scalar_one()
@@ -54,8 +62,13 @@ class Responses:
     def keep(self, key: str, response: Response) -> None:
         """Does not wait: it is committed before any row that is submitted later, such as the trace that rests on it."""
         row = {"key": key, "created_at": datetime.now(UTC).isoformat(), "body": response.model_dump_json()}
-        written = self._writer.submit(schema.responses, row)
-        written.add_done_callback(lambda written: self._known.add(key) if written.exception() is None else None)
+        self._uncommitted[key] = response
+        self._writer.submit(schema.responses, row).add_done_callback(partial(self._written, key))
+
+    def _written(self, key: str, written: "futures.Future[None]") -> None:
+        if written.exception() is None:
+            self._known.add(key)
+        self._uncommitted.pop(key, None)
 
     def _keys(self) -> set[str]:
         with told(self._engine.url), self._engine.connect() as connection:
@@ -63,7 +76,7 @@ class Responses:
 
 
 class Remembering:
-    """A backend that repeats what it was answered before.
+    """A backend that repeats what it was answered before, and waits for an equal call that is under way.
 
     `sample` tells apart repeats of a request that must not share an answer. `pace` is told of every call that is answered, and of
     every push-back.
@@ -78,12 +91,24 @@ class Remembering:
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
         key = _key(request, self._sample)
+        under_way = self._responses.under_way
+        while key not in self._responses and key in under_way:
+            await asyncio.wait((under_way[key],))
         if key in self._responses:
             kept = await to_thread(self._responses.get, key)
             if kept.text:
                 yield kept.text
             yield kept.completion.model_copy(update={"replayed": kept.timing})
             return
+        under_way[key] = asyncio.get_running_loop().create_future()
+        try:
+            async with aclosing(self._called(key, request)) as pieces:
+                async for piece in pieces:
+                    yield piece
+        finally:
+            under_way.pop(key).set_result(None)
+
+    async def _called(self, key: str, request: Request) -> AsyncGenerator[str | Completion, None]:
         started = time.perf_counter()
         first: float | None = None
         text = ""

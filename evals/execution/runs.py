@@ -111,9 +111,10 @@ class Runs:
         await wrap_future(self._writer.submit(schema.results, row))
 
     def forget(self, run_id: str) -> None:
-        """Remove all results of a run."""
+        """Remove a run and all its results."""
         with told(self._engine.url), self._engine.begin() as connection:
             connection.execute(delete(schema.results).where(schema.results.c.run_id == run_id))
+            connection.execute(delete(schema.runs).where(schema.runs.c.id == run_id))
 
     def get(self, id: str) -> Run:
         """The run whose id is, or begins with, `id`. Raises `NotFoundError` where there is none, or more than one."""

@@ -4,6 +4,7 @@ Knows rich. Knows nothing of how any of it is computed.
 """
 
 from rich.table import Table
+from rich.text import Text
 
 from evals.format import change, shown
 from evals.stats.power import MetricPlan, Plan
@@ -12,7 +13,8 @@ from rag.trace import dollars
 
 def plan_table(plan: Plan) -> Table:
     """One row a primary metric; calls, dollars and time are said below."""
-    table = Table(box=None, pad_edge=False, header_style="dim", caption=_bill(plan), caption_justify="left", caption_style="")
+    table = Table(box=None, pad_edge=False, header_style="dim", caption_justify="left", caption_style="")
+    table.caption = Text(_bill(plan))
     table.add_column("metric")
     table.add_column("detectable", justify="right")
     table.add_column("wanted", justify="right")
@@ -20,7 +22,7 @@ def plan_table(plan: Plan) -> Table:
     table.add_column(f"cases for {plan.power:.0%}", justify="right")
     table.add_column("spread", style="dim", overflow="fold")
     for metric in plan.metrics:
-        table.add_row(*_row(metric))
+        table.add_row(*map(Text, _row(metric)))
     return table
 
 

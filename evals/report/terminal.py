@@ -90,14 +90,14 @@ def _mean(metric: Metric, column: Column) -> tuple[RenderableType, ...]:
     """Over the cases, each the mean of its repeats."""
     import numpy as np
 
+    from evals.analysis.effects import average
     from evals.analysis.pairing import case_means
-    from evals.stats.paired import mean
 
     by_case = case_means(column.values)
     known, missing = by_case[~np.isnan(by_case)], int(column.missing.sum())
     told = ("unknown", Text("unknown", "dim"))
     if known.size:
-        estimate = mean(known, bounded=metric.bounded)
+        estimate = average(metric, known)
         finite = math.isfinite(estimate.high - estimate.low)
         ends = f"{shown(metric, estimate.low)} to {shown(metric, estimate.high)}" if finite else "unknown"
         told = (shown(metric, estimate.value), Text(ends, "dim"))

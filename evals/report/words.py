@@ -6,7 +6,7 @@ Knows sentences. Knows no markup; names and reasons come out as they came in.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evals.comparison import Comparison, Effect, Finding, Role, Verdict
+from evals.comparison import Comparison, EarlyStop, Effect, Finding, Role, Verdict
 from evals.report.text import line
 from rag.trace import dollars
 
@@ -122,9 +122,16 @@ def foundation(comparison: Comparison) -> str:
     told = dict(basis(comparison))
     judge = f"judge {told['Judge']} · " if "Judge" in told else ""
     return (
-        f"{told['Cases']}, from {told['Case file']} · collection {told['Collection']} · {told['Model']} · {judge}"
+        f"{told['Cases']}{_stopped(comparison.early)}, from {told['Case file']} · collection {told['Collection']} · {told['Model']} · {judge}"
         f"spent {told['Spent']} in {told['Took']} · {told['When']}"
     )
+
+
+def _stopped(early: EarlyStop | None) -> str:
+    if early is None or not early.stopped:
+        return ""
+    paid = "" if early.saved_nanodollars is None else f" ({dollars(early.saved_nanodollars)})"
+    return f", stopped early: {early.planned:,} were planned, {counted(early.saved_calls, 'call')} saved{paid}"
 
 
 def _both(a: str, b: str) -> str:

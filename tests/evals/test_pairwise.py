@@ -8,6 +8,7 @@ import pytest
 from evals.agreement import Label
 from evals.cases import Case
 from evals.comparison import Design, Guardrail, Verdict
+from evals.execution.early import Early
 from evals.execution.execution import Execution
 from evals.pairwise import LATENCIES, compared, known_metrics
 from rag.errors import GroundwireError
@@ -60,8 +61,70 @@ async def test_runs_over_other_cases_share_what_both_were_asked(runtime: Runtime
     first = await carried_out(runtime, [arm(runtime, "answer@1")], some(15))
     second = await carried_out(runtime, [arm(runtime, "answer@2")], some(12))
     found = await compared(runtime, first.records[0], second.records[0], DESIGN)
-    assert found.effects[0].pairs == 12
+    assert (found.asked, found.effects[0].pairs) == (12, 12)
     assert any("3 cases asked of A only" in problem for problem in found.problems)
+
+
+async def test_cases_that_changed_between_the_runs_are_never_paired(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    reworded = [case.model_copy(update={"references": ("Nobody knows.",)}) for case in some(2)]
+    first = await carried_out(runtime, [arm(runtime, "answer@1")], some(12))
+    second = await carried_out(runtime, [arm(runtime, "answer@2")], [*reworded, *some(12)[2:]])
+    found = await compared(runtime, first.records[0], second.records[0], DESIGN)
+    assert (found.asked, found.effects[0].pairs) == (10, 10)
+    assert "2 cases are not the same in both runs and left out: case-0000, case-0001" in found.problems
+    assert not any("ended after" in problem or "only" in problem for problem in found.problems)
+    assert not {"case-0000", "case-0001"} & {flip.case.id for flip in found.flips}
+
+
+@pytest.mark.parametrize("other", [None, "openai/gpt-4.1-mini"], ids=["no judge", "another judge"])
+async def test_grades_of_two_judges_are_not_compared(runtime: Runtime, provider: Provider, other: str | None) -> None:
+    provider.play(better)
+    first = await carried_out(runtime, [arm(runtime, "answer@1")], some(4), judge=JUDGE)
+    second = await carried_out(runtime, [arm(runtime, "answer@2")], some(4), judge=other)
+    alike = await carried_out(runtime, [arm(runtime, "answer@2")], some(4), judge=JUDGE)
+    a, b = first.records[0], second.records[0]
+    assert a.judge
+    found = await compared(runtime, a, b, DESIGN)
+    assert "correct" not in {effect.metric.name for effect in found.effects}
+    assert any(f"graded by {a.judge}, and B by {b.judge or 'no judge'}" in problem for problem in found.problems)
+    found = await compared(runtime, a, alike.records[0], DESIGN)
+    assert "correct" in {effect.metric.name for effect in found.effects}
+    assert not any("graded by" in problem for problem in found.problems)
+
+
+async def test_scores_of_different_versions_are_told(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    asking = await asked(runtime, some(3))
+    a, b = asking.records
+    assert not any("different versions" in problem for problem in (await compared(runtime, a, b, DESIGN)).problems)
+    old = results(asking)[1]
+    newest, *others = old.scorers
+    await asking.runs.record(a.id, old.model_copy(update={"scorers": ("former@0", *others)}))
+    found = await compared(runtime, a, b, DESIGN)
+    versions = ", ".join(sorted(("former@0", newest)))
+    assert f"scored by different versions ({versions}): `evals score RUN` scores both alike" in found.problems
+
+
+async def test_a_watched_run_that_ended_counts_what_was_looked_at(runtime: Runtime, provider: Provider) -> None:
+    """The first case of the order was never answered: nothing was looked at, whatever else was."""
+    provider.play(better)
+    asking = await asked(runtime, some(12))
+    early = Early([known_metrics()["f1"]], ["late", *(case.id for case in some(12))], 1, DESIGN)
+    for side in (0, 1):
+        for result in results(asking, side):
+            early.see(side, result)
+    a, b = asking.records
+    found = await compared(runtime, a, b, DESIGN, early=early)
+    assert (found.asked, found.verdict) == (0, Verdict.UNTRUSTWORTHY)
+
+
+async def test_a_run_that_was_cut_short_is_told(runtime: Runtime, provider: Provider) -> None:
+    provider.play(better)
+    a, b = (await asked(runtime, some(12))).records
+    assert not any("ended after" in problem for problem in (await compared(runtime, a, b, DESIGN)).problems)
+    found = await compared(runtime, a, b.model_copy(update={"asked": 161}), DESIGN)
+    assert any("run answer@2 ended after 12 of 161 cases" in problem for problem in found.problems)
 
 
 async def test_runs_over_other_collections_are_refused(runtime: Runtime, provider: Provider) -> None:
@@ -119,7 +182,8 @@ async def test_a_judge_grades_prefers_in_both_orders_and_is_paid_once(runtime: R
 async def test_at_most_so_many_latencies_are_kept(runtime: Runtime, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     asking = await asked(runtime, some(20))
     monkeypatch.setattr("evals.pairwise.LATENCIES", 7)
-    found = await compared(runtime, *asking.records, DESIGN)
+    a, b = asking.records
+    found = await compared(runtime, a, b, DESIGN)
     seconds = sorted(float(result.scores["latency"]) for result in results(asking))  # type: ignore[arg-type]
     assert len(found.a.latencies) == 7 < LATENCIES
     assert (found.a.latencies[0], found.a.latencies[-1]) == (seconds[0], seconds[-1])

@@ -112,6 +112,7 @@ def report(home: Path) -> dict[str, Any]:
     return whole
 
 
+@pytest.mark.timeout(400)
 def test_a_killed_comparison_goes_on_where_it_was(shop: Path, start: Start, server: Provider, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     for home in (whole, killed):

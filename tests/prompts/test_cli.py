@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pytest
 
 from prompts.cli import app
+from prompts.command import INTERNAL_ERROR, Command
 
 Writer = Callable[..., Path]
 
@@ -216,3 +217,16 @@ def test_importing_the_library_imports_nothing_heavy() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert ran.stdout == "[]\n"
+
+
+def test_a_fault_of_ours_ends_with_a_code_that_is_no_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    broken = Command()
+
+    @broken.command()
+    def divide() -> None:
+        raise ZeroDivisionError("on purpose")
+
+    with pytest.raises(SystemExit) as ended:
+        broken([])
+    assert ended.value.code == INTERNAL_ERROR == 70
+    assert "ZeroDivisionError: on purpose" in capsys.readouterr().err

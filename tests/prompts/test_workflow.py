@@ -62,7 +62,6 @@ def test_no_script_holds_an_expression() -> None:
 def test_its_expressions_hold_nothing_that_the_author_of_a_pull_request_words() -> None:
     expressions = set(re.findall(r"\$\{\{ (.*?) \}\}", json.dumps(STEPS)))
     assert expressions == {
-        "github.base_ref",
         "github.event.pull_request.number",
         "github.repository",
         "github.token",
@@ -92,13 +91,19 @@ def test_it_fails_where_a_prompt_is_worse_or_nothing_can_be_said(tmp_path: Path,
     said = 'mkdir -p comparison; echo "$@" > comparison/comment.md; exit ' if code != 2 else "exit "
     executable(tmp_path / ".venv" / "bin" / "evals", f"{said}{code}")
     files = {"GITHUB_OUTPUT": str(tmp_path / "output"), "GITHUB_STEP_SUMMARY": str(tmp_path / "summary")}
-    assert shell(tmp_path, script("evals run"), BASE="origin/main; touch taken", **files).returncode == 0
+    assert shell(tmp_path, script("evals run"), **files).returncode == 0
     name, _, value = (tmp_path / "output").read_text().strip().partition("=")
     assert (name, value) == ("code", str(code))
     assert bool(shell(tmp_path, script("case "), CODE=value).returncode) == fails
-    assert not (tmp_path / "taken").exists()
     if code != 2:
-        assert (tmp_path / "summary").read_text().split()[:6] == ["run", "--base", "origin/main;", "touch", "taken", "--cases"]
+        assert (tmp_path / "summary").read_text().split()[:6] == [
+            "run",
+            "--base",
+            "HEAD^1",
+            "--cases",
+            "data/cases/guide.jsonl",
+            "--collection",
+        ]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from evals.analysis.effects import Measured, effects, gain, measured
+from evals.analysis.effects import Measured, average, effects, gain, measured
 from evals.analysis.pairing import Sides
 from evals.comparison import Design, Finding, Guardrail, Role
 from evals.scorers.base import Metric
@@ -61,6 +61,39 @@ def test_a_guardrail_where_more_is_better_is_broken_by_less() -> None:
     recall, guardrail = metric("recall"), Guardrail(metric="recall", margin=0.1, relative=True)
     found = [guarded(recall, a, a * factor, guardrail) for factor in (1.0, 0.95, 0.8)]
     assert found == [Finding.HELD, Finding.HELD, Finding.WORSE]
+
+
+def test_a_relative_margin_of_a_bounded_metric_keeps_its_bounds() -> None:
+    """A few cases without a fault on either side are no proof that B has at most a tenth more of them."""
+    for of, value in ((metric("hallucination", "binary", "lower"), 0.0), (metric("recall"), 1.0)):
+        guardrail = Guardrail(metric=of.name, margin=0.1, relative=True)
+        few, many = np.full(5, value), np.full(400, value)
+        assert guarded(of, few, few, guardrail) is Finding.UNKNOWN
+        assert guarded(of, many, many, guardrail) is (Finding.HELD if value else Finding.UNKNOWN)
+
+
+def test_a_relative_margin_beyond_the_whole_is_held() -> None:
+    recall = metric("recall")
+    found = guarded(recall, np.ones(5), np.linspace(0.2, 0.6, 5), Guardrail(metric="recall", margin=1.5, relative=True))
+    assert found is Finding.HELD
+
+
+def test_the_mean_of_one_side_is_not_below_nothing() -> None:
+    """Seconds of a run whose first answer loaded a model."""
+    seconds = np.array([1.6, 0.01, 0.02, 0.01, 0.015])
+    assert average(metric("latency", "seconds", "lower"), seconds).low == 0
+
+
+def test_a_margin_that_is_a_share_is_as_uncertain_as_what_it_is_a_share_of() -> None:
+    """One slow answer on both sides: the difference is small and certain, a fifth of A's mean is not."""
+    a = np.array([1.6, *np.linspace(0.01, 0.03, 11)])
+    latency, plan = metric("latency", "seconds", "lower"), Guardrail(metric="latency", margin=0.2, relative=True)
+    one = effects([columns(latency, a, a + 0.001)], PLAN.model_copy(update={"guardrails": (plan,)}), {})[0]
+    assert one.excess is not None
+    assert one.finding is Finding.UNKNOWN
+    assert one.margin is not None
+    assert one.difference.high < one.margin < one.margin + one.excess.high
+    assert one.excess.value == pytest.approx(0.001 - 0.2 * a.mean())
 
 
 def test_a_margin_in_its_own_unit(costs: FloatArray) -> None:

@@ -109,12 +109,29 @@ def test_the_sentences(told: Effect, sentence: str) -> None:
             effect(F1, Finding.UNKNOWN, missing_a=1, missing_b=2, worst_case=(-0.01, 0.06)),
             "3 missing values leave open anything from -0.010 to +0.060",
         ),
+        (
+            effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, missing_b=1, worst_case=(0.04, 0.06)),
+            "about 400 cases would settle it if the difference stays what it is, and 1 missing value leaves open anything from +0.040",
+        ),
         (effect(COST, Finding.UNKNOWN, missing_b=20), "20 values are missing"),
     ],
 )
 def test_what_is_not_known_says_what_would_settle_it(told: Effect, needed: str) -> None:
     """1 / 2 of the width wanted needs 4 times the 100 cases; equivalence asks for 90 % only: (1.645 / 1.960 * 0.06 / 0.03)² = 2.8."""
     assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)))[1][0]
+
+
+def test_a_margin_that_is_a_share_is_settled_by_what_was_tested() -> None:
+    """The excess of -0.0005 reaches to 0.001 in 100 cases: (0.0015 / 0.0005)² = 9 times as many leave out 0."""
+    excess = Estimate(value=-0.0005, low=-0.0006, high=0.001, method="by hand")
+    told = judge([effect(COST, Finding.UNKNOWN, (0.0005, 0.0004, 0.0006), excess=excess)], Design(primary=("f1",)))[1][0]
+    assert "tolerated, a share of what A has, which is uncertain too: about 900 cases would settle it" in told
+
+
+def test_the_cases_it_takes_are_of_the_kind_that_was_asked() -> None:
+    """The metric applies to 100 of 200 cases; 400 that it applies to are among 800."""
+    found = [effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15))]
+    assert "about 800 cases would settle it" in judge(found, Design(primary=("f1",)), asked=200)[1][0]
 
 
 def test_two_primary_metrics_need_more_cases_to_differ() -> None:

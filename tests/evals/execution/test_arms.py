@@ -54,9 +54,13 @@ def test_a_text_from_elsewhere_is_taken_as_it_is(settings: Settings) -> None:
 
 
 def test_what_is_neither_is_refused(settings: Settings) -> None:
-    with pytest.raises(GroundwireError, match="no prompt answr"):
+    with pytest.raises(
+        GroundwireError, match="no variant and no prompt answr: there are the variants default, .* the prompts answer"
+    ):
         named(settings, "answr")
-    with pytest.raises(GroundwireError, match="variant bold does not exist"):
+    with pytest.raises(GroundwireError, match="no prompt answr.*did you mean answer"):
+        named(settings, "answr@1")
+    with pytest.raises(GroundwireError, match="no variant and no prompt bold"):
         named(settings, "bold", "bold")
     with pytest.raises(GroundwireError, match="variant bold does not exist"):
         named(settings, "answer@1", "bold")

@@ -3,8 +3,9 @@
 import pytest
 
 from evals.cases import Case
-from evals.execution.estimate import SAMPLED, price
+from evals.execution.estimate import SAMPLED, judgement_price, lengths, price
 from rag.pipeline import Pipeline
+from rag.release import Policy
 from rag.runtime import Runtime
 from rag.trace import Channel
 from tests.evals.execution.conftest import OPENAI, arm, some
@@ -24,7 +25,8 @@ async def served(runtime: Runtime, variant: str = "default", model: str | None =
 async def test_it_lies_between_an_empty_answer_and_the_longest(runtime: Runtime, provider: Provider) -> None:
     pipeline = await served(runtime)
     cases = some(4)
-    found = await price(pipeline, cases)
+    prompts = await lengths(pipeline, cases)
+    found = price(pipeline, prompts[0])
     assert not provider.calls
     assert found is not None
     low, high = found
@@ -34,7 +36,8 @@ async def test_it_lies_between_an_empty_answer_and_the_longest(runtime: Runtime,
         trace = await pipeline.answer(case.question, Channel.EVALS)
         contents = [message.content for message in trace.messages]
         tokens.append(sum(await pipeline.router.llm(OPENAI).count_tokens(OPENAI, contents)))
-    assert low == round(sum(tokens) / len(tokens)) * PROMPT
+    assert prompts == tokens
+    assert low == tokens[0] * PROMPT
     await runtime.router.close()
 
 
@@ -42,13 +45,33 @@ async def test_only_some_prompts_are_measured(runtime: Runtime, provider: Provid
     pipeline = await served(runtime)
     long = Case(id="long", question="How long " + "and how long " * 500 + "is it?")
     first = some(SAMPLED)
-    assert await price(pipeline, [*first, long]) == await price(pipeline, first)
-    low, longer = await price(pipeline, first[:1]), await price(pipeline, [long])
-    assert low is not None
-    assert longer is not None
-    assert longer[0] > low[0] + 1000 * PROMPT
+    assert await lengths(pipeline, [*first, long]) == await lengths(pipeline, first)
+    assert (await lengths(pipeline, [long]))[0] > max(await lengths(pipeline, first)) + 1000
+
+
+async def test_the_longest_is_the_dearest_model_s_and_twice_where_another_draft_may_be_asked_for(
+    runtime: Runtime, provider: Provider
+) -> None:
+    pipeline = await served(runtime)
+    once = price(pipeline, 100)
+    assert once == (100 * PROMPT, 100 * PROMPT + pipeline.variant.llm.max_tokens * COMPLETION)
+    pipeline.models.append("openai/gpt-4.1")
+    dearer = price(pipeline, 100)
+    assert dearer is not None
+    assert (dearer[0], dearer[1]) == (once[0], 5 * once[1])
+    retrying = pipeline.variant.release.model_copy(update={"policy": Policy.RETRY})
+    pipeline.variant = pipeline.variant.model_copy(update={"release": retrying})
+    twice = price(pipeline, 100)
+    assert twice is not None
+    assert twice[1] == 2 * dearer[1]
+
+
+async def test_a_judgement_reads_prompt_and_answer_and_may_be_asked_twice(runtime: Runtime, provider: Provider) -> None:
+    router = (await served(runtime)).router
+    assert judgement_price(router, OPENAI, 100, 50) == 2 * (150 * PROMPT + 200 * COMPLETION)
+    assert judgement_price(router, "openai/nobody-knows", 100, 50) is None
 
 
 async def test_what_runs_here_is_free_and_an_unknown_price_is_not_zero(runtime: Runtime, provider: Provider) -> None:
-    assert await price(await served(runtime, "extractive"), some(2)) == (0, 0)
-    assert await price(await served(runtime, model="openai/nobody-knows"), some(2)) is None
+    assert price(await served(runtime, "extractive"), 100) == (0, 0)
+    assert price(await served(runtime, model="openai/nobody-knows"), 100) is None

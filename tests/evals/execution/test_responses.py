@@ -60,18 +60,21 @@ async def asked(ledger: Ledger, llm: Remembering, request: Request = ASKED) -> t
 
 async def test_an_answer_is_repeated_with_what_it_cost_and_took(ledger: Ledger, provider: Provider) -> None:
     await asked(ledger, ledger.llm(7))
-    provider.script(Reply(first=0.1, between=0.05))
+    provider.script(Reply(first=0.1, between=0.4))
+    began = time.perf_counter()
     pieces, completion = await asked(ledger, ledger.llm())
+    took_ms = 1000 * (time.perf_counter() - began)
     assert len(pieces) == 3
     assert completion.replayed is None
     began = time.perf_counter()
     [text], repeated = await asked(ledger, ledger.llm())
-    assert time.perf_counter() - began < 0.1
+    assert 1000 * (time.perf_counter() - began) < took_ms
     assert text == "".join(pieces)
     timing = repeated.replayed
     assert timing is not None
     assert timing.first_token_ms is not None
-    assert 100 <= timing.first_token_ms < 200 <= timing.total_ms < 1000
+    assert 100 <= timing.first_token_ms < timing.total_ms
+    assert 900 <= timing.total_ms <= took_ms
     assert repeated == completion.model_copy(update={"replayed": timing})
     assert len(provider.calls) == 1
 

@@ -43,6 +43,18 @@ def test_the_verdict_comes_first_and_the_problems_are_told() -> None:
     assert "· 2 questions lost, 1 gained" in [line.strip() for line in lines]
 
 
+def test_what_stopping_early_saved_is_told() -> None:
+    early = rich().early
+    assert early is not None
+    for changes, told in (
+        ({}, "stopped early: 320 were planned, 480 calls saved ($0.0441), from"),
+        ({"saved_nanodollars": None}, "480 calls saved, from"),
+        ({"stopped": False}, "clustered by document, from"),
+    ):
+        comparison = rich().model_copy(update={"early": early.model_copy(update=changes)})
+        assert told in " ".join(printed(comparison_table(comparison)).split()), changes
+
+
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [

@@ -238,7 +238,7 @@ def test_mcnemar_and_the_t_test_meet_where_one_takes_over() -> None:
 def test_a_plan_reads_well() -> None:
     design = Design(primary=("f1", "exact", "latency"))
     pilot = {"f1": continuous(np.random.default_rng(14), 50, 0)}
-    source = "measured on 50 cases of answer@1 and answer@2"
+    source = "measured on 50 cases of answer@1 and [bold]mine[/red]"
     shown = io.StringIO()
     console = Console(width=200, file=shown)
     priced = plan(
