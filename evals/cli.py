@@ -14,13 +14,11 @@ from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.table import Table
 
     from evals.cases import Case
     from evals.comparison import Comparison, Design, Guardrail, Verdict
     from evals.execution.arms import Arm
     from evals.execution.runs import Runs
-    from evals.retrieval import Result
     from evals.trial import Trial
     from rag.runtime import Runtime
 
@@ -258,6 +256,7 @@ def retrieval(
     """Measure recall@5, MRR@10 and nDCG@10 of lexical, dense and hybrid retrieval on each set."""
     from rich.console import Console
 
+    from evals.report.retrieval import retrieval_table
     from evals.retrieval import evaluate, sets
     from rag.ingest.report import watched
 
@@ -270,7 +269,7 @@ def retrieval(
         if json:
             typer.echo(results[-1].model_dump_json())
     if not json:
-        show(_retrieval_table(results))
+        show(retrieval_table(results))
 
 
 def _runtime() -> "Runtime":
@@ -472,41 +471,3 @@ def _report(comparison: "Comparison", runtime: "Runtime", out: Path | None) -> N
 def _exit_code(verdicts: "Sequence[Verdict]") -> int:
     """The gravest: not trustworthy, then worse, then not known yet."""
     return max((verdict.exit_code for verdict in verdicts), key=[0, NOT_KNOWN_YET, 1, 4].index, default=0)
-
-
-def _retrieval_table(results: "Sequence[Result]") -> "Table":
-    """One row a set and mode, and the means over the sets."""
-    from statistics import fmean
-
-    from rich.table import Table
-
-    table = Table("set", "mode", "recall@5", "MRR@10", "nDCG@10", "ms", box=None, header_style="dim")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    modes = list(results[0].modes)
-    for result in results:
-        for mode, figures in result.modes.items():
-            values = (figures.recall_5, figures.mrr_10, figures.ndcg_10)
-            table.add_row(
-                _about(result, modes.index(mode)),
-                mode,
-                *(f"{value:.3f}" for value in values),
-                f"{figures.ms:.1f}",
-                end_section=mode == modes[-1],
-            )
-    for mode in modes:
-        measured = [result.modes[mode] for result in results]
-        means = (fmean(getattr(figures, name) for figures in measured) for name in ("recall_5", "mrr_10", "ndcg_10"))
-        table.add_row("mean" if mode == modes[0] else "", mode, *(f"{mean:.3f}" for mean in means))
-    return table
-
-
-def _about(result: "Result", line: int) -> str:
-    """What stands beside the modes of a set, a line each."""
-    from rich.markup import escape
-
-    return (
-        f"[bold]{escape(result.name)}[/]",
-        f"{result.documents:,} documents, {result.questions:,} questions",
-        f"dense weight {result.dense_weight:.2f}",
-    )[line]

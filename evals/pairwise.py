@@ -30,7 +30,7 @@ from rag.runtime import Runtime
 LATENCIES = 1000
 """Of a side, that its distribution is drawn from."""
 AT_ONCE = 16
-"""Pairs before the judge; its provider's pace is the router's."""
+"""Pairs that are read and before the judge; how many calls its provider gets is the judge's turn to say."""
 _NAMED = 3
 """Cases that a sentence names at most."""
 
@@ -132,7 +132,7 @@ def _table(runs: Runs, run: Run, early: Early | None) -> ScoreTable:
 def _only(table: ScoreTable, ids: Collection[str]) -> ScoreTable:
     """The rows of these cases."""
     rows = [row for row, id in enumerate(table.case_ids) if id in ids]
-    columns = {name: Column(column.values[rows], column.missing[rows], column.reasons) for name, column in table.columns.items()}
+    columns = {name: column.rows(rows) for name, column in table.columns.items()}
     return ScoreTable(tuple(table.case_ids[row] for row in rows), columns, table.trace_ids[rows], table.outcomes)
 
 

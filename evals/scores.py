@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
+RowIndex = NDArray[np.int64] | list[int]
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class Column:
     """Why values are missing."""
     noise: FloatArray | None = None
     """Shape (cases,): the variance of each case's value that measuring it again would show, such as a judge's; null where unknown."""
+
+    def rows(self, rows: RowIndex) -> "Column":
+        """The column of these cases, with the reasons of all."""
+        noise = None if self.noise is None else self.noise[rows]
+        return Column(self.values[rows], self.missing[rows], self.reasons, noise)
 
 
 @dataclass(frozen=True)

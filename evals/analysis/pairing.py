@@ -99,9 +99,7 @@ def _column(table: ScoreTable, metric: str, rows: IntArray) -> Column:
     if metric not in table.columns:
         shape = len(rows), table.repeats
         return Column(np.full(shape, np.nan), np.zeros(shape, dtype=bool))
-    whole = table.columns[metric]
-    noise = None if whole.noise is None else whole.noise[rows]
-    return Column(whole.values[rows], whole.missing[rows], whole.reasons, noise)
+    return table.columns[metric].rows(rows)
 
 
 def _components(keys: Sequence[tuple[str, ...]]) -> IntArray:

@@ -11,8 +11,8 @@ import os
 import socket
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Elsewhere:
 
     def __init__(self, model: str) -> None:
         self._path = _listening(_environment())
-        with _Told(), socket.socket(socket.AF_UNIX) as connection:
+        with _told(), socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self._path)
             connection.sendall(_line({"open": model}))
             with connection.makefile("rb") as lines:
@@ -83,7 +83,7 @@ class Elsewhere:
 
     @asynccontextmanager
     async def _asked(self, line: Line) -> AsyncIterator[AsyncIterator[Line]]:
-        with _Told():
+        with _told():
             reader, writer = await asyncio.open_unix_connection(self._path, limit=LONGEST)
             try:
                 writer.write(_line(line))
@@ -92,15 +92,13 @@ class Elsewhere:
                 writer.close()
 
 
-class _Told:
+@contextmanager
+def _told() -> Iterator[None]:
     """Tell a broken connection as an `UpstreamError`."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise _gone(str(error)) from error
+    try:
+        yield
+    except OSError as error:
+        raise _gone(str(error)) from error
 
 
 def _gone(reason: str) -> UpstreamError:
