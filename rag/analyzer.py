@@ -96,6 +96,7 @@ _ACCENT = regex.compile(r"[\u0300-\u036f]")
 _LEAST_LETTERS = 12
 _LEAST_CONFIDENCE = 0.5
 _ENOUGH_TEXT = 4_000
+_SAMPLE = 200
 _stemming = threading.Lock()
 
 
@@ -174,6 +175,11 @@ def language(text: str) -> str:
         identifier = _identifier()
     code, _ = identifier.classify(start)
     return str(code)
+
+
+def common_language(texts: Sequence[str]) -> str:
+    """The ISO 639-1 code of what most of several texts are written in, by the beginning of each; `und` as for one."""
+    return language(" ".join(text[: _SAMPLE // len(texts)] for text in texts))
 
 
 _LOADING = threading.Lock()

@@ -15,17 +15,19 @@ from uuid_utils import uuid7
 
 from prompts.fence import fence
 from prompts.prompt import Prompt
+from rag.analyzer import common_language
 from rag.characters import sound
 from rag.context import Context, pack
 from rag.errors import GroundwireError, UpstreamError
+from rag.gate import Gate, Stretch, after
 from rag.ledger.traces import Traces
 from rag.llms.base import REFUSAL, Attempt, Completion, Purpose, Request
 from rag.llms.router import Router
-from rag.release import Action, Policy, Released, is_refusal, release
+from rag.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.retriever import Found, Retriever
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace, Versions
-from rag.types import Filter, Message, Passage
+from rag.types import Claim, Filter, Message, Passage
 from rag.validators.base import Validator
 from rag.variant import Variant
 
@@ -197,6 +199,11 @@ class Pipeline:
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
+        if self.variant.release.gate == "sentence":
+            async with aclosing(self._gated(recording)) as texts:
+                async for text in texts:
+                    yield recording.delta(text)
+            return
         policy = self.variant.release.policy
         async with aclosing(self._generate(recording, context.messages, Purpose.ANSWER)) as pieces:
             async for piece in pieces:
@@ -211,9 +218,32 @@ class Pipeline:
             )
             await self._revise(recording, revised)
             released = await self._released(recording, retried=True)
-        recording.note(claims=released.claims, released=released.action)
         if policy is not Policy.FLAG:
             yield recording.delta(released.text)
+        self._end(recording, released)
+
+    async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
+        """The answer as it is mended, each sentence as soon as it is judged."""
+        gate = Gate(common_language([passage.text for passage in recording.trace.passages]))
+        mending = Mending(recording.trace.passages, self.refusal)
+        async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
+            async for _ in pieces:
+                for stretch in gate.complete(recording.trace.draft):
+                    await self._mend(recording, mending, stretch)
+                    if text := mending.next():
+                        yield text
+        for stretch in gate.rest(recording.trace.draft):
+            await self._mend(recording, mending, stretch)
+        yield mending.rest()
+        self._end(recording, mending.end())
+
+    async def _mend(self, recording: Recording, mending: Mending, stretch: Stretch) -> None:
+        draft = recording.trace.draft
+        claims = await self._judged(recording, draft[stretch.before : stretch.end])
+        mending.add(draft[stretch.start : stretch.end], after(claims, stretch.start - stretch.before))
+
+    def _end(self, recording: Recording, released: Released) -> None:
+        recording.note(claims=released.claims, released=released.action)
         refused = is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
 
@@ -295,6 +325,11 @@ class Pipeline:
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
         trace, policy = recording.trace, self.variant.release.policy
+        claims = await self._judged(recording, trace.draft)
+        return release(policy, trace.draft, claims, trace.passages, self.refusal, retried=retried)
+
+    async def _judged(self, recording: Recording, text: str) -> list[Claim]:
+        """The claims of a draft, or of a stretch of it."""
+        trace = recording.trace
         with recording.stage("validate"):
-            claims = await to_thread(self.validator.validate, trace.question, trace.draft, trace.passages)
-            return release(policy, trace.draft, claims, trace.passages, self.refusal, retried=retried)
+            return await to_thread(self.validator.validate, trace.question, text, trace.passages)

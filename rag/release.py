@@ -58,17 +58,16 @@ def release(
 
     An answer without ungrounded claims is released byte for byte, but for the citations that `QUOTE` adds.
     """
+    if policy is Policy.QUOTE or (policy is Policy.RETRY and retried):
+        mending = Mending(passages, refusal)
+        mending.add(answer, claims)
+        return mending.end()
     ungrounded = [claim for claim in claims if claim.verdict in UNGROUNDED]
-    quotes = policy is Policy.QUOTE or (policy is Policy.RETRY and retried)
-    if not ungrounded and quotes:
-        return _cited(Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED))
     if not ungrounded or policy is Policy.FLAG:
         return Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED)
     if policy is Policy.REFUSE:
         return Released(text=refusal, claims=(), action=Action.REFUSED)
-    if not quotes:
-        return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(ungrounded))
-    return _cited(_quoted(answer, claims, {passage.number for passage in passages}, refusal))
+    return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(ungrounded))
 
 
 def is_refusal(text: str, refusal: str) -> bool:
@@ -91,48 +90,77 @@ def _feedback(ungrounded: Sequence[Claim]) -> str:
     return f"The passages do not support these sentences:\n{listed}\nAnswer again, stating only what the passages say, and cite them."
 
 
-def _quoted(answer: str, claims: Sequence[Claim], numbers: set[int], refusal: str) -> Released:
-    """The answer with its ungrounded claims replaced or left out; the refusal where no claim is left."""
-    text = ""
-    position = 0
-    kept: list[Claim] = []
-    shown = {_plain(claim.text) for claim in claims if claim.verdict not in UNGROUNDED}
-    for claim in claims:
-        text += answer[position : claim.start]
-        position = claim.end
-        if claim.verdict in UNGROUNDED:
-            quotation = _quotation(claim, numbers)
-            if quotation is None or _plain(quotation.text) in shown:
-                text, position = _left_out(text, answer, position)
+class Mending:
+    """A draft on its way to the reader under `QUOTE`, one stretch after the other: what was shown is never taken back.
+
+    Whole in one stretch, or cut anywhere between its sentences, a draft ends as the same text.
+    """
+
+    def __init__(self, passages: Sequence[Passage], refusal: str) -> None:
+        self._numbers = {passage.number for passage in passages}
+        self._refusal = refusal
+        self._text = ""
+        self._shown = 0
+        self._claims: list[Claim] = []
+        self._said: set[str] = set()
+        self._quoted: set[str] = set()
+        self._faults = self._cites = False
+
+    def add(self, stretch: str, claims: Sequence[Claim]) -> None:
+        """The next stretch, with the claims in it; their offsets count from its beginning."""
+        position = 0
+        for claim in claims:
+            self._text += stretch[position : claim.start]
+            position = claim.end
+            kept = self._kept(claim)
+            if kept is None:
+                self._faults = True
+                self._text, position = _left_out(self._text, stretch, position)
                 continue
-            claim = quotation
-            shown.add(_plain(claim.text))
-        kept.append(claim.model_copy(update={"start": len(text), "end": len(text) + len(claim.text)}))
-        text += claim.text
-    if not kept:
-        return Released(text=refusal, claims=(), action=Action.REFUSED)
-    return Released(text=text + answer[position:], claims=tuple(kept), action=Action.QUOTED)
+            start = len(self._text)
+            self._text += kept.text
+            self._claims.append(kept.model_copy(update={"start": start, "end": len(self._text)}))
+        self._text += stretch[position:]
 
+    def next(self) -> str:
+        """What can be shown now and was not yet: up to the last claim that stands. What follows it may yet have to go."""
+        end = max(self._claims[-1].end if self._claims else 0, self._shown)
+        text, self._shown = self._text[self._shown : end], end
+        return text
 
-def _cited(released: Released) -> Released:
-    """The same, with a citation behind every supported claim that has evidence and cites nothing."""
-    text = ""
-    position = 0
-    kept = []
-    for claim in released.claims:
-        start = len(text) + claim.start - position
-        text += released.text[position : claim.end]
-        position = claim.end
-        if claim.verdict is Verdict.SUPPORTED and claim.evidence and not claim.citations:
-            number = claim.evidence.passage
-            text += f" [{number}]"
-            claim = claim.model_copy(update={"citations": (number,)})
-        kept.append(claim.model_copy(update={"start": start, "end": len(text), "text": text[start:]}))
-    text += released.text[position:]
-    if text == released.text:
-        return released
-    action = Action.CITED if released.action is Action.UNCHANGED else released.action
-    return released.model_copy(update={"text": text, "claims": tuple(kept), "action": action})
+    def end(self) -> Released:
+        """The whole, once all stretches are in; the refusal where claims were made and none stands."""
+        if self._faults and not self._claims:
+            return Released(text=self._refusal, claims=(), action=Action.REFUSED)
+        action = Action.QUOTED if self._faults else Action.CITED if self._cites else Action.UNCHANGED
+        return Released(text=self._text, claims=tuple(self._claims), action=action)
+
+    def rest(self) -> str:
+        """Of the whole, what `next` has not given."""
+        return self.end().text[self._shown :]
+
+    def _kept(self, claim: Claim) -> Claim | None:
+        """The claim, its quotation where it is ungrounded, or nothing where that cannot be had or was said before."""
+        said = _plain(claim.text)
+        if claim.verdict not in UNGROUNDED:
+            if said in self._quoted:
+                return None
+            self._said.add(said)
+            return self._cited(claim)
+        self._faults = True
+        quotation = _quotation(claim, self._numbers)
+        if quotation is None or _plain(quotation.text) in self._said | self._quoted:
+            return None
+        self._quoted.add(_plain(quotation.text))
+        return quotation
+
+    def _cited(self, claim: Claim) -> Claim:
+        """A supported claim that has evidence and cites nothing, with a citation behind it."""
+        if claim.verdict is not Verdict.SUPPORTED or not claim.evidence or claim.citations:
+            return claim
+        self._cites = True
+        number = claim.evidence.passage
+        return claim.model_copy(update={"text": f"{claim.text} [{number}]", "citations": (number,)})
 
 
 def _quotation(claim: Claim, numbers: set[int]) -> Claim | None:

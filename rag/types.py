@@ -106,6 +106,14 @@ class Verdict(enum.StrEnum):
     CONTRADICTED = "contradicted"
 
 
+class Tier(enum.StrEnum):
+    """The parts of a validator, each asked about what the one before could not tell."""
+
+    LEXICAL = "lexical"
+    MODEL = "model"
+    JUDGE = "judge"
+
+
 class Evidence(Value):
     """The span of a passage that a claim was judged by: `quote == passage.text[start:end]`."""
 
@@ -124,7 +132,11 @@ class Claim(Value):
     end: int
     verdict: Verdict
     score: float
-    """0 no support at all, 1 fully supported."""
+    """Of the tier that decided, in its own measure: 0 no support at all, 1 fully supported."""
+    probability: float | None = None
+    """That the passages support it, by the variant's calibration; null where no tier could weigh it."""
+    tier: Tier = Tier.LEXICAL
+    """Which part of the validator decided."""
     evidence: Evidence | None = None
     reason: str
     """One short phrase for people: "number 12 not in the passages"."""

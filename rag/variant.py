@@ -6,9 +6,9 @@ Knows the file's fields, their bounds and their identity. Knows nothing of how a
 import hashlib
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from rag.errors import GroundwireError, NotFoundError
 from rag.llms.base import CallPolicy
@@ -48,11 +48,26 @@ class Retrieval(Value):
 
 
 class Validation(Value):
+    """How claims are judged: each part is asked about what the one before could not tell."""
+
     name: str = "lexical"
+    """`lexical` alone, or before a model that reads claim and evidence: `local`, `nli:ORGANISATION/MODEL`, `lettucedetect:...`."""
+    calibration: str = "default"
+    """What a score is worth as a probability, and from where on it decides: a file that `evals calibrate` wrote."""
+    judge: str | None = None
+    """A model such as `openai/gpt-4.1-mini`, asked last; none by default, for it costs money and time."""
 
 
 class Release(Value):
     policy: Policy = Policy.FLAG
+    gate: Literal["answer", "sentence"] = "answer"
+    """What is judged before the reader sees any of it. With `flag` nothing waits."""
+
+    @model_validator(mode="after")
+    def _gated(self) -> Self:
+        if self.gate == "sentence" and self.policy is not Policy.QUOTE:
+            raise ValueError('gate "sentence" goes with policy "quote": the others need the whole answer, or wait for none of it')
+        return self
 
 
 class Variant(Value):

@@ -135,6 +135,42 @@ async def test_quote_keeps_what_is_unsupported_from_the_reader(runtime: Runtime,
     assert all(claim.text == text[claim.start : claim.end] for claim in trace.claims)
 
 
+def gated(model: str = "openai/gpt-4.1-mini") -> Variant:
+    return Variant(name="test", llm=Model(model=model, attempts=1), release=Release(policy=Policy.QUOTE, gate="sentence"))
+
+
+async def test_a_gated_sentence_leaves_as_soon_as_it_is_judged(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("Kettles are covered for ", f"24 months [1]. {FALSE}", " Kettles", " too."), between=0.3))
+    answering = await runtime.pipeline(gated(), "shop")
+    shown = [event async for event in answering.stream(QUESTION, Channel.ASK) if isinstance(event, Delta | Done)]
+    assert isinstance(shown[0], Delta)
+    assert shown[0].text == TRUE
+    done = shown[-1]
+    assert isinstance(done, Done)
+    trace = done.trace
+    assert trace.first_token_ms is not None
+    assert trace.total_ms is not None
+    assert trace.total_ms - trace.first_token_ms > 250
+    assert "99" in trace.draft
+    assert "99" not in trace.answer
+    assert trace.released == "quoted"
+    assert all(claim.text == trace.answer[claim.start : claim.end] for claim in trace.claims)
+    assert runtime.traces.get(trace.id) == trace
+
+
+@pytest.mark.parametrize("answer", [f"{TRUE} {FALSE}", TRUE, f"Sure! {FALSE}", "The documents do not answer this.", ""])
+async def test_the_gate_gives_the_same_answer_in_pieces_and_whole(runtime: Runtime, provider: Provider, answer: str) -> None:
+    provider.script(
+        Reply(pieces=(answer,)), Reply(pieces=tuple(f"{word} " for word in answer.split(" "))), Reply(pieces=(answer,))
+    )
+    _, whole = await text_and_trace(await runtime.pipeline(gated(), "shop"))
+    _, pieces = await text_and_trace(await runtime.pipeline(gated(), "shop"))
+    _, ungated = await text_and_trace(await pipeline(runtime, Policy.QUOTE))
+    assert pieces.answer.rstrip() == whole.answer == ungated.answer
+    assert [claim.verdict for claim in pieces.claims] == [claim.verdict for claim in whole.claims]
+    assert (pieces.released, pieces.outcome) == (whole.released, whole.outcome) == (ungated.released, ungated.outcome)
+
+
 async def test_refuse_answers_nothing_rather_than_something_unsupported(runtime: Runtime, provider: Provider) -> None:
     provider.script(Reply(pieces=(TRUE, " ", FALSE)))
     text, trace = await text_and_trace(await pipeline(runtime, Policy.REFUSE))

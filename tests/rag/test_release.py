@@ -113,7 +113,7 @@ def test_quote_says_nothing_twice() -> None:
     same = ("It closes at eight.", Verdict.SUPPORTED, "It closes at eight.")
     assert (
         release(Policy.QUOTE, answer, claims(answer, CLOSES, CLOSES, same), PASSAGES, REFUSAL).text.strip()
-        == "It closes at eight."
+        == "“It closes at eight.” [1]"
     )
 
 
