@@ -1,4 +1,4 @@
-"""The `evals` command: run, plan, compare, score, runs, convert, promote, retrieval.
+"""The `evals` command: run, plan, compare, score, runs, convert, promote, retrieval; and what `grounding.cli` adds about validators.
 
 Knows options and output. Knows nothing of how anything is measured.
 """
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+import evals.grounding.cli as validators
 from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
@@ -270,6 +271,11 @@ def retrieval(
             typer.echo(results[-1].model_dump_json())
     if not json:
         show(retrieval_table(results))
+
+
+app.command()(validators.grounding)
+app.command()(validators.calibrate)
+app.command()(validators.drift)
 
 
 def _runtime() -> "Runtime":

@@ -6,7 +6,7 @@ Knows what is asked, how a reply is read, and what needs no asking. Knows no pro
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, NamedTuple
 
 from evals.cases import Case
@@ -14,9 +14,9 @@ from evals.scorers.base import Metric, Missing, Scores
 from prompts.fence import fence
 from prompts.library import Library
 from prompts.prompt import Prompt
-from rag.characters import sound
 from rag.errors import UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Purpose, Request
+from rag.llms.base import Attempt, CallPolicy, Request
+from rag.llms.reply import UnreadableError, filled, json_object, judgement, phrase
 from rag.llms.router import Router
 from rag.trace import Outcome, Trace
 from rag.types import Message, Value
@@ -29,9 +29,6 @@ GRADES: Mapping[str, float] = {"correct": 1.0, "partly": 0.5, "wrong": 0.0}
 
 MAX_TOKENS = 200
 THROTTLED_TRIES = 10
-TRIES = 2
-"""A reply that cannot be read is asked for once more, its fault told."""
-EXCERPT = 80
 
 
 class Judged(Value):
@@ -107,20 +104,12 @@ class _Form(NamedTuple):
     words: Mapping[str, float]
 
     def read(self, text: str) -> _Ruling:
-        """The one JSON object of a reply, prose or a code fence around it. Raises `_UnreadableError`."""
-        try:
-            # From the first brace to the last: an object that is quoted within or beside the verdict makes it no JSON, never a verdict.
-            reply = json.loads(text[text.index("{") : text.rindex("}") + 1], strict=False)
-        except (ValueError, RecursionError):
-            raise _UnreadableError("it was not one JSON object") from None
+        """The ruling of a reply. Raises `UnreadableError`."""
+        reply = json_object(text)
         word = str(reply.get(self.field)).strip().casefold()
         if word not in self.words:
-            raise _UnreadableError(f'its "{self.field}" was none of {", ".join(map(json.dumps, self.words))}')
-        return _Ruling(self.words[word], " ".join(sound(str(reply.get("reason", ""))).split()))
-
-
-class _UnreadableError(ValueError):
-    """What is wrong with a reply, for the judge to read."""
+            raise UnreadableError(f'its "{self.field}" was none of {", ".join(map(json.dumps, self.words))}')
+        return _Ruling(self.words[word], phrase(reply.get("reason", "")))
 
 
 _GRADE = _Form("verdict", GRADES)
@@ -201,17 +190,17 @@ class Judge:
 
     async def _ask(self, prompt: Prompt, form: _Form, **values: Any) -> _Ruling:
         attempts: list[Attempt] = []
-        fault = reply = ""
-        for _ in range(TRIES):
-            try:
-                reply = await self._reply(prompt, prompt.render(**values, fault=fault), attempts)
-                return form.read(reply)._replace(attempts=tuple(attempts))
-            except _UnreadableError as unreadable:
-                fault = str(unreadable)
-            except UpstreamError as error:
-                return _Ruling(Missing(reason=f"the judge failed: {error}"), attempts=tuple(attempts))
-        said = " ".join(reply.split())[:EXCERPT]
-        return _Ruling(Missing(reason=f"the judge did not answer with a verdict: {said}"), attempts=tuple(attempts))
+
+        async def reply(fault: str) -> str:
+            return await self._reply(prompt, prompt.render(**values, fault=fault), attempts)
+
+        try:
+            return (await filled(reply, form.read))._replace(attempts=tuple(attempts))
+        except UnreadableError as unreadable:
+            missing = Missing(reason=f"the judge did not answer with a verdict: {unreadable.said}")
+        except UpstreamError as error:
+            missing = Missing(reason=f"the judge failed: {error}")
+        return _Ruling(missing, attempts=tuple(attempts))
 
     async def _reply(self, prompt: Prompt, messages: Sequence[Mapping[str, str]], attempts: list[Attempt]) -> str:
         request = Request(
@@ -232,9 +221,7 @@ class Judge:
 
     async def _answer(self, request: Request, attempts: list[Attempt]) -> str:
         async with self._turn():
-            upstream = self._router.stream(request, self._policy, Purpose.JUDGE, time.perf_counter(), attempts)
-            async with aclosing(upstream) as pieces:
-                return sound("".join([piece async for piece in pieces if isinstance(piece, str)]))
+            return await judgement(self._router, request, self._policy, time.perf_counter(), attempts)
 
 
 def _grade_by_rule(trace: Trace, case: Case) -> _Rule | None:

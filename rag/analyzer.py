@@ -168,18 +168,22 @@ def _stemmer(language: str) -> Any:
 
 def language(text: str) -> str:
     """The ISO 639-1 code of the language of a text, or `und` where there is too little of it to tell."""
-    start = text[:_ENOUGH_TEXT]
-    if sum(map(str.isalpha, start)) < _LEAST_LETTERS:
-        return "und"
-    with _LOADING:
-        identifier = _identifier()
-    code, _ = identifier.classify(start)
-    return str(code)
+    return _classified(text[:_ENOUGH_TEXT])
 
 
 def common_language(texts: Sequence[str]) -> str:
     """The ISO 639-1 code of what most of several texts are written in, by the beginning of each; `und` as for one."""
     return language(" ".join(text[: _SAMPLE // len(texts)] for text in texts))
+
+
+@functools.lru_cache(maxsize=1024)
+def _classified(text: str) -> str:
+    if sum(map(str.isalpha, text)) < _LEAST_LETTERS:
+        return "und"
+    with _LOADING:
+        identifier = _identifier()
+    code, _ = identifier.classify(text)
+    return str(code)
 
 
 _LOADING = threading.Lock()

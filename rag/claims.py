@@ -1,67 +1,32 @@
 """Which sentences of an answer state something that can be checked, and which passages they cite.
 
-Knows how answers talk: greetings, questions, headings, refusals. Their wordings are English; other languages are known by punctuation
-only. Knows no passage.
+Knows that headings, code, questions, greetings and refusals state nothing, and where a refusal goes over into a statement; their
+wordings are in `speech`. Knows no passage.
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 from rag.citations import Citation, citations, uncited
+from rag.pronouns import resolve
 from rag.sentences import MARKER, sentences
+from rag.speech import ADDS, CONCEDES, DECLINES, GREETS, TALKS, TELLS, spoken
 
-SOURCES = r"(?:passages?|context|documents?|texts?|sources?|information|excerpts?|articles?|materials?|guide|documentation|content|data)"
-THE_SOURCES = rf"(?:the|these|your) (?:\w+ ){{0,2}}{SOURCES}"
-NOT = r"(?:not|n't)"
-INFORMATION = r"have (?:\w+ ){0,3}(?:information|answer|context|details|data|idea|knowledge)"
-KNOW = rf"(?:\w+ ){{0,2}}(?:know|find|answer|determine|tell|say|provide|see|locate|confirm|help|{INFORMATION})"
-TELL = (
-    r"(?:\w+ ){0,2}(?:mention|contain|say|provide|answer|include|specify|state|give|address|describe|discuss|cover|explain|indicate|"
-    rf"offer|tell|list|reveal|clarify|{INFORMATION})"
-)
-FOUND = r"(?:mentioned|stated|specified|provided|given|said|answered|covered|clear|included|available|found|possible to \w+)"
-DECLINES = re.compile(
-    "|".join(
-        (
-            rf"\bi (?:really )?(?:do ?{NOT}|can ?not|can't|could ?{NOT}|did ?{NOT}|was ?{NOT} able to) {KNOW}",
-            rf"\bi(?:'m| am) (?:unable|not able) to {KNOW}",
-            rf"\b{SOURCES}(?: \w+){{0,3}} (?:do|does|did) ?{NOT} {TELL}",
-            rf"\b(?:none of|nothing in) {THE_SOURCES}",
-            rf"\b(?:no|not enough|insufficient) (?:\w+ )?(?:information|mention|answer|evidence|details?) (?:\w+ ){{0,6}}(?:in|from|by) "
-            rf"{THE_SOURCES}",
-            rf"{NOT} (?:\w+ )?{FOUND} (?:in|from|by) {THE_SOURCES}",
-            r"\bthere is (?:no|not enough|insufficient) (?:\w+ )?information\b",
-            r"\b(?:question|this) can(?: ?not|'t) be (?:answered|determined)\b",
-        )
-    )
-)
-GREETS = re.compile(
-    r"(?:hi|hello|hey|sure|certainly|absolutely|of course|ok|okay|yes|no|great|good|thanks|thank you|welcome|you're welcome|"
-    r"you are welcome|(?:great|good|excellent) question)(?: (?:there|thing|all|everyone|so much|for \w+(?: \w+)?))?"
-)
-TALKS = re.compile(
-    "|".join(
-        (
-            r"i hope (?:this|that|it|these)\b",
-            r"(?:please )?(?:let me know|feel free)\b",
-            r"here(?:'s| is| are) .*(?:answer|summary|steps|overview|list|quotes?|information|details|explanation)$",
-            rf"(?:based on|according to) {THE_SOURCES}(?: (?:provided|above|given))?$",
-            r"(?:in (?:summary|conclusion|short)|to (?:summarize|sum up)|sources?|references|note|answer|question|summary)$",
-            r"as an ai\b",
-            r"i'm (?:happy|glad) to\b",
-            r"if you have (?:any )?(?:other|more|further|additional)? ?questions\b",
-            r"i(?:'m| am)? (?:sorry|apologi[sz]e)\b(?!.* but )",
-            r"unfortunately$",
-        )
-    )
-)
 LEADS = (":", "\uff1a")
 QUOTES = "\"'“”„«»「」*_` \t\n"
 ASKS = ("?", "\uff1f", "\u061f")
-HEADING = re.compile(r"#{1,6}\s|(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__)$")
-CODE = re.compile(r"`{3,}|~{3,}")
+HEADING = re.compile(r"#{1,6}\s|(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__)$|[^\n]+\n=+$")
+TAG = r"</?[a-zA-Z][\w-]*(?:\s[^<>]*)?"
+CODE = re.compile(rf"`{{3,}}|~{{3,}}|(?:{TAG}(?:>\s*|$))+$")
+"""A code block, or nothing but tags."""
 OPENING = re.compile(r"[\s\d>*+\-.,;)\[\]\u2013]*")
 """What may stand on a line before a marker that belongs to what follows it: a list marker, other markers."""
+ORNAMENT = re.compile(rf"(?:{TAG}>[ \t]*\n|[\s\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff\ufe0f\u200d])*")
+"""What stands before a sentence and is no part of it: lines that are tags, and emoji, which often end the sentence before."""
+ADDITIONS = 4
+"""Clauses after a refusal that are looked at."""
 ROW_RULE = re.compile(r"\|?[ \t]*:?-+:?[ \t]*(?:\|[ \t]*:?-+:?[ \t]*)*\|?")
 
 
@@ -72,6 +37,8 @@ class Statement(NamedTuple):
     end: int
     text: str
     citations: tuple[int, ...]
+    resolved: str
+    """`text` with a pronoun that is its subject replaced by what it stands for, where the sentence before leaves no doubt."""
 
 
 def statements(answer: str, language: str = "en") -> list[Statement]:
@@ -81,16 +48,24 @@ def statements(answer: str, language: str = "en") -> list[Statement]:
     spans = sentences(bare.text, language)
     cited = _cited(answer, markers, [bare.origin(*span) for span in spans])
     found = []
+    before = ""
     for index, (start, end) in enumerate(spans):
         if index + 1 < len(spans) and ROW_RULE.fullmatch(bare.text, *spans[index + 1]) and bare.text[start] == "|":
             continue
         marker = MARKER.match(bare.text, start, end)
         start = marker.end() if marker else start
-        if states(text := bare.text[start:end]):
-            first, last = bare.origin(start, end)
-            last = max([last, *(marker.end for marker in cited[index])])
-            numbers = dict.fromkeys(number for marker in cited[index] for number in marker.numbers)
-            found.append(Statement(first, last, text, tuple(numbers)))
+        ornament = ORNAMENT.match(bare.text, start, end)
+        start = ornament.end() if ornament else start
+        skipped = _unstated(bare.text[start:end])
+        if skipped is None:
+            before = ""
+            continue
+        text = bare.text[start + skipped : end]
+        first, last = bare.origin(start + skipped, end)
+        last = max([last, *(marker.end for marker in cited[index])])
+        numbers = dict.fromkeys(number for marker in cited[index] for number in marker.numbers)
+        before = resolve(text, before) if language == "en" else text
+        found.append(Statement(first, last, text, tuple(numbers), before))
     return found
 
 
@@ -110,23 +85,39 @@ def _cited(answer: str, markers: list[Citation], spans: list[tuple[int, int]]) -
 
 def states(sentence: str) -> bool:
     """Whether it says something that a passage could support or contradict."""
-    text = _bare(sentence)
-    if not any(map(str.isalnum, text)) or CODE.match(sentence) or HEADING.match(sentence) or text.endswith((*LEADS, *ASKS)):
-        return False
-    spoken = _spoken(text)
-    return not (GREETS.fullmatch(spoken) or TALKS.match(spoken) or DECLINES.search(spoken))
+    return _unstated(sentence) is not None
 
 
 def declines(sentence: str) -> bool:
     """Whether it says that the answer is not known or not in the passages."""
-    return DECLINES.search(_spoken(_bare(sentence))) is not None
+    return DECLINES.search(spoken(_bare(sentence))) is not None
+
+
+def _unstated(sentence: str) -> int | None:
+    """Characters before what it states: 0 but where a refusal goes over into a statement; null where it states nothing."""
+    text = _bare(sentence)
+    if not any(map(str.isalnum, text)) or CODE.match(sentence) or HEADING.match(sentence):
+        return None
+    said = spoken(text)
+    asks = text.endswith(ASKS) and not TELLS.match(said)
+    if asks or said.endswith(LEADS) or text.endswith(LEADS) or GREETS.fullmatch(said) or TALKS.match(said):
+        return None
+    if not DECLINES.search(said):
+        return 0
+    for added in islice(_additions(sentence), ADDITIONS):
+        rest = _bare(sentence[added:])
+        if not DECLINES.search(spoken(rest)) and states(rest):
+            return added
+    return None
+
+
+def _additions(sentence: str) -> Iterator[int]:
+    """Where the clause begins that may state something although the one before it declines."""
+    if concession := CONCEDES.match(sentence):
+        yield concession.end()
+    yield from (found.end() for found in ADDS.finditer(sentence))
 
 
 def _bare(sentence: str) -> str:
     """Without the quotation marks and emphasis around it."""
     return sentence.strip().strip(QUOTES)
-
-
-def _spoken(text: str) -> str:
-    """In lower case, with plain apostrophes, single spaces and no final punctuation."""
-    return " ".join(text.casefold().replace("\u2019", "'").rstrip(".!…\u3002\uff01 ").split())

@@ -5,8 +5,8 @@ Knows the order of the stages, and what the end of a request is called. Knows no
 
 import time
 from asyncio import CancelledError, to_thread, wrap_future
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -27,8 +27,9 @@ from rag.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.retriever import Found, Retriever
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace, Versions
-from rag.types import Claim, Filter, Message, Passage
+from rag.types import Claim, Filter, Message, Passage, Verdict
 from rag.validators.base import Validator
+from rag.validators.judge import Judge
 from rag.variant import Variant
 
 
@@ -93,7 +94,7 @@ class Recording:
 
 
 class Pipeline:
-    """One variant over one generation of a collection.
+    """One variant over one generation of a collection. `judge` is asked about the claims that the validator cannot tell.
 
     `whole`: have each answer sent in one piece, for nobody watches it arrive. `turn`: what a model is called within; the clock of a
     request stands still until it is entered.
@@ -108,6 +109,7 @@ class Pipeline:
         validator: Validator,
         traces: Traces,
         *,
+        judge: Judge | None = None,
         whole: bool = False,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
     ) -> None:
@@ -116,11 +118,17 @@ class Pipeline:
         self.retriever = retriever
         self.router = router
         self.validator = validator
+        self.judge = judge
         self.traces = traces
         self.whole = whole
         self.turn = turn
         self.refusal = prompt.refusal or REFUSAL
         self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
+
+    @property
+    def validated_by(self) -> str:
+        """The identity of all that judges the claims."""
+        return " ".join(part.identity for part in (self.validator, self.judge) if part)
 
     async def answer(self, question: str, channel: Channel, where: Filter | None = None) -> Trace:
         """`stream`, drained: the trace of the whole request."""
@@ -162,10 +170,10 @@ class Pipeline:
         versions = Versions(
             code=revision(),
             variant=self.variant.sha256,
-            prompts={self.prompt.reference: self.prompt.sha256},
+            prompts={prompt.reference: prompt.sha256 for prompt in self._prompts()},
             generation=generation.id,
             embedder=generation.embedder,
-            validator=self.validator.identity,
+            validator=self.validated_by,
         )
         return Recording(
             Trace(
@@ -179,6 +187,9 @@ class Pipeline:
                 where=where,
             )
         )
+
+    def _prompts(self) -> list[Prompt]:
+        return [self.prompt, *([self.judge.prompt] if self.judge else [])]
 
     async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
         question = recording.trace.question
@@ -225,7 +236,7 @@ class Pipeline:
     async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
         """The answer as it is mended, each sentence as soon as it is judged."""
         gate = Gate(common_language([passage.text for passage in recording.trace.passages]))
-        mending = Mending(recording.trace.passages, self.refusal)
+        mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:
                 for stretch in gate.complete(recording.trace.draft):
@@ -310,26 +321,36 @@ class Pipeline:
             passages=recording.trace.passages,
             refusal=self.refusal,
         )
+        async with self._turn(recording, "generate"):
+            upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
+            async with aclosing(upstream) as pieces:
+                async for piece in pieces:
+                    if isinstance(piece, Completion):
+                        continue
+                    text = sound(piece)
+                    recording.note(draft=recording.trace.draft + text)
+                    yield text
+
+    @asynccontextmanager
+    async def _turn(self, recording: Recording, stage: str) -> AsyncIterator[None]:
+        """Within a turn at the model; what it was waited for is not the request's time."""
         waiting = time.perf_counter()
         async with self.turn():
             recording.started += time.perf_counter() - waiting
-            with recording.stage("generate"):
-                upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
-                async with aclosing(upstream) as pieces:
-                    async for piece in pieces:
-                        if isinstance(piece, Completion):
-                            continue
-                        text = sound(piece)
-                        recording.note(draft=recording.trace.draft + text)
-                        yield text
+            with recording.stage(stage):
+                yield
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
-        trace, policy = recording.trace, self.variant.release.policy
+        trace, rules = recording.trace, self.variant.release
         claims = await self._judged(recording, trace.draft)
-        return release(policy, trace.draft, claims, trace.passages, self.refusal, retried=retried)
+        return release(rules.policy, trace.draft, claims, trace.passages, self.refusal, withheld=rules.withheld, retried=retried)
 
     async def _judged(self, recording: Recording, text: str) -> list[Claim]:
         """The claims of a draft, or of a stretch of it."""
         trace = recording.trace
         with recording.stage("validate"):
-            return await to_thread(self.validator.validate, trace.question, text, trace.passages)
+            claims = await to_thread(self.validator.validate, trace.question, text, trace.passages)
+        if self.judge is None or all(claim.verdict is not Verdict.UNCERTAIN for claim in claims):
+            return claims
+        async with self._turn(recording, "judge"):
+            return await self.judge.judge(trace.question, text, claims, trace.passages, recording.started, recording.attempts)

@@ -5,7 +5,7 @@ Knows the policies, and how a draft is mended with quotations; judges nothing, c
 
 import enum
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from rag.citations import citations, uncited
 from rag.claims import declines, states
@@ -13,10 +13,11 @@ from rag.sentences import MARKER, sentences
 from rag.types import Claim, Passage, Value, Verdict
 
 UNGROUNDED = frozenset({Verdict.UNSUPPORTED, Verdict.CONTRADICTED})
+UNPROVED = UNGROUNDED | {Verdict.UNCERTAIN}
 
 
 class Policy(enum.StrEnum):
-    """What is done about an answer with unsupported or contradicted claims."""
+    """What is done about an answer with claims that are withheld: ungrounded ones, or all that are not proved."""
 
     FLAG = "flag"
     """Nothing: the verdicts travel with it."""
@@ -52,22 +53,29 @@ class Released(Value):
 
 
 def release(
-    policy: Policy, answer: str, claims: Sequence[Claim], passages: Sequence[Passage], refusal: str, *, retried: bool = False
+    policy: Policy,
+    answer: str,
+    claims: Sequence[Claim],
+    passages: Sequence[Passage],
+    refusal: str,
+    *,
+    withheld: Set[Verdict] = UNGROUNDED,
+    retried: bool = False,
 ) -> Released:
     """Apply `policy` to a draft. `claims` are those of `answer`, in order; `retried` says that `answer` is already the second try.
 
-    An answer without ungrounded claims is released byte for byte, but for the citations that `QUOTE` adds.
+    An answer without claims of the `withheld` verdicts is released byte for byte, but for the citations that `QUOTE` adds.
     """
     if policy is Policy.QUOTE or (policy is Policy.RETRY and retried):
-        mending = Mending(passages, refusal)
+        mending = Mending(passages, refusal, withheld)
         mending.add(answer, claims)
         return mending.end()
-    ungrounded = [claim for claim in claims if claim.verdict in UNGROUNDED]
-    if not ungrounded or policy is Policy.FLAG:
+    faults = [claim for claim in claims if claim.verdict in withheld]
+    if not faults or policy is Policy.FLAG:
         return Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED)
     if policy is Policy.REFUSE:
         return Released(text=refusal, claims=(), action=Action.REFUSED)
-    return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(ungrounded))
+    return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(faults))
 
 
 def is_refusal(text: str, refusal: str) -> bool:
@@ -85,8 +93,8 @@ def _plain(text: str) -> str:
     return "".join(character for character in bare if character.isalnum())
 
 
-def _feedback(ungrounded: Sequence[Claim]) -> str:
-    listed = "\n".join(f'- "{claim.text}" ({claim.reason})' for claim in ungrounded)
+def _feedback(faults: Sequence[Claim]) -> str:
+    listed = "\n".join(f'- "{claim.text}" ({claim.reason})' for claim in faults)
     return f"The passages do not support these sentences:\n{listed}\nAnswer again, stating only what the passages say, and cite them."
 
 
@@ -96,7 +104,8 @@ class Mending:
     Whole in one stretch, or cut anywhere between its sentences, a draft ends as the same text.
     """
 
-    def __init__(self, passages: Sequence[Passage], refusal: str) -> None:
+    def __init__(self, passages: Sequence[Passage], refusal: str, withheld: Set[Verdict] = UNGROUNDED) -> None:
+        self._withheld = withheld
         self._numbers = {passage.number for passage in passages}
         self._refusal = refusal
         self._text = ""
@@ -140,9 +149,9 @@ class Mending:
         return self.end().text[self._shown :]
 
     def _kept(self, claim: Claim) -> Claim | None:
-        """The claim, its quotation where it is ungrounded, or nothing where that cannot be had or was said before."""
+        """The claim, its quotation where it is withheld, or nothing where that cannot be had or was said before."""
         said = _plain(claim.text)
-        if claim.verdict not in UNGROUNDED:
+        if claim.verdict not in self._withheld:
             if said in self._quoted:
                 return None
             self._said.add(said)

@@ -23,8 +23,10 @@ from rag.pipeline import Pipeline
 from rag.retriever import Retriever
 from rag.settings import Settings
 from rag.stores import open_store
-from rag.validators import open_validator
-from rag.variant import Variant
+from rag.validators import calibration, open_validator
+from rag.validators.base import Validator
+from rag.validators.judge import Judge
+from rag.variant import Validation, Variant
 
 
 class Runtime:
@@ -44,6 +46,8 @@ class Runtime:
         self._embedders: dict[str, Embedder] = {}
         self._retrievers: dict[str, Retriever] = {}
         self._embedding = threading.Lock()
+        self._validators: dict[tuple[str, str], Validator] = {}
+        self._validating = threading.Lock()
         self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
     def __enter__(self) -> Self:
@@ -82,6 +86,24 @@ class Runtime:
                     self._retrievers[collection] = retriever
         return retriever
 
+    def validator(self, validation: Validation) -> Validator:
+        """What judges the claims of a variant, but for its judge; opened once for each name and calibration.
+
+        A calibration that is not shipped is a file beside the variants.
+        """
+        known = validation.calibration in calibration.names()
+        named = validation.calibration if known else str(self.settings.variants / validation.calibration)
+        wanted = (validation.name, named)
+        with self._validating:
+            if wanted not in self._validators:
+                self._validators[wanted] = open_validator(*wanted)
+            return self._validators[wanted]
+
+    def judge(self, variant: Variant, router: Router) -> Judge | None:
+        """What is asked, through `router`, about the claims that the validator of a variant cannot tell; by default nothing."""
+        model = variant.validator.judge
+        return Judge(router, model, Library(self.settings.prompts).get("grounding"), variant.llm) if model else None
+
     async def pipeline(self, variant: Variant, collection: str) -> Pipeline:
         """One variant over the collection's current generation."""
         return await to_thread(self._pipeline, variant, collection)
@@ -92,6 +114,7 @@ class Runtime:
             prompt=Library(self.settings.prompts).get(variant.prompts.answer),
             retriever=self.retriever(collection),
             router=self.router,
-            validator=open_validator(variant.validator.name),
+            validator=self.validator(variant.validator),
+            judge=self.judge(variant, self.router),
             traces=self.traces,
         )

@@ -16,12 +16,24 @@ Span = tuple[int, int]
 """Characters, half open."""
 
 LINE_BREAK = re.compile(r"\r\n?|\n")
-MARKER = re.compile(r"[ \t]*(?:(?:>|[-*+•▪◦‣]|\d{1,9}[.)、]|\[[ xX]\])(?:[ \t]+|$))+")
+MARKER = re.compile(r"[ \t]*(?:(?:>|[-*+•▪◦‣–—]|\d{1,9}[.)、]|[a-z][.)]|\[[ xX]\])(?:[ \t]+|$))+")
 """What makes a line a list item or a quotation: `- `, `2. `, `> 1) `, `- [x] `."""
-PLAIN_ITEM = re.compile(r"(?:\r\n?|\n)(?=[ \t]*(?:[•▪◦‣]|\d{1,3}[.)、])[ \t]*[^\W\d])")
+PLAIN_ITEM = re.compile(r"(?:\r\n?|\n)(?=[ \t]*(?:(?:[•▪◦‣]|\d{1,3}[.)、])[ \t]*[^\W\d]|(?:[–—]|[a-z][.)])[ \t]+\w))")
 """A list item that Markdown takes for a wrapped line."""
+LEAD = re.compile(r"(?:(?<=[:\uff1a])|(?:(?<=\n)|(?<=\A))[ \t]*(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__))[ \t]*(?:\r\n?|\n)")
+"""The end of a line that leads over to the next: with a colon, or all of it bold."""
+ELLIPSIS = re.compile(r"…[ \t]+(?=[^\W\d_a-zа-я])")
+"""One that ends a sentence."""
+INSIDE = re.compile(
+    r"(?:\b(?:approx|ca|Fa|Mio|Mrd|M|MM|Mme|janv|févr|ок)\.\s+|\b\d{1,2}\.\s+(?=Jahrhundert|Jh\b)|[A-Za-z]\.(?=[A-Z]{2}|[a-z]))"
+)
+"""What sentencex 1.0 takes for an end and is none, up to where the next sentence would begin."""
 UNSAFE = re.compile(r"[^\S\n]|[\ud800-\udfff]")
 """What sentencex 1.0 panics on: space wider than a byte, and halves of surrogate pairs."""
+MARKED = re.compile(r"\||(?:\A|[\r\n])[ \t]*(?:[#>`~=*+_-]|\d{1,9}[.)])")
+"""What may begin a block other than a paragraph, or be in one."""
+BLANK = re.compile(r"(?:\r\n|\r(?!\n)|\n)[ \t]*(?=[\r\n])")
+"""The end of a paragraph."""
 PROSE = "paragraph_open"
 BLOCKS = frozenset({PROSE, "heading_open", "fence", "hr", "tr_open"})
 
@@ -44,6 +56,10 @@ def sentences(text: str, language: str = "en") -> list[Span]:
 
 def _blocks(text: str) -> Iterator[tuple[int, int, bool]]:
     """The blocks that tile the text: start, end, and whether it is prose."""
+    if not MARKED.search(text):
+        for start, end in itertools.pairwise([0, *(found.end() for found in BLANK.finditer(text)), len(text)]):
+            yield start, end, True
+        return
     starts = [0, *(found.end() for found in LINE_BREAK.finditer(text)), len(text)]
     line = 0
     for token in _markdown().parse(text):
@@ -70,9 +86,13 @@ def _prose(text: str, start: int, end: int, language: str) -> Iterator[Span]:
     """Spans that tile one block of running text."""
     import sentencex
 
-    cuts = [start, *(found.end() for found in PLAIN_ITEM.finditer(text, start, end)), end]
-    for item_start, item_end in itertools.pairwise(cuts):
+    breaks = {found.end() for pattern in (PLAIN_ITEM, LEAD) for found in pattern.finditer(text, start, end)}
+    for item_start, item_end in itertools.pairwise(sorted({start, *breaks, end})):
         marker = MARKER.match(text, item_start, item_end)
         body = marker.end() if marker else item_start
-        inner = sentencex.get_sentence_boundaries(language, UNSAFE.sub(" ", text[body:item_end]))[:-1]
-        yield from itertools.pairwise([item_start, *(body + sentence["end_index"] for sentence in inner), item_end])
+        ends = sentencex.get_sentence_boundaries(language, UNSAFE.sub(" ", text[body:item_end]))[:-1]
+        inside = {found.end() for found in INSIDE.finditer(text, body, item_end)}
+        inner = {body + sentence["end_index"] for sentence in ends}.union(
+            found.end() for found in ELLIPSIS.finditer(text, body, item_end)
+        )
+        yield from itertools.pairwise(sorted({item_start, *(inner - inside), item_end}))

@@ -6,7 +6,7 @@ Knows what is kept and how it adds up; knows nothing of how a request runs or wh
 import enum
 from collections.abc import Mapping
 
-from rag.llms.base import Attempt, Usage
+from rag.llms.base import Attempt, Purpose, Usage
 from rag.types import Claim, Filter, Message, Passage, Value
 from rag.variant import Variant
 
@@ -93,7 +93,8 @@ class Trace(Value):
     @property
     def answered_by(self) -> str | None:
         """The model whose text became the answer; null where none gave any."""
-        return next((attempt.model for attempt in reversed(self.attempts) if not attempt.error), None)
+        answers = (attempt for attempt in reversed(self.attempts) if attempt.purpose is not Purpose.JUDGE)
+        return next((attempt.model for attempt in answers if not attempt.error), None)
 
     @property
     def usage(self) -> Usage:

@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from rag.errors import GroundwireError, NotFoundError
 from rag.llms.base import CallPolicy
-from rag.release import Policy
-from rag.types import Value
+from rag.release import UNGROUNDED, UNPROVED, Policy
+from rag.types import Value, Verdict
 
 Mode = Literal["hybrid", "dense", "lexical"]
 
@@ -60,8 +60,15 @@ class Validation(Value):
 
 class Release(Value):
     policy: Policy = Policy.FLAG
+    uncertain: Literal["pass", "withhold"] = "pass"
+    """Whether a claim that the validator cannot tell reaches the reader, or is treated as an unsupported one."""
     gate: Literal["answer", "sentence"] = "answer"
     """What is judged before the reader sees any of it. With `flag` nothing waits."""
+
+    @property
+    def withheld(self) -> frozenset[Verdict]:
+        """The verdicts that the policy acts on."""
+        return UNPROVED if self.uncertain == "withhold" else UNGROUNDED
 
     @model_validator(mode="after")
     def _gated(self) -> Self:

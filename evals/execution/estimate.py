@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from evals import judge
 from evals.cases import Case
 from rag.llms.base import Usage
+from rag.llms.reply import TRIES
 from rag.llms.router import Router
 from rag.pipeline import Pipeline
 from rag.release import Policy
@@ -38,7 +39,7 @@ def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
 
 def judgement_price(router: Router, model: str, prompt: int, answer: int) -> int | None:
     """Nano-dollars that grading one answer takes at most, its prompt and itself so many tokens long."""
-    return _cost(router, model, judge.TRIES * (prompt + answer), judge.TRIES * judge.MAX_TOKENS)
+    return _cost(router, model, TRIES * (prompt + answer), TRIES * judge.MAX_TOKENS)
 
 
 def _cost(router: Router, model: str, prompt: int, completion: int) -> int | None:

@@ -37,7 +37,6 @@ from rag.pipeline import Pipeline
 from rag.revision import revision
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome, Trace, dollars
-from rag.validators import open_validator
 
 AHEAD = 32
 """Cases that are retrieved together, while those before them are answered."""
@@ -150,7 +149,9 @@ class Execution:
         self.judge = self._open_judge(judge_model, Library(runtime.settings.prompts)) if judge_model else None
         self._judge_model = judge_model
         self._pipelines = [[self._pipeline(arm, router) for router in self._routers] for arm in self.arms]
-        self.records = tuple(self._run(arm, collection, source) for arm in self.arms)
+        self.records = tuple(
+            self._run(arm, pipelines[0], collection, source) for arm, pipelines in zip(self.arms, self._pipelines, strict=True)
+        )
         if len({run.id for run in self.records}) < len(self.records):
             problem = f"{' and '.join(arm.name for arm in self.arms)} are the same prompt, model and settings"
             raise GroundwireError(problem, "name two that differ")
@@ -159,7 +160,8 @@ class Execution:
 
     def _models(self, judge_model: str | None) -> set[str]:
         answering = {model for arm in self.arms for model in (arm.variant.llm.model, *arm.variant.llm.fallbacks)}
-        return answering | ({judge_model} if judge_model else set())
+        judging = {arm.variant.validator.judge for arm in self.arms} | {judge_model}
+        return answering | {model for model in judging if model}
 
     def _router(self, sample: int) -> Router:
         """Without a breaker: what waits its turn here must not fail for those before it."""
@@ -189,13 +191,14 @@ class Execution:
             prompt=arm.prompt,
             retriever=self._retriever,
             router=router,
-            validator=open_validator(arm.variant.validator.name),
+            validator=self._runtime.validator(arm.variant.validator),
+            judge=self._runtime.judge(arm.variant, router),
             traces=self._runtime.traces,
             whole=not self._stream,
             turn=self._pace(arm.variant.llm.model).turn,
         )
 
-    def _run(self, arm: Arm, collection: str, source: str) -> Run:
+    def _run(self, arm: Arm, pipeline: Pipeline, collection: str, source: str) -> Run:
         generation = self._retriever.index.generation
         return Run(
             created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -207,7 +210,7 @@ class Execution:
             collection=collection,
             generation=generation.id,
             embedder=generation.embedder,
-            validator=open_validator(arm.variant.validator.name).identity,
+            validator=pipeline.validated_by,
             judge=self.judge.identity if self.judge else None,
             fingerprint=fingerprint(self.cases),
             asked=len(self.cases),

@@ -1,8 +1,25 @@
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.claims import declines, statements, states
+
+CASES = [json.loads(line) for line in (Path(__file__).parent / "claims.jsonl").read_text(encoding="utf-8").splitlines()]
+"""Answers as language models write them: `claims` as they stand there, `no_claims` the rest, and of some what their pronouns mean."""
+UNREAD = {
+    "claims-174": "the guide does not cover: what a refusal says of its sources, a statement may say as well",
+    "claims-235": "emphasis that ends behind the full stop is left behind",
+    "claims-249": "a refusal that only says what the passages are about",
+}
+UNRESOLVED = {
+    "resolved-022": "`blind to` reads like `important to`",
+    "resolved-038": "two things joined, before a verb in the plural",
+    "resolved-050": "the mayor is not known to be a person",
+    "resolved-051": "the teacher is not known to be a person",
+}
 
 ANSWER = """Sure! Here is the answer:
 
@@ -61,6 +78,12 @@ def test_spans_count_in_the_answer_and_hold_the_citations() -> None:
         "I don\u2019t know.",
         "The provided context doesn't contain enough information.",
         "There is no mention of a price in the given documents.",
+        "Question: what does it cost",
+        '<passage number="1" title="The pool">',
+        "Das weiß ich leider nicht.",
+        "Je ne sais pas.",
+        "К сожалению, я не могу ответить.",
+        "文档中没有提到价格。",
         "The price is not stated in the passages.",
     ],
 )
@@ -82,6 +105,67 @@ def test_what_states_nothing(sentence: str) -> None:
 def test_what_states_something(sentence: str) -> None:
     assert states(sentence)
     assert not declines(sentence)
+
+
+def test_claims_of_answers() -> None:
+    """Precision and recall of their spans; a case that is newly read, or no longer, is named."""
+    found = expected = right = 0
+    wrong: dict[str, str] = {}
+    for case in CASES:
+        spans = [(statement.start, statement.end) for statement in statements(case["answer"], case["language"])]
+        meant = spans_of(case["answer"], case["claims"])
+        found, expected, right = found + len(spans), expected + len(meant), right + len({*spans} & {*meant})
+        if spans != meant:
+            wrong[case["id"]] = f"{case['answer']!r}: found {[case['answer'][slice(*span)] for span in spans]}"
+    assert wrong.keys() == UNREAD.keys(), "\n".join(wrong.values())
+    assert right / found >= 0.99, f"precision {right / found:.3f} of {found}"
+    assert right / expected >= 0.99, f"recall {right / expected:.3f} of {expected}"
+
+
+def test_pronouns_of_answers() -> None:
+    """What they are resolved to: a wrong resolution is worse than none."""
+    made = meant = right = 0
+    wrong: dict[str, str] = {}
+    for case in (case for case in CASES if "resolved" in case):
+        read = statements(case["answer"], case["language"])
+        for statement, resolved in zip(read, case["resolved"], strict=True):
+            made += statement.resolved != statement.text
+            meant += resolved != statement.text
+            right += resolved != statement.text and statement.resolved == resolved
+            if statement.resolved != resolved:
+                wrong[case["id"]] = f"{case['answer']!r}: {statement.resolved}"
+    assert wrong.keys() == UNRESOLVED.keys(), "\n".join(wrong.values())
+    assert right / made >= 0.99, f"precision {right / made:.3f} of {made}"
+    assert right / meant >= 0.85, f"recall {right / meant:.3f} of {meant}"
+
+
+def test_a_resolved_claim_stays_where_it_is_written() -> None:
+    answer = "The pool opens at nine [1]. It closes at eight [2]."
+    second = statements(answer)[1]
+    assert (answer[second.start : second.end], second.resolved) == ("It closes at eight [2].", "The pool closes at eight.")
+
+
+def test_a_refusal_that_goes_over_into_a_statement() -> None:
+    answer = "The passages do not mention the price, but the pool opens at nine [1]."
+    (statement,) = statements(answer)
+    assert (statement.text, statement.citations) == ("the pool opens at nine.", (1,))
+    assert answer[statement.start : statement.end] == "the pool opens at nine [1]."
+    assert declines(answer)
+
+
+def test_a_refusal_that_goes_on_refusing() -> None:
+    assert statements("I don't know the price, but the passages do not mention the hours either.") == []
+
+
+def spans_of(answer: str, claims: list[str]) -> list[tuple[int, int]]:
+    """Where claims stand in an answer, one after the other."""
+    spans = []
+    position = 0
+    for claim in claims:
+        start = answer.index(claim, position)
+        position = start + len(claim)
+        spans.append((start, position))
+    return spans
 
 
 @given(st.text(max_size=200))

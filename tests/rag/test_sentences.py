@@ -60,6 +60,9 @@ def split(text: str, language: str = "en") -> list[str]:
         ("es", ["¿Qué es esto?", "¡Es el Sr. García!", "Vive en Madrid."]),
         ("hi", ["यह पहला वाक्य है।", "यह दूसरा है।"]),
         ("ar", ["ما هذا؟", "هذا كتاب."]),
+        ("en", ["It takes approx. 12 ms.", "ASP.NET is slower…", "Go is not."]),
+        ("de", ["Im 19. Jahrhundert hatte die Fa. Meyer 3 Mio. Mark.", "Dann kam das 20. Jahrhundert."]),
+        ("fr", ["M. Dupont est né le 3 janv. 1950.", "Il habite à Lyon."]),
         ("und", ["Hello there.", "World."]),
     ],
 )
@@ -96,6 +99,11 @@ def test_markdown_blocks_stand_for_themselves() -> None:
         "Yes",
         "• bullet two",
     ]
+
+
+def test_lines_that_lead_over_and_dashes_that_list() -> None:
+    text = "In short:\nit is fast.\n**Price**\nIt is free.\n– one\n— two\na. three"
+    assert split(text) == ["In short:", "it is fast.", "**Price**", "It is free.", "– one", "— two", "a. three"]
 
 
 @pytest.mark.parametrize("text", ["", " \n\t\n", "\u2028"])

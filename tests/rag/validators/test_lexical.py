@@ -1,8 +1,12 @@
 import json
+import time
 from pathlib import Path
+from typing import Any
 
+import numpy
 import pytest
 
+from evals.grounding.flips import flips
 from rag.types import Claim, Passage, Verdict
 from rag.validators.lexical import LexicalValidator
 
@@ -65,7 +69,7 @@ def test_contradicted(answer: str, reason: str) -> None:
 
 def test_an_opposite_contradicts() -> None:
     claim = judge("Prices will decrease for season tickets next year.", "Prices will increase for season tickets next year.")
-    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 says the opposite")
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 says the opposite: increase, not decrease")
 
 
 def test_unsupported() -> None:
@@ -122,16 +126,77 @@ def test_a_foreign_number_in_no_passage_stays_uncertain() -> None:
     assert claim.verdict is Verdict.UNCERTAIN
 
 
-def test_separates_what_people_labelled() -> None:
-    """Area under the ROC curve on sentences of long answers, 300 of them."""
-    file = GROUNDING / "lfqa_sent_dev.jsonl"
+def test_what_says_more_than_the_passages_is_uncertain() -> None:
+    claim = judge("Owners must register their dogs at the gate.", "Owners may register their dogs at the gate.")
+    assert (claim.verdict, claim.reason) == (Verdict.UNCERTAIN, "passage 1 says may, not must")
+
+
+def test_a_rounded_number_is_uncertain() -> None:
+    claim = judge("About 1,200 swimmers come to the pool on Sundays.", "On Sundays 1,187 swimmers come to the pool.")
+    assert claim.verdict is Verdict.UNCERTAIN
+
+
+def test_a_name_in_no_passage_is_unsupported() -> None:
+    claim = judge("The season tickets were decided by Henrik Larsson.")
+    assert (claim.verdict, claim.reason) == (Verdict.UNSUPPORTED, "Henrik is not in the passages")
+
+
+def test_a_denial_that_no_passage_knows_contradicts() -> None:
+    claim = judge("The lake near the village is not deep.", "A deep lake lies near the village, people say.")
+    assert claim.verdict is Verdict.CONTRADICTED
+
+
+def test_the_worse_the_lower_the_score() -> None:
+    said = "The pool opens at 9 in the morning and closes at 22."
+    scores = [judge(answer).score for answer in (said, said.replace("closes", "shuts"), said.replace("9", "10"))]
+    assert scores == sorted(scores, reverse=True)
+    assert len(set(scores)) == 3
+
+
+def test_a_pronoun_is_judged_by_what_it_stands_for() -> None:
+    answer = "Marta Olsen decided in 2019. She decided that tickets cost 1,200,000 rupiah."
+    assert len(LexicalValidator().validate("?", answer, passages(POOL))) == 2
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["a " * 25_000, "12 " * 16_000, "池" * 50_000, "not Paris, " * 4_500, "May 3 " * 8_000])
+def test_fifty_kilobytes_of_anything_take_seconds_at_most(text: str) -> None:
+    started = time.thread_time()
+    LexicalValidator().validate("?", text, passages(text))
+    assert time.thread_time() - started < 4
+
+
+def rows(name: str, limit: int) -> list[dict[str, Any]]:
+    file = GROUNDING / f"{name}.jsonl"
     if not file.exists():
         pytest.skip(f"{file.name} is not beside the repository")
-    rows = [json.loads(line) for line in file.read_text().splitlines()[:300]]
+    return [json.loads(line) for line in file.read_text().splitlines()[:limit]]
+
+
+@pytest.mark.parametrize(("name", "floor"), [("lfqa_sent_dev", 0.86), ("begin_wow", 0.88), ("wice_oracle_claim_dev", 0.78)])
+def test_separates_what_people_labelled(name: str, floor: float) -> None:
+    """Area under the ROC curve of the least score of a response, on 300 labels."""
     scores: dict[int, list[float]] = {0: [], 1: []}
-    for row in rows:
-        claims = LexicalValidator().validate(row["question"], row["response"], passages(row["context"]))
-        if len(claims) == 1:
-            scores[row["label"]].append(claims[0].score)
+    for row in rows(name, 300):
+        claims = LexicalValidator().validate(row["question"] or "", row["response"], passages(row["context"]))
+        if claims:
+            scores[row["label"]].append(min(claim.score for claim in claims))
     wins = sum((good > bad) + (good == bad) / 2 for good in scores[0] for bad in scores[1])
-    assert wins / len(scores[0]) / len(scores[1]) > 0.85
+    assert wins / len(scores[0]) / len(scores[1]) > floor
+
+
+def test_catches_errors_of_one_fact() -> None:
+    """On supported sentences of long answers: more than six of ten flips, fewer than one of ten originals."""
+    chance = numpy.random.default_rng(1)
+    caught: list[bool] = []
+    alarms: list[bool] = []
+    for row in [row for row in rows("lfqa_sent_dev", 600) if not row["label"]]:
+        for found, text in [
+            (alarms, row["response"]),
+            *((caught, flip.text) for flip in flips(row["response"], [row["context"]], chance)),
+        ]:
+            claims = LexicalValidator().validate("", text, passages(row["context"]))
+            found.append(any(claim.verdict in (Verdict.UNSUPPORTED, Verdict.CONTRADICTED) for claim in claims))
+    assert len(caught) > 100
+    assert sum(caught) / len(caught) > 0.6
+    assert sum(alarms) / len(alarms) < 0.1

@@ -1,0 +1,136 @@
+"""How answers talk: what they say to the reader, and not of the matter.
+
+Knows the wordings of greetings, refusals and meta talk: English at length, German, French, Spanish, Russian, Chinese and Japanese the
+commonest. All of them expect `spoken` text. Knows nothing of where a sentence begins or ends.
+"""
+
+import re
+
+SOURCES = r"(?:passages?|context|documents?|texts?|sources?|information|excerpts?|articles?|materials?|guide|documentation|content|data)"
+THE_SOURCES = rf"(?:the|these|your) (?:\w+ ){{0,2}}{SOURCES}"
+NOT = r"(?:not|n't)"
+INFORMATION = r"have (?:\w+ ){0,3}(?:information|answer|context|details|data|idea|knowledge|access)"
+KNOW = rf"(?:\w+ ){{0,2}}(?:know|find|answer|determine|tell|say|provide|see|locate|confirm|help|{INFORMATION})"
+TELL = (
+    r"(?:\w+ ){0,2}(?:mention|contain|say|provide|answer|include|specify|state|give|address|describe|discuss|cover|explain|indicate|"
+    rf"offer|tell|list|reveal|clarify|{INFORMATION})"
+)
+FOUND = r"(?:mentioned|stated|specified|provided|given|said|answered|covered|clear|included|available|found|possible to \w+)"
+ENDS = r"(?=(?: (?:provided|given|above|here|at all|itself|themselves))?(?:$|[,;:(]| and | but | so | whether | if | how | what | wh))"
+DOKUMENTE = r"(?:dokumente?n?|textstellen?|passagen?|texte?n?|quellen?|kontext|auszügen?|informationen)"
+DOCUMENTS = r"(?:documents?|passages?|textes?|contexte|sources?|extraits?)"
+DOCUMENTOS = r"(?:documentos?|pasajes?|textos?|contexto|fuentes?|fragmentos?)"
+DECLINES = re.compile(
+    "|".join(
+        (
+            rf"\bi (?:really )?(?:do ?{NOT}|can ?not|can't|could ?{NOT}|did ?{NOT}|was ?{NOT} able to) {KNOW}",
+            rf"\bi(?:'m| am) (?:unable|not able) to {KNOW}",
+            r"^i(?:'m| am) not (?:\w+ )?(?:sure|certain|aware)\b",
+            rf"\b{SOURCES}(?: \w+){{0,3}} (?:do|does|did) ?{NOT} {TELL}",
+            rf"\b{SOURCES} (?:\w+ )?(?:(?:say|tell|mention|contain|provide|offer|give)s? (?:nothing|no information)|makes? no mention)\b",
+            rf"\b(?:none of|nothing in) {THE_SOURCES}",
+            rf"\b(?:no|not enough|insufficient) (?:\w+ )?(?:information|mention|answer|evidence|details?) (?:\w+ ){{0,6}}(?:in|from|by) "
+            rf"{THE_SOURCES}",
+            rf"^(?!.*\b(?:where|when|if|unless)\b).*{NOT} (?:\w+ )?{FOUND} (?:in|from|by) {THE_SOURCES}{ENDS}",
+            rf"\b(?:information|answer|this|that|it)\b.{{0,80}} (?:is|was) ?{NOT} in {THE_SOURCES}\b",
+            rf"{NOT} (?:\w+ )?(?:mentioned|stated|specified)$",
+            r"^there(?:'s| is) (?:no|not enough|insufficient) (?:\w+ )?(?:information|mention)"
+            r"(?: (?:about|on|of|regarding|in|available|given|provided|that|as to)\b|$)",
+            r"\b(?:question|this) can(?: ?not|'t) be (?:answered|determined)\b",
+            r"^(?:das |es )?(?:ich )?weiss (?:ich |das |es )?(?:leider )?nicht$",
+            r"\bich (?:leider )?(?:kann|konnte) (?:\w+ ){0,4}nicht (?:\w+ )?(?:beantworten|finden|sagen|beurteilen)\b",
+            r"^leider (?:kann|konnte) ich (?:\w+ ){0,4}(?:nichts?|keine\w*) (?:\w+ )?(?:finden|sagen|beantworten)$",
+            rf"\b{DOKUMENTE} (?:enthalten|enthält|geben|gibt|liefern|liefert) (?:\w+ ){{0,3}}keinen? (?:\w+ )?"
+            r"(?:information|angabe|antwort|hinweis|auskunft)",
+            rf"\bi(?:n|m) (?:\w+ ){{0,3}}{DOKUMENTE} (?:\w+ ){{0,5}}nicht (?:erwähnt|genannt|angegeben|beschrieben|enthalten)$",
+            rf"\b(?:die|der|das) (?:\w+ )?{DOKUMENTE} (?:erwähn|nenn|beantwort)\w+ (?:\w+ ){{0,4}}nicht$",
+            r"\bje ne sais pas$",
+            r"\bje ne (?:peux|trouve|parviens) pas (?:à )?(?:\w+ )?(?:répondre|trouver|dire|la réponse)\b",
+            r"\bje n'ai (?:pas|rien) (?:trouvé|pu trouver)\b",
+            rf"\b(?:les|le|la) {DOCUMENTS}(?: \w+)? ne (?:mentionn|contien|précis|indiqu|fourni|répond|donn|dis|dit)\w* (?:pas|aucun)",
+            r"^no (?:lo )?sé$",
+            r"\bno (?:puedo|pude|he podido) (?:responder|encontrar|contestar|decir)\b|\bno (?:encontré|he encontrado)\b",
+            rf"\b(?:los|el|la|las) {DOCUMENTOS}(?: \w+)? no (?:mencion|contien|proporcion|indic|especific|respond|dice)\w*",
+            r"^(?:я )?не знаю$",
+            r"\bя не (?:могу|смог|смогла) (?:\w+ )?(?:ответить|найти|сказать|определить)\b",
+            r"\bв (?:\w+ )?(?:документах|тексте|отрывках|контексте|источниках|материалах) (?:\w+ ){0,3}"
+            r"(?:нет|не (?:упомина|указан|сказан|содержит|говорит)\w*)",
+            r"\b(?:документы|отрывки|тексты|источники|контекст|текст) не (?:содерж|упомина|указыва|отвеча|сообща)\w*",
+            r"我(?:也|并)?不(?:知道|清楚|确定)$",
+            r"(?:我|抱歉|对不起)[^。]{0,8}(?:无法|不能)(?:回答|确定|找到|提供|得知)",
+            r"(?:文档|文本|文件|段落|资料|上下文|文章|材料|来源)(?:中|里|内)?并?(?:没有|未)(?:提到|提及|说明|包含|提供|给出|涉及|回答|指出|相关)",
+            r"(?:わかりません|お答えできません|回答できません)$",
+            r"(?:文書|資料|文章|テキスト|ドキュメント)に.{0,40}(?:記載|言及|書か)(?:されて|れて)?(?:いません|ありません)",
+        )
+    )
+)
+GREETS = re.compile(
+    r"(?:hi|hello|hey|sure|certainly|absolutely|of course|ok|okay|yes|no|great|good|thanks|thank you|welcome|you're welcome|"
+    r"you are welcome|(?:that's |what )?(?:a )?(?:great|good|excellent) question|no problem|sorry)(?: (?:there|thing|all|everyone|so much|"
+    r"for \w+(?: \w+)?))?"
+    r"|(?:hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|sicher|selbstverständlich|ja|nein|danke|vielen dank|kein problem|"
+    r"bitte(?: schön| sehr)?)"
+    r"|(?:bonjour|salut|bien sûr|d'accord|oui|non|merci(?: beaucoup)?|avec plaisir|certainement)"
+    r"|(?:hola|claro(?: que sí)?|por supuesto|sí|gracias|muchas gracias|de nada|buenos días)"
+    r"|(?:привет|здравствуйте|добрый день|конечно|да|нет|спасибо|пожалуйста|хорошо)"
+    r"|(?:你好|您好|当然|当然可以|好的|是的|不是|谢谢|不客气|没问题)"
+    r"|(?:こんにちは|はい|いいえ|もちろん(?:です)?|ありがとうございます)"
+)
+TALKS = re.compile(
+    r"(?:(?:okay|ok|sure|certainly|of course|well|great|alright|absolutely)[,:] )?(?:"
+    + "|".join(
+        (
+            r"(?:i )?hope (?:this|that|it|these)\b",
+            r"(?:please )?(?:let me know|feel free to)\b",
+            r"please (?:consult|refer to|rephrase|clarify|specify|share|ask again|provide (?:more|me|a|the|additional))\b",
+            r"please note that (?:my|i|this answer|this response|the above)\b",
+            r"(?:could|can|would) you (?:please |tell |clarify |provide |share |specify )",
+            r"here(?:'s| is| are) .*(?:answer|summary|steps|overview|list|quotes?|information|details|explanation)$",
+            rf"(?:based on|according to) {THE_SOURCES}(?: (?:provided|above|given))?$",
+            r"(?:in (?:summary|conclusion|short)|to (?:summarize|sum up)|sources?|references|note|answer|question|summary)$",
+            r"q(?:uestion)?: ",
+            r"as an ai\b",
+            r"i(?:'m|'d be| would be| am) (?:happy|glad|pleased) to\b",
+            r"i(?:'ll| will) (?:answer|explain|try|do my best|summarize|go through|walk you)\b",
+            r"i can (?:help|try|assist)\b",
+            r"let(?:'s| us| me) (?:take|look|break|explain|go|start|see|summarize|walk|dive|explore)\b",
+            r"if you have (?:any )?(?:other|more|further|additional)? ?questions(?: about [^,]*)?(?:$|,| please| feel| let)",
+            r"if you (?:can|could) (?:share|provide|give)\b",
+            r"if (?:not|so), please\b",
+            r"for (?:more|further) (?:information|details),? (?:please )?(?:refer to|consult|see|check) "
+            r"(?:the|your) (?:\w+ )?(?:documentation|manual|website|passages?|sources?|guide)$",
+            r"have a (?:great|nice|good|wonderful|lovely)\b",
+            r"good luck\b",
+            r"enjoy your\b",
+            r"these are the (?:key|main|most important) (?:points|facts|details|takeaways)\b",
+            r"the question is (?:ambiguous|unclear|too (?:vague|broad))\b",
+            r"no answer$",
+            r"(?:the|an?|it|this|these|they|in|if|and|so|for)$",
+            r"i(?:'m| am)? (?:sorry|apologi[sz]e)\b(?!.* but )",
+            r"unfortunately$",
+            r"(?:ich )?hoffe,? (?:das|dies|es)\b.*(?:hilft|geholfen|beantwortet|weiter)",
+            r"(?:lassen sie (?:es )?mich wissen|zögern sie nicht|wenn sie (?:noch |weitere )+fragen|als ki\b)",
+            r"j'espère que (?:cela|ça|ceci)\b",
+            r"(?:n'hésitez pas|si vous avez d'autres questions|en tant qu(?:'ia|e modèle))\b",
+            r"espero que (?:esto|eso|te|le)\b",
+            r"(?:no dud(?:e|es) en|si tienes? (?:más|otras) preguntas|como (?:modelo|ia))\b",
+            r"надеюсь,? (?:это|что)\b",
+            r"(?:если у вас (?:есть|возникнут|будут|остались)|как (?:ии|языковая модель))\b",
+            r"希望(?:这|对您|对你|能|以上)",
+            r"如果(?:您|你)?(?:还)?有(?:其他|任何|更多)?(?:问题|疑问)",
+            r"作为(?:一个|一名)?(?:ai|人工智能|语言模型)",
+        )
+    )
+    + ")"
+)
+TELLS = re.compile(r"(?:(?:and|but|hey|hi|oh|so|well|yeah|yes)\b,? ?)*did you know\b")
+"""A question that states what it asks."""
+ADDS = re.compile(r"[,;:.–—]\s*(?:but|however|though|although|yet|nevertheless)\b,?\s*", re.IGNORECASE)
+"""Where a refusal goes over into what is known nevertheless."""
+CONCEDES = re.compile(r"(?:while|although|though|even though)\b([^,]+),\s*", re.IGNORECASE)
+"""A refusal before what is known nevertheless."""
+
+
+def spoken(text: str) -> str:
+    """In lower case, with plain apostrophes, single spaces and no punctuation at either end."""
+    return " ".join(text.casefold().replace("\u2019", "'").lstrip("¡¿(").rstrip(".!…\u3002\uff01 ),;").split())

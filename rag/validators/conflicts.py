@@ -1,0 +1,162 @@
+"""What stands against a claim in a sentence that is otherwise alike: another number, name or time in its place, a negation, an opposite,
+or the same words with their roles exchanged.
+
+Knows two sentences as words, aligned; knows nothing of how the sentence was found, or how much it weighs.
+"""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator, Sequence, Set
+from typing import NamedTuple
+
+from rag.validators.alignment import aligned
+from rag.validators.analysis import LONGEST
+from rag.validators.names import may_be_same
+from rag.validators.polarity import opposed, stronger
+from rag.validators.words import Kind, Word
+
+ALIKE = 0.4
+"""The share of a claim's words, one doubtful word aside, that a sentence must hold to contradict it."""
+LIKELY = 0.5
+"""The share from which a negation on one side alone turns it round."""
+SAME = 0.6
+"""The share from which names may be told apart by one neighbour, and roles by their order."""
+NEAR = 2
+"""Words from the last common one within which two words stand in the same place."""
+SPAN = 6
+"""Words within which the sides of a verb stand."""
+LISTED = frozenset(("and", "or", ",", "nor"))
+"""Leads of words that stand beside the one before, and not under it."""
+QUANTITIES = (Kind.NUMBER, Kind.TIME)
+
+
+class Conflict(NamedTuple):
+    """A word of the claim, and what the sentence does instead: "says 15, not 12"."""
+
+    word: Word
+    reason: str
+    certain: bool = True
+    """Whether it contradicts the claim; else the claim says more than the sentence."""
+
+
+class Gap(NamedTuple):
+    """What stands between two common words in the claim, and in the sentence."""
+
+    claimed: Sequence[Word]
+    said: Sequence[Word]
+    after: Word | None
+    """The common word after it, as claimed."""
+
+
+def conflicts(claim: Sequence[Word], said: Sequence[Word], held: Set[str], language: str) -> Iterator[Conflict]:
+    """Each thing that stands against the claim. `held` are the keys of the sentence and of those about it."""
+    if max(len(claim), len(said)) > LONGEST:
+        return
+    saying = {word.key for word in said}
+    common = [word for word in claim if word.key in saying]
+    if len(common) < max(2, ALIKE * (len(claim) - 1)):
+        return
+    pairs = aligned([word.key for word in claim], [word.key for word in said])
+    share = len(common) / max(len(claim) - 1, 1)
+    yield from _replaced(_gaps(claim, said, pairs), {word.key for word in claim}, held, language, share)
+    if share >= LIKELY:
+        yield from _turned(pairs, claim, said, language)
+    if share >= SAME:
+        yield from _exchanged(claim, said)
+
+
+def _gaps(claim: Sequence[Word], said: Sequence[Word], pairs: Sequence[tuple[int, int]]) -> Iterator[Gap]:
+    for (one, other), (next_one, next_other) in itertools.pairwise([(-1, -1), *pairs, (len(claim), len(said))]):
+        if next_one - one > 1 and next_other - other > 1:
+            yield Gap(claim[one + 1 : next_one], said[other + 1 : next_other], claim[next_one] if next_one < len(claim) else None)
+
+
+def _replaced(gaps: Iterator[Gap], claimed: Set[str], held: Set[str], language: str, share: float) -> Iterator[Conflict]:
+    """Words in the place of which the sentence has another of their kind."""
+    for gap in gaps:
+        for word, other in itertools.product(gap.claimed, gap.said):
+            sides = _sides(word, other, gap)
+            apart = word.key not in held and other.key not in claimed
+            if opposed(word.text.lower(), other.text.lower(), language):
+                if word.negated == other.negated and (apart or sides == 2):
+                    yield Conflict(word, f"says the opposite: {other.text}, not {word.text}")
+                continue
+            named = Kind.NAME in (word.kind, other.kind)
+            close = sides == 2 or (sides and (apart or named) and (share >= SAME or not named))
+            if close and other.key not in claimed and _another(word, other):
+                said = f"{other.text}, not {word.text}" if other.text != word.text else f"{other.text} in another unit"
+                yield Conflict(word, f"says {said}")
+
+
+def _another(word: Word, other: Word) -> bool:
+    """Whether the one says something else of the same kind."""
+    if word.number and other.number:
+        rounded = word.number.near(other.number.values)
+        return word.number.comparable(other.number) and not word.number.says(other.number) and not rounded
+    if word.kind is Kind.TIME and other.kind is Kind.TIME:
+        (kind, *one), (other_kind, *two) = word.key.split(), other.key.split()
+        return kind == other_kind and any(first != second for first, second in zip(one, two, strict=False))
+    return word.capital and other.capital and Kind.NAME in (word.kind, other.kind) and not may_be_same(word.text, other.text)
+
+
+def _sides(word: Word, other: Word, gap: Gap) -> int:
+    """On how many sides both stand next to the same common word, or nearly. The rest of one name is no such word."""
+    one, two = gap.claimed.index(word), gap.said.index(other)
+    near = 1 if word.kind is Kind.CONTENT or other.kind is Kind.CONTENT else NEAR
+    left = max(one, two) < near
+    right = max(len(gap.claimed) - one, len(gap.said) - two) <= near
+    if word.kind is Kind.NAME and right and gap.after and gap.after.kind is Kind.NAME and not gap.after.lead:
+        right = False
+    return left + right
+
+
+def _turned(pairs: Sequence[tuple[int, int]], claim: Sequence[Word], said: Sequence[Word], language: str) -> Iterator[Conflict]:
+    """Common words that only one of both denies, or that opposite words lead to."""
+    before = (-1, -1)
+    for one, other in pairs:
+        word, counterpart = claim[one], said[other]
+        if word.negated and not counterpart.negated and not _denied_near(said, other):
+            yield Conflict(word, "says so without the negation")
+        elif counterpart.negated and not word.negated and not _denied_near(claim, one):
+            yield Conflict(word, "negates it")
+        if before == (one - 1, other - 1):
+            leads = [lead for lead in word.lead if lead not in counterpart.lead]
+            others = [lead for lead in counterpart.lead if lead not in word.lead]
+            for lead, another in itertools.product(leads, others):
+                if stronger(lead, another):
+                    yield Conflict(word, f"says {another}, not {lead}", certain=False)
+                elif opposed(lead, another, language):
+                    yield Conflict(word, f"says {another} {counterpart.text}, not {lead}")
+        before = (one, other)
+
+
+def _denied_near(words: Sequence[Word], place: int) -> bool:
+    """Whether a negation stands near a word of a sentence."""
+    return any(near.negated for near in words[max(0, place - 2) : place + 3])
+
+
+def _exchanged(claim: Sequence[Word], said: Sequence[Word]) -> Iterator[Conflict]:
+    """Two words on either side of a third, the other way round, or the same way round where only one is in the passive.
+
+    Only words that stand once in both are looked at.
+    """
+    places = {word.key: place for place, word in enumerate(said)}
+    claims, says = Counter(word.key for word in claim), Counter(word.key for word in said)
+    common = [place for place, word in enumerate(claim) if word.key in places]
+    single = {place for place in common if claims[claim[place].key] == says[claim[place].key] == 1}
+    single -= {place for place in single if claim[place].kind in QUANTITIES}
+    for one, verb, two in zip(common, common[1:], common[2:], strict=False):
+        if not single.issuperset((one, verb, two)):
+            continue
+        first, middle, last = (places[claim[place].key] for place in (one, verb, two))
+        leads = (*claim[verb].lead, *claim[two].lead, *said[middle].lead, *said[max(first, last)].lead)
+        reverse = last < middle < first < last + SPAN
+        if LISTED.isdisjoint(leads) and (reverse or first < middle < last < first + SPAN):
+            turned = _passive(claim, verb, two) != _passive(said, middle, max(first, last))
+            if reverse != turned:
+                yield Conflict(claim[verb], f"says it of {said[last].text}, not {claim[one].text}")
+
+
+def _passive(words: Sequence[Word], verb: int, agent: int) -> bool:
+    """Whether what a verb says is done by what follows it."""
+    return any("by" in word.lead for word in words[verb + 1 : agent + 1])

@@ -1,0 +1,60 @@
+import pytest
+
+from rag.validators.conflicts import Conflict, conflicts
+from rag.validators.words import words
+
+
+def found(claim: str, said: str) -> list[Conflict]:
+    read = words(said, "en")
+    return list(conflicts(words(claim, "en"), read, {word.key for word in read}, "en"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "reason"),
+    [
+        ("The pool opens at 10 daily.", "The pool opens at 9 daily.", "says 9, not 10"),
+        ("The tunnel is 5 km long and dry.", "The tunnel is 5 m long and dry.", "says 5 m, not 5"),
+        ("The second bridge carries trains.", "The third bridge carries trains.", "says third, not second"),
+        ("The town elected Marta Schmidt mayor.", "The town elected Marta Olsen mayor.", "says Olsen, not Schmidt"),
+        ("They met near Paris in 2019.", "They met near London in 2019.", "says London, not Paris"),
+        ("They met in Paris in 2016.", "They met in Paris in 2019.", "says 2019, not 2016"),
+        ("The shop closes on Friday evenings.", "The shop closes on Monday evenings.", "says Monday, not Friday"),
+        ("He was born on 4 May in Ohio.", "He was born on 3 May in Ohio.", "says 3 May, not 4 May"),
+        ("Prices will decrease next year.", "Prices will increase next year.", "says the opposite: increase, not decrease"),
+        ("Guests left before the storm came.", "Guests left after the storm came.", "says after storm, not before"),
+        ("Dogs are not allowed in water.", "Dogs are allowed in water.", "says so without the negation"),
+        ("Dogs are allowed in water.", "Dogs are never allowed in water.", "negates it"),
+        ("Anna beat Bob twice.", "Bob beat Anna twice.", "says it of Bob, not Anna"),
+        ("A frog is handling the woman.", "A frog is being handled by the woman.", "says it of woman, not frog"),
+    ],
+)
+def test_each_kind(claim: str, said: str, reason: str) -> None:
+    assert [conflict.reason for conflict in found(claim, said)][:1] == [reason]
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("The pool opens at 9 daily.", "The pool opens at nine daily."),
+        ("About 1,200 people live near the lake.", "1,187 people live near the lake."),
+        ("The tunnel is 5 km long and dry.", "The tunnel is 5,000 m long and dry."),
+        ("He was born on May 3 in Ohio.", "He was born on 3 May in Ohio."),
+        ("Bob was beaten by Anna in Rome.", "Anna has beaten Bob in Rome."),
+        ("In Paris Anna beat Bob.", "Anna beat Bob in Paris."),
+        ("Cats, dogs and horses live here.", "Horses, dogs and cats live here."),
+        ("They found no evidence of poison.", "They have not found any evidence of poison."),
+        ("The US senate passed it in May.", "The United States senate passed it in May."),
+        ("Finally, the pool opens at 9.", "The Riverside pool opens at 9."),
+        ("The pool is not only large but deep.", "The pool is large and deep."),
+        ("It is known by most or many here.", "It is known by most or many here."),
+        ("Penguins swim.", "The mayor signed the budget of the city."),
+    ],
+)
+def test_what_is_no_conflict(claim: str, said: str) -> None:
+    assert found(claim, said) == []
+
+
+def test_saying_more_than_the_sentence_is_no_contradiction() -> None:
+    (conflict,) = found("Owners must register their dogs.", "Owners may register their dogs.")
+    assert (conflict.reason, conflict.certain) == ("says may, not must", False)
+    assert found("Owners may register their dogs.", "Owners must register their dogs.") == []
