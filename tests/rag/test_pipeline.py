@@ -1,17 +1,19 @@
 """The one path: what is sent, what reaches the reader, and what the record of it says, however it ends."""
 
 import asyncio
+import json
 from contextlib import aclosing
 
 import pytest
 
 from rag.errors import GroundwireError
+from rag.llms.base import Purpose
 from rag.pipeline import Delta, Done, Pipeline, Retrieved
 from rag.release import Policy
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome, Trace
-from rag.types import Verdict
-from rag.variant import Model, Release, Variant
+from rag.types import Tier, Verdict
+from rag.variant import Model, Release, Validation, Variant
 from tests.servers.provider import Provider, Reply, failure
 
 pytestmark = pytest.mark.anyio
@@ -169,6 +171,50 @@ async def test_the_gate_gives_the_same_answer_in_pieces_and_whole(runtime: Runti
     assert pieces.answer.rstrip() == whole.answer == ungated.answer
     assert [claim.verdict for claim in pieces.claims] == [claim.verdict for claim in whole.claims]
     assert (pieces.released, pieces.outcome) == (whole.released, whole.outcome) == (ungated.released, ungated.outcome)
+
+
+async def test_a_judge_is_asked_what_cannot_be_told_and_is_paid(runtime: Runtime, provider: Provider) -> None:
+    vague = "Owners of kettles enjoy protection for a good while, month after month."
+    finding = {"1": {"reason": "So it is.", "passage": 1, "quote": "24 months", "verdict": "supported"}}
+    judging = Variant(
+        name="test",
+        llm=Model(model="openai/gpt-4.1-mini", attempts=1),
+        validator=Validation(judge="anthropic/claude-sonnet-4-5"),
+        release=Release(policy=Policy.QUOTE, uncertain="withhold"),
+    )
+    provider.script(Reply(pieces=(vague,)), Reply(pieces=(json.dumps(finding),)))
+    text, trace = await text_and_trace(await runtime.pipeline(judging, "shop"))
+    assert [(claim.verdict, claim.tier) for claim in trace.claims] == [(Verdict.SUPPORTED, Tier.JUDGE)]
+    assert text.startswith(vague)
+    assert [attempt.purpose for attempt in trace.attempts] == [Purpose.ANSWER, Purpose.JUDGE]
+    assert trace.cost_nanodollars == 100 * 400 + 7 * 1600 + 100 * 3000 + 7 * 15000
+    assert trace.answered_by == "openai/gpt-4.1-mini"
+    assert trace.versions.prompts.keys() == {"answer@2", "grounding@1"}
+    assert "grounding@1" in trace.versions.validator
+    assert trace.stages["judge"] > 0
+
+
+async def test_a_judge_is_not_asked_what_is_known(runtime: Runtime, provider: Provider) -> None:
+    judging = Variant(
+        name="test",
+        llm=Model(model="openai/gpt-4.1-mini", attempts=1),
+        validator=Validation(judge="anthropic/claude-sonnet-4-5"),
+    )
+    provider.script(Reply(pieces=(TRUE,)))
+    _, trace = await text_and_trace(await runtime.pipeline(judging, "shop"))
+    assert [attempt.purpose for attempt in trace.attempts] == [Purpose.ANSWER]
+    assert "judge" not in trace.stages
+
+
+async def test_what_is_uncertain_is_withheld_where_the_variant_says_so(runtime: Runtime, provider: Provider) -> None:
+    vague = "Owners of kettles enjoy protection for a good while, month after month."
+    for uncertain, shown in (("pass", True), ("withhold", False)):
+        provider.script(Reply(pieces=(f"{TRUE} {vague}",)))
+        rules = Release.model_validate({"policy": "quote", "uncertain": uncertain})
+        answering = Variant(name="test", llm=Model(model="openai/gpt-4.1-mini", attempts=1), release=rules)
+        text, _ = await text_and_trace(await runtime.pipeline(answering, "shop"))
+        assert (vague in text) is shown
+        assert TRUE in text
 
 
 async def test_refuse_answers_nothing_rather_than_something_unsupported(runtime: Runtime, provider: Provider) -> None:

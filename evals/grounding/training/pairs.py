@@ -23,7 +23,7 @@ from rag.types import Passage
 from rag.validators.windows import window
 
 WINDOWS = (40, 70, 110)
-"""Words of the windows, drawn by chance: short ones are quick to learn from."""
+"""Words of the windows, drawn by chance: short ones are quick to learn from, the longest is the one at run time."""
 SHORTEST, LONGEST = 6, 42
 """Words of a sentence that a claim is made of."""
 RULES = (0, 1, 1, 2, 3)
@@ -38,7 +38,7 @@ PARAPHRASED = 0.6
 UNDERSTATED, LINKED = 0.4, 0.25
 """The shares of the statements that are told by what they are not, where they can be, and as one of several."""
 FAR_WINDOWS = (50, 100, 150)
-"""As `WINDOWS`, for the second lesson; the longest is the one at run time."""
+"""As `WINDOWS`, for the second lesson."""
 
 
 class Example(NamedTuple):

@@ -4,7 +4,6 @@ Knows tokens and the graph's two outputs. How it was taught: `card.md` beside th
 """
 
 import math
-import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,7 +16,7 @@ from rag.errors import GroundwireError
 from rag.validators.entailment.base import Pair
 
 WEIGHTS = Path(__file__).with_name("grounding-v1.onnx")
-SHA256 = "1661c7e745a7f724dffcc111c50887b40911463afd12b41a277cc59c8ce361ee"
+SHA256 = "e330a89e94245c24181c7119c1e540fe06d720868f36a3aae6ea52dc1cde72cb"
 TOKENS = 288
 """Of claim and premise together; the longer of the two is cut at its end."""
 SURROGATE = re.compile("[\ud800-\udfff]")
@@ -50,7 +49,8 @@ class LocalEntailment:
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(TOKENS)
         options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = min(2, os.cpu_count() or 1)
+        # Pairs are too short for a second thread to gain anything; other answers have the other cores.
+        options.intra_op_num_threads = 1
         # The arena would keep the memory of the longest pair for good.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])

@@ -25,7 +25,6 @@ def model() -> LocalEntailment:
         ("Groundwire was founded in Oslo.", "Groundwire was founded in Berlin.", "Berlin"),
         ("Marta Olsen founded Groundwire in 2019.", "Marta Olsen founded Groundwire in 2017.", "2017"),
         ("The pool closes at 22.", "The pool closes at 21.", "21"),
-        ("The pool opens each morning at 9.", "The pool opens each evening at 9.", "evening"),
     ],
 )
 def test_one_word_decides_and_is_named(model: LocalEntailment, supported: str, unsupported: str, word: str) -> None:
