@@ -21,6 +21,8 @@ LIKELY = 0.5
 """The share from which a negation on one side alone turns it round."""
 SAME = 0.6
 """The share from which names may be told apart by one neighbour, and roles by their order."""
+HEADLINE = 12
+"""Words from which a text with a capital on every other one is a heading, a list or a menu, where capitals tell no names."""
 NEAR = 2
 """Words from the last common one within which two words stand in the same place."""
 SPAN = 6
@@ -58,7 +60,8 @@ def conflicts(claim: Sequence[Word], said: Sequence[Word], held: Set[str], langu
         return
     pairs = aligned([word.key for word in claim], [word.key for word in said])
     share = len(common) / max(len(claim) - 1, 1)
-    yield from _replaced(_gaps(claim, said, pairs), {word.key for word in claim}, held, language, share)
+    names = len(said) < HEADLINE or 2 * sum(word.text[:1].isupper() for word in said) < len(said)
+    yield from _replaced(_gaps(claim, said, pairs), {word.key for word in claim}, held, language, share, names=names)
     if share >= LIKELY:
         yield from _turned(pairs, claim, said, language)
     if share >= SAME:
@@ -71,8 +74,10 @@ def _gaps(claim: Sequence[Word], said: Sequence[Word], pairs: Sequence[tuple[int
             yield Gap(claim[one + 1 : next_one], said[other + 1 : next_other], claim[next_one] if next_one < len(claim) else None)
 
 
-def _replaced(gaps: Iterator[Gap], claimed: Set[str], held: Set[str], language: str, share: float) -> Iterator[Conflict]:
-    """Words in the place of which the sentence has another of their kind."""
+def _replaced(
+    gaps: Iterator[Gap], claimed: Set[str], held: Set[str], language: str, share: float, *, names: bool
+) -> Iterator[Conflict]:
+    """Words in the place of which the sentence has another of their kind. `names`: whether its capitals tell names."""
     for gap in gaps:
         for word, other in itertools.product(gap.claimed, gap.said):
             sides = _sides(word, other, gap)
@@ -82,6 +87,8 @@ def _replaced(gaps: Iterator[Gap], claimed: Set[str], held: Set[str], language: 
                     yield Conflict(word, f"says the opposite: {other.text}, not {word.text}")
                 continue
             named = Kind.NAME in (word.kind, other.kind)
+            if named and not names:
+                continue
             close = sides == 2 or (sides and (apart or named) and (share >= SAME or not named))
             if close and other.key not in claimed and _another(word, other):
                 said = f"{other.text}, not {word.text}" if other.text != word.text else f"{other.text} in another unit"
