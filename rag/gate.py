@@ -9,12 +9,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from rag.citations import citations, uncited
-from rag.sentences import sentences
+from rag.claims import OPENING
+from rag.sentences import Span, sentences
 from rag.types import Claim
 
 ENDS = re.compile(r"[.!?:;\n\u2026\u3002\uff01\uff1f\u061f\u0964]")
 """Without one of these, no sentence can have ended."""
+UNFINISHED = re.compile(r"\[[\d\s,;\u2013-]*\Z")
+"""What may become a citation of the sentence before it."""
 ROW = "|"
+LONG = 400
+"""Characters: what waits beyond so many, a table or code, has to grow by a tenth before it is read again."""
 
 
 class Stretch(NamedTuple):
@@ -26,24 +31,31 @@ class Stretch(NamedTuple):
 
 
 class Gate:
-    """The stretches of one draft, in order; the same ones in whatever pieces it arrives. `language` is ISO 639-1."""
+    """The stretches of one draft, in order. `language` is ISO 639-1.
+
+    They are the same in whatever pieces it arrives, but where a quotation or code that is still open holds what looks like an end.
+    """
 
     def __init__(self, language: str) -> None:
         self._language = language
-        self._before = self._passed = 0
+        self._before = self._passed = self._due = 0
 
     def complete(self, draft: str) -> list[Stretch]:
         """The sentences that are complete and were not given before. The last one never is: more of it may come."""
-        if not ENDS.search(draft, self._passed):
+        if len(draft) < self._due or not ENDS.search(draft, self._passed):
             return []
-        pending = draft[self._passed :]
+        unfinished = UNFINISHED.search(draft, self._passed)
+        pending = draft[self._passed : unfinished.start() if unfinished else len(draft)]
         bare = uncited(pending, citations(pending))
-        spans = sentences(bare.text, self._language)
-        starts = [self._passed + bare.origin(*span)[0] for span in spans]
-        return [self._next(end) for start, end in itertools.pairwise(starts) if not self._within_table(draft, start, end)]
+        spans = [bare.origin(*span) for span in sentences(bare.text, self._language)]
+        starts = [self._passed + _start(pending, before, span) for before, span in itertools.pairwise([(0, 0), *spans])]
+        complete = [self._next(end) for start, end in itertools.pairwise(starts) if not self._within_table(draft, start, end)]
+        self._due = len(draft) + max(0, len(draft) - self._passed - LONG) // 10
+        return complete
 
     def rest(self, draft: str) -> list[Stretch]:
         """Of a draft that is whole, what `complete` has not given."""
+        self._due = 0
         stretches = self.complete(draft)
         return [*stretches, self._next(len(draft))] if self._passed < len(draft) else stretches
 
@@ -55,6 +67,13 @@ class Gate:
     def _within_table(self, draft: str, start: int, end: int) -> bool:
         """A table is judged whole: only its second line tells that the first is a heading."""
         return draft[start] == ROW and draft[end] == ROW
+
+
+def _start(text: str, before: Span, span: Span) -> int:
+    """Where a sentence begins, the citations that open its line included."""
+    line = text.rfind("\n", before[1], span[0]) + 1
+    opens = text.find("[", line, span[0]) if line and OPENING.fullmatch(text, line, span[0]) else -1
+    return span[0] if opens < 0 else opens
 
 
 def after(claims: Sequence[Claim], offset: int) -> list[Claim]:

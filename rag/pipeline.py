@@ -61,6 +61,8 @@ class Recording:
     def __init__(self, trace: Trace) -> None:
         self.trace = trace
         self.attempts: list[Attempt] = []
+        self.in_turn = False
+        """Whether a model is being called."""
         self.started = time.perf_counter()
 
     def elapsed_ms(self) -> float:
@@ -77,12 +79,12 @@ class Recording:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage."""
-        entered = time.perf_counter()
+        """Add the time spent inside to a stage, but for that of stages within."""
+        entered, others = time.perf_counter(), sum(self.trace.stages.values())
         try:
             yield
         finally:
-            spent = (time.perf_counter() - entered) * 1000
+            spent = (time.perf_counter() - entered) * 1000 - (sum(self.trace.stages.values()) - others)
             self.note(stages={**self.trace.stages, name: self.trace.stages.get(name, 0.0) + spent})
 
     def delta(self, text: str) -> Delta:
@@ -235,13 +237,14 @@ class Pipeline:
 
     async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
         """The answer as it is mended, each sentence as soon as it is judged."""
-        gate = Gate(common_language([passage.text for passage in recording.trace.passages]))
+        gate = Gate(await to_thread(common_language, [passage.text for passage in recording.trace.passages]))
         mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:
                 for stretch in gate.complete(recording.trace.draft):
                     await self._mend(recording, mending, stretch)
                     if text := mending.next():
+                        recording.note(claims=mending.claims)
                         yield text
         for stretch in gate.rest(recording.trace.draft):
             await self._mend(recording, mending, stretch)
@@ -250,12 +253,13 @@ class Pipeline:
 
     async def _mend(self, recording: Recording, mending: Mending, stretch: Stretch) -> None:
         draft = recording.trace.draft
-        claims = await self._judged(recording, draft[stretch.before : stretch.end])
-        mending.add(draft[stretch.start : stretch.end], after(claims, stretch.start - stretch.before))
+        judged = stretch.start - stretch.before
+        claims = await self._judged(recording, draft[stretch.before : stretch.end], judged)
+        mending.add(draft[stretch.start : stretch.end], after(claims, judged))
 
     def _end(self, recording: Recording, released: Released) -> None:
         recording.note(claims=released.claims, released=released.action)
-        refused = is_refusal(released.text, self.refusal)
+        refused = released.action is not Action.QUOTED and is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
 
     async def packed(self, question: str, passages: Sequence[Passage]) -> Context:
@@ -333,23 +337,35 @@ class Pipeline:
 
     @asynccontextmanager
     async def _turn(self, recording: Recording, stage: str) -> AsyncIterator[None]:
-        """Within a turn at the model; what it was waited for is not the request's time."""
+        """Within a turn at the model; what it was waited for is not the request's time.
+
+        A request takes no second turn within one: those that wait for it might have all turns between them.
+        """
+        if recording.in_turn:
+            with recording.stage(stage):
+                yield
+            return
         waiting = time.perf_counter()
         async with self.turn():
             recording.started += time.perf_counter() - waiting
-            with recording.stage(stage):
-                yield
+            recording.in_turn = True
+            try:
+                with recording.stage(stage):
+                    yield
+            finally:
+                recording.in_turn = False
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
         trace, rules = recording.trace, self.variant.release
         claims = await self._judged(recording, trace.draft)
         return release(rules.policy, trace.draft, claims, trace.passages, self.refusal, withheld=rules.withheld, retried=retried)
 
-    async def _judged(self, recording: Recording, text: str) -> list[Claim]:
-        """The claims of a draft, or of a stretch of it."""
+    async def _judged(self, recording: Recording, text: str, judged: int = 0) -> list[Claim]:
+        """The claims of a draft, or of a stretch of it; what ends within its first `judged` characters was judged before."""
         trace = recording.trace
         with recording.stage("validate"):
-            claims = await to_thread(self.validator.validate, trace.question, text, trace.passages)
+            found = await to_thread(self.validator.validate, trace.question, text, trace.passages)
+        claims = [claim for claim in found if claim.end > judged]
         if self.judge is None or all(claim.verdict is not Verdict.UNCERTAIN for claim in claims):
             return claims
         async with self._turn(recording, "judge"):

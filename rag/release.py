@@ -137,12 +137,17 @@ class Mending:
         text, self._shown = self._text[self._shown : end], end
         return text
 
+    @property
+    def claims(self) -> tuple[Claim, ...]:
+        """Those that stand so far, all of them within what `next` has given once it is asked."""
+        return tuple(self._claims)
+
     def end(self) -> Released:
         """The whole, once all stretches are in; the refusal where claims were made and none stands."""
         if self._faults and not self._claims:
             return Released(text=self._refusal, claims=(), action=Action.REFUSED)
         action = Action.QUOTED if self._faults else Action.CITED if self._cites else Action.UNCHANGED
-        return Released(text=self._text, claims=tuple(self._claims), action=action)
+        return Released(text=self._text, claims=self.claims, action=action)
 
     def rest(self) -> str:
         """Of the whole, what `next` has not given."""

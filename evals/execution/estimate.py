@@ -3,6 +3,7 @@
 Knows that the passages of a few questions tell the length of all prompts. Calls no model.
 """
 
+import math
 from asyncio import to_thread
 from collections.abc import Sequence
 
@@ -13,9 +14,12 @@ from rag.llms.reply import TRIES
 from rag.llms.router import Router
 from rag.pipeline import Pipeline
 from rag.release import Policy
+from rag.validators.judge import CLAIMS, TOKENS_PER_CLAIM
 
 SAMPLED = 10
 """Cases whose prompts are measured."""
+SENTENCE = 8
+"""Tokens of a short sentence: an answer is taken to have one claim in so many at most."""
 
 
 async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
@@ -28,18 +32,33 @@ async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
 def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
     """Nano-dollars of one answer to a prompt of so many tokens: an empty one, and the longest. Null where the price is not known.
 
-    The longest is that of the dearest model which may answer, given twice where the release policy may ask for another draft.
+    The longest is that of the dearest model which may answer, given twice where the release policy may ask for another draft, and with
+    what the variant's own judge takes to judge all of its claims.
     """
     llm, twice = pipeline.variant.llm, 2 if pipeline.variant.release.policy is Policy.RETRY else 1
+    judging = _validation_price(pipeline, prompt, twice)
+    if judging is None:
+        return None
     lows = [_cost(pipeline.router, model, prompt, 0) for model in pipeline.models[:1]]
     highs = [_cost(pipeline.router, model, twice * prompt, twice * llm.max_tokens) for model in pipeline.models]
     known_lows, known_highs = ([cost for cost in costs if cost is not None] for costs in (lows, highs))
-    return (known_lows[0], max(known_highs)) if len(known_lows + known_highs) == len(lows + highs) else None
+    return (known_lows[0], max(known_highs) + judging) if len(known_lows + known_highs) == len(lows + highs) else None
 
 
 def judgement_price(router: Router, model: str, prompt: int, answer: int) -> int | None:
     """Nano-dollars that grading one answer takes at most, its prompt and itself so many tokens long."""
     return _cost(router, model, TRIES * (prompt + answer), TRIES * judge.MAX_TOKENS)
+
+
+def _validation_price(pipeline: Pipeline, prompt: int, drafts: int) -> int | None:
+    """Of the calls to the judge that a variant names. Each reads the passages, what of the answer it judges, and its claims."""
+    variant = pipeline.variant
+    if variant.validator.judge is None:
+        return 0
+    said, sentences = variant.llm.max_tokens, math.ceil(variant.llm.max_tokens / SENTENCE)
+    calls, claims = (sentences, sentences) if variant.release.gate == "sentence" else (drafts, drafts * min(CLAIMS, sentences))
+    read = calls * prompt + drafts * 3 * said
+    return _cost(pipeline.router, variant.validator.judge, TRIES * read, TRIES * TOKENS_PER_CLAIM * (claims + calls))
 
 
 def _cost(router: Router, model: str, prompt: int, completion: int) -> int | None:

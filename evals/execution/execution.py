@@ -342,7 +342,8 @@ class Execution:
             prompt = max(await lengths(pipeline, self.cases))
             bounds = price(pipeline, prompt)
             if bounds is None:
-                raise _unpriced(", ".join(pipeline.models))
+                judging = pipeline.variant.validator.judge
+                raise _unpriced(", ".join([*pipeline.models, *([judging] if judging else [])]))
             most = max(most, bounds[1] + self._most_for_judging(pipeline, prompt))
         return most
 

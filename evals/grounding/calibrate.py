@@ -3,6 +3,7 @@
 Knows labelled responses and validators. Knows no command line, and nothing of texts without labels.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,6 +24,7 @@ from rag.errors import GroundwireError
 from rag.types import Tier
 from rag.validators.base import Validator
 from rag.validators.calibration import Calibration, Fit, Reference
+from rag.validators.calibration import load as load_calibration
 from rag.validators.cascade import Cascade
 from rag.validators.entailment.base import Entailment
 
@@ -117,6 +119,15 @@ def shipped(
     return _calibrated(name, sets, sample, _identity(first, entailment), command)
 
 
+def begun(name: str, entailment: Entailment | None) -> Calibration:
+    """The calibration to begin with, by name or path. The curve of a model that it was not fitted on says nothing of another's scores:
+    these are then taken for probabilities, as `open_validator` takes them.
+    """
+    found = load_calibration(name)
+    fitted = entailment is None or entailment.identity in found.fitted.validator
+    return found if fitted else found.trusting(Tier.MODEL)
+
+
 def write(calibration: Calibration, path: Path, *, force: bool = False) -> None:
     """The file is whole or not there. Raises `GroundwireError` where there is one already, and `force` does not say to replace it."""
     if path.exists() and not force:
@@ -127,6 +138,8 @@ def write(calibration: Calibration, path: Path, *, force: bool = False) -> None:
         unfinished.write_text(calibration.model_dump_json(indent=1) + "\n", encoding="utf-8")
         unfinished.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise GroundwireError(f"{path} cannot be written ({error.strerror})", "name another file") from error
 
 

@@ -14,12 +14,14 @@ from prompts.errors import GroundwireError
 if TYPE_CHECKING:
     from evals.grounding.conformal import Excerpt
     from rag.runtime import Runtime
+    from rag.validators.calibration import Calibration
     from rag.validators.entailment.base import Entailment
+    from rag.variant import Validation
 
 Name = Annotated[
     str, typer.Option("--validator", metavar="NAME", help="lexical, local, or a model by name such as nli:ORG/MODEL.")
 ]
-Seed = Annotated[int, typer.Option(help="Of all draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Of all draws.")]
 
 
 def grounding(
@@ -75,6 +77,7 @@ def calibrate(
     force: Annotated[bool, typer.Option("--force", help="Replace the file where it is there already.")] = False,
 ) -> None:
     """Say what a validator's scores are worth here, from labels or without, and write it down for variants to name."""
+    from evals.grounding.calibrate import begun as begun_with
     from evals.grounding.calibrate import calibrate as fitted
     from evals.grounding.calibrate import shipped as fitted_as_shipped
     from evals.grounding.calibrate import write
@@ -82,7 +85,6 @@ def calibrate(
     from evals.grounding.labels import LabelSet, load
     from evals.report.calibration import calibration_table, zones_table
     from evals.report.progress import counted
-    from rag.validators.calibration import load as load_calibration
     from rag.validators.cascade import Cascade
     from rag.validators.lexical import LexicalValidator
 
@@ -95,7 +97,7 @@ def calibrate(
         parts = (LexicalValidator(), _entailment(validator))
         if labels is not None:
             sets = [LabelSet(labels.stem, load(labels))]
-            begun = load_calibration(base)
+            begun = begun_with(base, parts[1])
             found = fitted(to.stem, sets, *parts, command=command, base=begun, seed=seed, progress=progress)
             calibration, page = found.calibration, calibration_table(found)
         elif shipped is not None:
@@ -104,7 +106,7 @@ def calibrate(
         elif collection is not None:
             with _runtime() as runtime:
                 excerpts = _excerpts(runtime, collection)
-            begun = load_calibration(base)
+            begun = begun_with(base, parts[1])
             source = f"collection {collection}"
             cascade = Cascade(parts[0], begun, parts[1])
             zones = conformal(to.stem, excerpts, cascade, begun, source=source, command=command, seed=seed, progress=progress)
@@ -121,18 +123,25 @@ def drift(
     """Compare the probabilities of recent answers with those the calibration was fitted on. Exits with 1 where they drifted."""
     from evals.grounding.drift import Finding, recent_probabilities
     from evals.grounding.drift import drift as drifted
-    from evals.report.calibration import drift_sentence
-    from rag.validators.calibration import load as load_calibration
+    from evals.report.calibration import drift_sentence, stranger_sentence
 
     with _runtime() as runtime:
         validation = runtime.variant(variant).validator
+        calibration, validator = _calibration(runtime, validation), runtime.validator(validation)
+        if calibration.fitted.reference is None:
+            problem = f"calibration {validation.calibration} was made without labels: it knows no answers to compare with"
+            raise GroundwireError(problem, "make one with `evals calibrate --labels`")
+        if collection is not None:
+            runtime.corpus.collection(collection)
         traces = [
             trace
             for trace in runtime.traces.latest(last)
             if trace.variant.name == variant and collection in (None, trace.collection)
         ]
-        found = drifted(load_calibration(validation.calibration), recent_probabilities(traces, runtime.validator(validation)))
+        found = drifted(calibration, recent_probabilities(traces, validator))
     show(drift_sentence(found))
+    if found.finding is Finding.DRIFT and not validator.identity.startswith(f"{calibration.fitted.validator}+"):
+        show(stranger_sentence(calibration, validator.identity))
     raise typer.Exit(found.finding is Finding.DRIFT)
 
 
@@ -141,6 +150,14 @@ def _entailment(validator: str) -> "Entailment | None":
     from rag.validators.entailment import open_entailment
 
     return None if validator == LEXICAL else open_entailment(validator)
+
+
+def _calibration(runtime: "Runtime", validation: "Validation") -> "Calibration":
+    """A shipped one, or a file beside the variants, as the runtime opens it."""
+    from rag.validators.calibration import load, names
+
+    known = validation.calibration in names()
+    return load(validation.calibration if known else str(runtime.settings.variants / validation.calibration))
 
 
 def _excerpts(runtime: "Runtime", collection: str) -> "list[Excerpt]":

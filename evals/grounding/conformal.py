@@ -14,7 +14,6 @@ import numpy as np
 from evals.comparison import Measured
 from evals.grounding.flips import Kind, flips
 from evals.grounding.judgements import Progress
-from evals.grounding.labels import probability
 from evals.scores import FloatArray
 from rag import analyzer
 from rag.claims import states
@@ -172,5 +171,5 @@ def _passages(texts: Sequence[str], rng: np.random.Generator) -> list[Passage]:
 
 def _asked(validator: Validator, sentence: str, passages: Sequence[Passage]) -> list[float]:
     """The probability of the sentence's least supported claim, if it has one that can be weighed."""
-    found = probability(claims) if (claims := validator.validate("", sentence, passages)) else None
-    return [] if found is None else [found]
+    weighed = [claim.probability for claim in validator.validate("", sentence, passages) if claim.probability is not None]
+    return [min(weighed)] if weighed else []

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evals.comparison import Measured
-from evals.grounding.labels import probability
 from evals.scores import FloatArray
 from rag.trace import Trace
 from rag.validators.base import Validator
@@ -67,7 +66,8 @@ def drift(calibration: Calibration, probabilities: Sequence[float] | FloatArray,
 
 
 def recent_probabilities(traces: Iterable[Trace], validator: Validator) -> list[float]:
-    """That each draft is supported, oldest first: one an answer, since claims of one answer are not independent.
+    """That the least supported claim of each draft is, oldest first: one an answer, as in the reference, since claims of one answer are
+    not independent.
 
     Drafts are validated anew, since what was released may be quotations in the place of what was not supported, and since an earlier
     trace may be by another validator. Those that state nothing, or nothing that can be weighed, are left out.
@@ -75,8 +75,8 @@ def recent_probabilities(traces: Iterable[Trace], validator: Validator) -> list[
     found = []
     for trace in sorted(traces, key=lambda trace: (trace.created_at, trace.id)):
         claims = validator.validate(trace.question, trace.draft, trace.passages)
-        if claims and (weighed := probability(claims)) is not None:
-            found.append(weighed)
+        weighed = [claim.probability for claim in claims if claim.probability is not None]
+        found += [min(weighed)] if weighed else []
     return found
 
 

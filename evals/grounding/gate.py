@@ -48,7 +48,7 @@ class Labelled(NamedTuple):
 
 
 class Count(NamedTuple):
-    """Claims and answers that state any, and how many of them are hallucinated: of an answer, any claim."""
+    """Claims, and all answers, refusals among them; and how many of them are hallucinated: of an answer, any claim."""
 
     claims: int
     hallucinated: int
@@ -82,7 +82,8 @@ def load_labelled(labels: Path, drafts: Path) -> list[Labelled]:
     """
     read = _drafts(drafts)
     places: dict[str, list[Place]] = {id: [] for id in read}
-    for number, label in enumerate(load(labels), start=1):
+    written = (number for number, line in enumerate(content(labels).split("\n"), start=1) if line.strip())
+    for number, label in zip(written, load(labels), strict=True):
         try:
             meta = _Meta.model_validate(label.meta)
             draft = read[meta.draft].draft
@@ -144,5 +145,7 @@ def _drafts(path: Path) -> dict[str, Draft]:
             except ValidationError as error:
                 field = ".".join(str(part) for part in error.errors()[0]["loc"])
                 raise refusal([Fault(f"{path}:{number}", f"{field}: {error.errors()[0]['msg']}", "mend the draft")]) from None
+            if draft.id in found:
+                raise refusal([Fault(f"{path}:{number}", f"id: {draft.id} is there already", "give each draft an id of its own")])
             found[draft.id] = draft
     return found

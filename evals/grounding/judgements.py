@@ -16,7 +16,7 @@ from evals.grounding.labels import Label, LabelSet, passages
 from evals.scores import BoolArray, FloatArray
 from rag.types import Claim, Tier, Verdict
 from rag.validators.base import Validator
-from rag.validators.calibration import Calibration, TierCurve
+from rag.validators.calibration import RULED, Calibration, TierCurve
 
 Progress = Callable[[int, int], None]
 """Is told how many of how many are done."""
@@ -41,8 +41,8 @@ class Weakest(NamedTuple):
     """The least supported claim of each response that states something: arrays of shape (n,)."""
 
     scores: FloatArray
-    contradicted: BoolArray
-    """By a rule."""
+    ruled: NDArray[np.str_]
+    """The verdict of the rule that rejects it; empty where none does."""
     tiers: NDArray[np.str_]
     supported: BoolArray
     """Whether the response is, by its label."""
@@ -54,7 +54,7 @@ class Weakest(NamedTuple):
         """Some of the rows, by number or mask."""
         kept = (
             self.scores[rows],
-            self.contradicted[rows],
+            self.ruled[rows],
             self.tiers[rows],
             self.supported[rows],
             self.sets[rows],
@@ -73,8 +73,8 @@ class Weakest(NamedTuple):
         for tier, fitted in curves.items():
             mine = self.tiers == tier
             weighed = probabilities(fitted.curve, self.of(mine).pooled(fitted.carried))
-            most = 1.0 if fitted.contradicted is None else fitted.contradicted
-            found[mine] = np.where(self.contradicted[mine], np.minimum(weighed, most), weighed)
+            most = np.array([fitted.levels.get(Verdict(rule), 1.0) if rule else 1.0 for rule in self.ruled[mine].tolist()])
+            found[mine] = np.minimum(weighed, most)
         return found
 
 
@@ -173,7 +173,7 @@ def weakest(judgements: Sequence[Judgement], curves: Curves) -> Weakest:
     claims = [min(judgement.claims, key=support) for judgement in stated]
     return Weakest(
         scores=np.clip(np.array([claim.score for claim in claims]), 0.0, 1.0),
-        contradicted=np.array([claim.verdict is Verdict.CONTRADICTED for claim in claims], dtype=np.bool_),
+        ruled=np.array([claim.verdict.value if claim.verdict in RULED else "" for claim in claims], dtype=np.str_),
         tiers=np.array([claim.tier.value for claim in claims], dtype=np.str_),
         supported=np.array([not judgement.label.hallucinated for judgement in stated], dtype=np.bool_),
         sets=np.array([judgement.set for judgement in stated], dtype=np.str_),
@@ -183,14 +183,15 @@ def weakest(judgements: Sequence[Judgement], curves: Curves) -> Weakest:
 
 def _fitted(fit: Fitting, rows: Weakest, weights: FloatArray, based: TierCurve | None) -> TierCurve | None:
     """Null where there are too few rows."""
-    ruled, weighed = rows.of(rows.contradicted), rows.of(~rows.contradicted)
+    free = rows.ruled == ""
+    weighed = rows.of(free)
     if min(weighed.supported.sum(), (~weighed.supported).sum()) < LEAST:
         return None
-    heavy = weights[~rows.contradicted]
+    heavy = weights[free]
     carried = _carried(weighed, heavy) if based is None else based.carried
     return TierCurve(
         curve=fit(weighed.pooled(carried), weighed.supported, heavy),
-        contradicted=_level(ruled.supported, weights[rows.contradicted], based),
+        levels=_levels(rows, weights, based),
         carried=carried,
     )
 
@@ -211,15 +212,18 @@ def _carried(rows: Weakest, weights: FloatArray) -> float:
     return round(float(before / (here + before)), 4) if here + before > 0 else 0.0
 
 
-def _level(supported: BoolArray, weights: FloatArray, based: TierCurve | None) -> float | None:
-    """How often what a rule contradicts is supported, by its weight: with `BASED` more at the level that is known, else with one more
-    of each class (Laplace); the known level, if any, where there is none to learn from.
+def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None) -> dict[Verdict, float]:
+    """How often what a rule rejects with a verdict is supported, by its weight: with `BASED` more at the level that is known, else with
+    one more of each class (Laplace); the known level, if any, where there is none to learn from.
     """
-    known = None if based is None else based.contradicted
-    if not len(supported):
-        return known
-    more, level = (2, 0.5) if known is None else (BASED, known)
-    return round((more * level + float(weights[supported].sum())) / (more + float(weights.sum())), 6)
+    levels = dict(based.levels) if based else {}
+    for verdict in RULED:
+        mine = rows.ruled == verdict.value
+        if mine.any():
+            more, level = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
+            supported = float(weights[mine & rows.supported].sum())
+            levels[verdict] = round((more * level + supported) / (more + float(weights[mine].sum())), 6)
+    return levels
 
 
 def _weights(rows: Weakest, weighting: Weighting) -> FloatArray:

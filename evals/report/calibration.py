@@ -15,6 +15,7 @@ from evals.grounding.drift import Drift, Finding
 from evals.grounding.reliability import Reliability
 from evals.grounding.transfer import LABELS, Transfer
 from evals.report.text import line
+from rag.validators.calibration import Calibration
 
 PLOT = 41
 """Columns of the reliability plot: from probability 0 to 1."""
@@ -125,3 +126,9 @@ def drift_sentence(found: Drift) -> str:
     if found.finding is Finding.TOO_FEW:
         return counted
     return f"{counted}, stability index {found.stability_index:.2f}, p {found.p:.2g} at any time"
+
+
+def stranger_sentence(calibration: Calibration, validator: str) -> str:
+    """Why a drift may be none of the answers': the calibration was fitted on the scores of another validator."""
+    fitted = calibration.fitted.validator
+    return f"calibration {calibration.name} was fitted on {fitted}, and the validator here is {validator}: that may be all the difference"

@@ -7,16 +7,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from rich.console import Console, Group
+from rich.cells import cell_len
+from rich.console import Console, ConsoleOptions, Group, RenderResult
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from evals.comparison import Estimate
 from evals.grounding import benchmark
 from evals.grounding.benchmark import FlipFigures, Measured, Report, SetFigures
 
 UNKNOWN = "-"
+GAP = 2
+"""Columns of the terminal between two of a table."""
 SETS = (
     "set",
     "rows",
@@ -43,17 +47,25 @@ class Sheet(NamedTuple):
     rows: Sequence[Sequence[str]]
 
 
+class Folded(NamedTuple):
+    """A sheet for a terminal: columns that do not fit into its width follow below, beside the names once more."""
+
+    sheet: Sheet
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield Text(self.sheet.title, "italic")
+        for columns in _folds(self.sheet, options.max_width):
+            table = Table(box=None, header_style="dim")
+            for place in columns:
+                table.add_column(escape(self.sheet.headings[place]), justify="right" if place else "left", no_wrap=bool(place))
+            for row in self.sheet.rows:
+                table.add_row(*(escape(row[place]) for place in columns))
+            yield table
+
+
 def grounding_table(report: Report) -> Group:
     """Every validator's sets and flips, and their AUROC side by side where there are several."""
-    parts: list[Table] = []
-    for sheet in _sheets(report):
-        table = Table(*map(escape, sheet.headings), title=escape(sheet.title), title_justify="left", box=None, header_style="dim")
-        for column in table.columns[1:]:
-            column.justify = "right"
-        for row in sheet.rows:
-            table.add_row(*map(escape, row))
-        parts.append(table)
-    return Group(*parts)
+    return Group(*map(Folded, _sheets(report)))
 
 
 def markdown(report: Report) -> str:
@@ -88,6 +100,19 @@ def _sheets(report: Report) -> Iterator[Sheet]:
             yield Sheet(f"{measured.name}: one-fact flips of supported responses", FLIPS, [*map(_flip_row, measured.flips)])
     if len(report.validators) > 1:
         yield _side_by_side(report.validators)
+
+
+def _folds(sheet: Sheet, width: int) -> Iterator[list[int]]:
+    """The columns of each table, so that none is wider than `width`; the first column is in all of them, with one other at least."""
+    widths = [max(map(cell_len, cells)) + GAP for cells in zip(sheet.headings, *sheet.rows, strict=True)]
+    fold, used = [0], widths[0]
+    for place in range(1, len(widths)):
+        if len(fold) > 1 and used + widths[place] > width:
+            yield fold
+            fold, used = [0], widths[0]
+        fold.append(place)
+        used += widths[place]
+    yield fold
 
 
 def _cost(measured: Measured) -> str:

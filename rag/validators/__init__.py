@@ -13,7 +13,7 @@ NAMES = (LEXICAL, *entailment.NAMES)
 
 
 def open_validator(name: str, calibration: str = "default") -> Validator:
-    """`lexical`, or before it the model of that name for what words cannot tell; ready for use.
+    """`lexical` alone, or behind it the model of that name for what words cannot tell; ready for use.
 
     Raises `GroundwireError` naming those there are, and where a model or the calibration cannot be had.
     """

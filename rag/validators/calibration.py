@@ -20,6 +20,8 @@ from rag.types import Claim, Tier, Value, Verdict
 SHIPPED = Path(__file__).parent / "calibrations"
 SOFTENED = 0.05
 """Added to either side of a score's odds, so that 0 and 1 have some."""
+RULED = (Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
+"""The verdicts of a tier that rest on a rule: a fact stands against the claim, or is in no passage."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -72,10 +74,9 @@ class TierCurve(Value):
     """What the scores of one tier mean."""
 
     curve: Annotated[Platt | Isotonic, Field(discriminator="method")]
-    contradicted: Share | None = None
-    """The most that a claim is given which a rule of this tier contradicts: how often such claims were supported all the same.
-    Null where there was none to learn it from."""
-
+    levels: Mapping[Verdict, Share] = {}
+    """The most that a claim is given which a rule of this tier rejected with that verdict: how often such claims were supported all the
+    same. Without one where there was none to learn it from."""
     carried: Share = 0.0
     """How much the probability by the tier before counts beside the score, both as log odds: the curve is one over their mean."""
 
@@ -84,13 +85,12 @@ class TierCurve(Value):
         score = claim.score
         if self.carried and claim.probability is not None:
             score = _logistic((1 - self.carried) * log_odds(score) + self.carried * log_odds(claim.probability))
-        weighed = self.curve.probability(score)
-        return min(weighed, self.contradicted) if _by_rule(claim) and self.contradicted is not None else weighed
+        return min(self.curve.probability(score), self.levels.get(claim.verdict, 1.0))
 
     def shifted(self, odds: float) -> Self:
         """As a curve's."""
-        level = None if self.contradicted is None else _shifted(self.contradicted, odds)
-        return self.model_copy(update={"curve": self.curve.shifted(odds), "contradicted": level})
+        levels = {verdict: _shifted(level, odds) for verdict, level in self.levels.items()}
+        return self.model_copy(update={"curve": self.curve.shifted(odds), "levels": levels})
 
 
 class Reference(Value):
@@ -164,16 +164,16 @@ class Calibration(Value):
     def apply(self, claim: Claim) -> Claim:
         """The claim with its probability, and the verdict of the zone it falls into. It comes with the probability by the tier before.
 
-        What a rule contradicts stays contradicted, unless such claims were supported so often that this says nothing: then it cannot be
-        told. A claim of a tier that was not calibrated is returned as it is.
+        What a rule rejected stays rejected, unless such claims were supported so often that this says nothing: then it cannot be told.
+        A claim of a tier that was not calibrated is returned as it is.
         """
         curve = self.tiers.get(claim.tier)
         if curve is None:
             return claim
         probability = round(curve.probability(claim), 4)
         verdict = self.zone(probability)
-        if _by_rule(claim):
-            verdict = Verdict.CONTRADICTED if probability < self.threshold else Verdict.UNCERTAIN
+        if claim.verdict in RULED:
+            verdict = claim.verdict if probability < self.threshold else Verdict.UNCERTAIN
         return claim.model_copy(update={"probability": probability, "verdict": verdict})
 
     def trusting(self, tier: Tier) -> "Calibration":
@@ -216,7 +216,3 @@ def _logistic(odds: float) -> float:
 
 def _shifted(share: float, odds: float) -> float:
     return share if share in (0.0, 1.0) else _logistic(math.log(share / (1 - share)) + odds)
-
-
-def _by_rule(claim: Claim) -> bool:
-    return claim.verdict is Verdict.CONTRADICTED

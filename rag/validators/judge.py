@@ -93,12 +93,13 @@ class Judge:
         attempts: list[Attempt],
     ) -> list[Claim]:
         excerpt = _excerpt(answer, claims)
-        texts = [*(text for passage in passages for text in (passage.title, passage.text)), excerpt]
+        stated = [claim.text for claim in claims]
+        texts = [*(text for passage in passages for text in (passage.title, passage.text)), excerpt, *stated]
         values = {
             "question": question,
             "passages": passages,
             "answer": excerpt,
-            "claims": [claim.text for claim in claims],
+            "claims": stated,
             "fence": fence(texts, question),
         }
 
@@ -148,8 +149,8 @@ def _findings(text: str, count: int, passages: Sequence[Passage]) -> list[Findin
         if word not in VERDICTS:
             raise UnreadableError(f'the "verdict" under "{number}" was none of {", ".join(map(json.dumps, VERDICTS))}')
         named = [passage for passage in passages if str(passage.number) == phrase(entry.get("passage"))]
-        evidence = _evidence(phrase(entry.get("quote", "")), named[0]) if named else None
-        findings.append(Finding(VERDICTS[word], phrase(entry.get("reason", ""))[:REASON], evidence))
+        evidence = _evidence(phrase(entry.get("quote") or ""), named[0]) if named else None
+        findings.append(Finding(VERDICTS[word], phrase(entry.get("reason") or "")[:REASON], evidence))
     return findings
 
 

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.anyio
 QUESTION = "How long is the warranty on a kettle?"
 TRUE = "Kettles are covered for 24 months [1]."
 FALSE = "The warranty costs 99 dollars a year."
+VAGUE = "Owners of kettles enjoy protection for a good while, month after month."
 
 
 def variant(policy: Policy = Policy.FLAG, **llm: object) -> Variant:
@@ -173,8 +174,34 @@ async def test_the_gate_gives_the_same_answer_in_pieces_and_whole(runtime: Runti
     assert (pieces.released, pieces.outcome) == (whole.released, whole.outcome) == (ungated.released, ungated.outcome)
 
 
+async def test_what_a_gated_answer_has_shown_is_on_record_with_its_claims_when_it_breaks_off(
+    runtime: Runtime, provider: Provider
+) -> None:
+    provider.script(Reply(pieces=(TRUE, " Kettles are"), end="cut"))
+    text, trace = await text_and_trace(await runtime.pipeline(gated(), "shop"))
+    assert text == trace.answer == TRUE
+    assert trace.outcome is Outcome.FAILED
+    assert [claim.text for claim in trace.claims] == [TRUE]
+
+
+async def test_a_gated_claim_is_put_to_the_judge_once_and_within_the_turn_of_the_answer(
+    runtime: Runtime, provider: Provider
+) -> None:
+    finding = {"1": {"reason": "Who knows.", "passage": None, "quote": None, "verdict": "cannot tell"}}
+    judging = gated().model_copy(update={"validator": Validation(judge="anthropic/claude-sonnet-4-5")})
+    provider.script(Reply(pieces=(VAGUE, f" {TRUE}", " Good luck!"), between=0.1), Reply(pieces=(json.dumps(finding),)))
+    answering = await runtime.pipeline(judging, "shop")
+    only = asyncio.Semaphore(1)
+    answering.turn = lambda: only
+    async with asyncio.timeout(10):
+        _, trace = await text_and_trace(answering)
+    assert [claim.verdict for claim in trace.claims] == [Verdict.UNCERTAIN, Verdict.SUPPORTED]
+    assert [attempt.purpose for attempt in trace.attempts].count(Purpose.JUDGE) == 1
+    assert trace.total_ms is not None
+    assert sum(trace.stages.values()) <= trace.total_ms
+
+
 async def test_a_judge_is_asked_what_cannot_be_told_and_is_paid(runtime: Runtime, provider: Provider) -> None:
-    vague = "Owners of kettles enjoy protection for a good while, month after month."
     finding = {"1": {"reason": "So it is.", "passage": 1, "quote": "24 months", "verdict": "supported"}}
     judging = Variant(
         name="test",
@@ -182,10 +209,10 @@ async def test_a_judge_is_asked_what_cannot_be_told_and_is_paid(runtime: Runtime
         validator=Validation(judge="anthropic/claude-sonnet-4-5"),
         release=Release(policy=Policy.QUOTE, uncertain="withhold"),
     )
-    provider.script(Reply(pieces=(vague,)), Reply(pieces=(json.dumps(finding),)))
+    provider.script(Reply(pieces=(VAGUE,)), Reply(pieces=(json.dumps(finding),)))
     text, trace = await text_and_trace(await runtime.pipeline(judging, "shop"))
     assert [(claim.verdict, claim.tier) for claim in trace.claims] == [(Verdict.SUPPORTED, Tier.JUDGE)]
-    assert text.startswith(vague)
+    assert text.startswith(VAGUE)
     assert [attempt.purpose for attempt in trace.attempts] == [Purpose.ANSWER, Purpose.JUDGE]
     assert trace.cost_nanodollars == 100 * 400 + 7 * 1600 + 100 * 3000 + 7 * 15000
     assert trace.answered_by == "openai/gpt-4.1-mini"
@@ -207,13 +234,12 @@ async def test_a_judge_is_not_asked_what_is_known(runtime: Runtime, provider: Pr
 
 
 async def test_what_is_uncertain_is_withheld_where_the_variant_says_so(runtime: Runtime, provider: Provider) -> None:
-    vague = "Owners of kettles enjoy protection for a good while, month after month."
     for uncertain, shown in (("pass", True), ("withhold", False)):
-        provider.script(Reply(pieces=(f"{TRUE} {vague}",)))
+        provider.script(Reply(pieces=(f"{TRUE} {VAGUE}",)))
         rules = Release.model_validate({"policy": "quote", "uncertain": uncertain})
         answering = Variant(name="test", llm=Model(model="openai/gpt-4.1-mini", attempts=1), release=rules)
         text, _ = await text_and_trace(await runtime.pipeline(answering, "shop"))
-        assert (vague in text) is shown
+        assert (VAGUE in text) is shown
         assert TRUE in text
 
 

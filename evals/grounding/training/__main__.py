@@ -16,13 +16,14 @@ import typer
 from evals.grounding.training import pairs, sources
 from evals.grounding.training.pairs import Example
 from evals.grounding.training.sources import Article
+from prompts.command import Command
 from rag import weights
 from rag.embedders.base import Embedder
 from rag.embedders.onnx import OnnxEmbedder
 from rag.errors import GroundwireError
 
 GUIDE = Path(__file__).parents[3] / "data" / "corpus"
-
+app = Command()
 
 Recipe = Callable[[Sequence[Article], Embedder, numpy.random.Generator], Iterator[Example]]
 
@@ -42,6 +43,7 @@ LESSONS = (
 )
 
 
+@app.command()
 def main(
     data: Annotated[Path, typer.Argument(help="A folder with retrieval/ and grounding/.")],
     to: Annotated[Path, typer.Option(help="Where the examples and the weights go.")],
@@ -74,4 +76,4 @@ def _run(python: Path, module: str, *options: object) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

@@ -75,3 +75,25 @@ async def test_a_judgement_reads_prompt_and_answer_and_may_be_asked_twice(runtim
 async def test_what_runs_here_is_free_and_an_unknown_price_is_not_zero(runtime: Runtime, provider: Provider) -> None:
     assert price(await served(runtime, "extractive"), 100) == (0, 0)
     assert price(await served(runtime, model="openai/nobody-knows"), 100) is None
+
+
+async def test_the_judge_that_a_variant_names_is_paid_too(runtime: Runtime, provider: Provider) -> None:
+    pipeline = await served(runtime)
+    plain = price(pipeline, 100)
+    assert plain is not None
+
+    def judged(model: str, **rules: object) -> tuple[int, int] | None:
+        validator = pipeline.variant.validator.model_copy(update={"judge": model})
+        release = pipeline.variant.release.model_copy(update=rules)
+        given = pipeline.variant
+        pipeline.variant = given.model_copy(update={"validator": validator, "release": release})
+        found = price(pipeline, 100)
+        pipeline.variant = given
+        return found
+
+    said = pipeline.variant.llm.max_tokens
+    at_once, by_sentence = judged(OPENAI), judged(OPENAI, policy=Policy.QUOTE, gate="sentence")
+    assert at_once == (plain[0], plain[1] + 2 * ((100 + 3 * said) * PROMPT + 160 * 13 * COMPLETION))
+    assert by_sentence is not None
+    assert by_sentence[1] > at_once[1]
+    assert judged("openai/nobody-knows") is None

@@ -67,7 +67,7 @@ def contradicted(n: int, supported: int) -> LabelSet:
 
 def test_a_contradiction_is_as_probable_as_such_claims_were_supported() -> None:
     found = curve(made(labelled(200, 4), contradicted(38, 3)))
-    assert found.contradicted == pytest.approx(4 / 40)
+    assert found.levels == {Verdict.CONTRADICTED: pytest.approx(4 / 40)}
     assert found.curve == curve(made(labelled(200, 4))).curve
 
 
@@ -113,7 +113,7 @@ def test_what_two_tiers_know_counts_together() -> None:
     n = 4_000
     supported = rng.random(n) < 0.5
     scores, before = (1 / (1 + np.exp(-rng.normal(np.where(supported, 0.8, -0.8)))) for _ in range(2))
-    rows = Weakest(scores, np.zeros(n, dtype=np.bool_), np.full(n, "model"), supported, np.full(n, "made"), before)
+    rows = Weakest(scores, np.full(n, ""), np.full(n, "model"), supported, np.full(n, "made"), before)
     fitted = Sample((Stage((Tier.MODEL,), rows),), "equal sets and classes").curves()
     assert fitted[Tier.MODEL].carried == pytest.approx(0.5, abs=0.05)
     alone = Sample((Stage((Tier.MODEL,), rows._replace(before=np.full(n, np.nan))),), "equal sets and classes").curves()
@@ -124,7 +124,7 @@ def test_what_two_tiers_know_counts_together() -> None:
 def sampled(n: int, rng: np.random.Generator) -> Sample:
     scores = rng.random(n)
     supported = rng.random(n) < 1 / (1 + np.exp(-3 * (scores - 0.5)))
-    rows = Weakest(scores, np.zeros(n, dtype=np.bool_), np.full(n, "lexical"), supported, np.full(n, "made"), np.full(n, np.nan))
+    rows = Weakest(scores, np.full(n, ""), np.full(n, "lexical"), supported, np.full(n, "made"), np.full(n, np.nan))
     return Sample((Stage((Tier.LEXICAL,), rows),), "as labelled")
 
 
@@ -172,6 +172,14 @@ def test_a_file_is_written_whole_and_not_over_another(tmp_path: Path) -> None:
     write(second, path, force=True)
     assert load(str(path)) == second
     assert [file.name for file in path.parent.iterdir()] == ["ours.json"]
+
+
+def test_a_file_that_cannot_be_replaced_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    folder = tmp_path / "ours.json"
+    folder.mkdir()
+    with pytest.raises(GroundwireError, match="ours.json cannot be written"):
+        write(made(labelled(60, 0)).calibration, folder, force=True)
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:

@@ -1,12 +1,17 @@
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner, Result
 
 from evals.cli import app
+from evals.grounding.calibrate import begun
 from rag.settings import Settings
+from rag.types import Tier
 from rag.validators.calibration import load
+from rag.validators.entailment import open_entailment
+from rag.validators.entailment.base import Pair
 
 LABELS = Path(__file__).parents[3] / "data" / "labels"
 GUIDE = str(LABELS / "guide.jsonl")
@@ -52,11 +57,59 @@ def test_a_collection_makes_one_too(shop: Settings, tmp_path: Path, monkeypatch:
         (("calibrate", "--to", "x.json", "--labels", "none.jsonl"), "none.jsonl"),
         (("calibrate", "--to", "x.json", "--shipped", str(LABELS)), "lacks begin_tc"),
         (("grounding", "nowhere"), "nowhere"),
+        (("drift", "--collection", "nowhere"), "collection nowhere does not exist"),
         (("grounding", str(LABELS), "--validator", "oracle"), "there is no validator oracle"),
     ],
 )
 def test_what_is_missing_is_told(arguments: tuple[str, ...], words: str) -> None:
     assert words in str(run(*arguments).exception)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("grounding", str(LABELS)), ("calibrate", "--labels", GUIDE, "--to", "x.json")], ids=lambda words: words[0]
+)
+def test_a_seed_below_0_is_refused(arguments: tuple[str, ...]) -> None:
+    found = run(*arguments, "--seed", "-1")
+    assert found.exit_code == 2
+    assert "--seed" in found.stderr
+
+
+def test_a_base_fitted_on_one_model_says_nothing_of_another() -> None:
+    class Other:
+        identity = "nli:other@1"
+
+        def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
+            return [0.5] * len(pairs)
+
+    shipped = load("default")
+    assert begun("default", None) == begun("default", open_entailment("local")) == shipped
+    other = begun("default", Other())
+    assert other.tiers[Tier.LEXICAL] == shipped.tiers[Tier.LEXICAL]
+    assert other == shipped.trusting(Tier.MODEL) != shipped
+
+
+@pytest.fixture
+def variants(shop: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of variants: `own` names a calibration beside it."""
+    folder = tmp_path / "variants"
+    folder.mkdir()
+    (folder / "own.toml").write_text('[llm]\nmodel = "local/extractive"\n[validator]\ncalibration = "own.json"\n')
+    monkeypatch.setenv("GROUNDWIRE_HOME", str(shop.home))
+    monkeypatch.setenv("GROUNDWIRE_VARIANTS", str(folder))
+    return folder
+
+
+def test_drift_finds_the_calibration_where_its_variant_lies(variants: Path) -> None:
+    assert run("calibrate", "--labels", GUIDE, "--to", str(variants / "own.json")).exit_code == 0
+    found = run("drift", "--variant", "own")
+    assert found.exit_code == 0, found.exception
+    assert "0 recent answers beside 109" in found.stdout
+
+
+def test_drift_from_a_calibration_without_labels_cannot_be_told(variants: Path) -> None:
+    unlabelled = load("default").model_copy(update={"fitted": load("default").fitted.model_copy(update={"reference": None})})
+    (variants / "own.json").write_text(unlabelled.model_dump_json())
+    assert "calibration own.json was made without labels" in str(run("drift", "--variant", "own").exception)
 
 
 def test_drift_needs_answers(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

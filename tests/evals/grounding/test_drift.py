@@ -115,3 +115,11 @@ def trace(created_at: str, draft: str) -> Trace:
         passages=(passage,),
         draft=draft,
     )
+
+
+def test_an_answer_is_weighed_by_its_least_supported_claim_as_in_the_reference() -> None:
+    validator = Cascade(LexicalValidator(), calibration())
+    right, wrong = "Dogs are not allowed in the pool.", "Penguins invented the steam engine in Peru."
+    (alone,) = recent_probabilities([trace("2026-01-01", wrong)], validator)
+    (beside,) = recent_probabilities([trace("2026-01-01", f"{right} {wrong}")], validator)
+    assert beside == alone

@@ -102,3 +102,17 @@ def test_a_line_that_is_no_draft_is_named(tmp_path: Path) -> None:
     drafts.write_text('{"id": "a"}\n')
     with pytest.raises(GroundwireError, match="drafts.jsonl:1: question"):
         load_labelled(labels, drafts)
+
+
+def test_a_fault_is_told_by_its_line_in_the_file(tmp_path: Path) -> None:
+    labels, drafts = files(tmp_path, [[1, 23]])
+    labels.write_text("\n\n" + labels.read_text())
+    with pytest.raises(GroundwireError, match="labels.jsonl:3: meta"):
+        load_labelled(labels, drafts)
+
+
+def test_two_drafts_of_one_id_are_refused(tmp_path: Path) -> None:
+    labels, drafts = files(tmp_path, [[0, 22]])
+    drafts.write_text(2 * drafts.read_text())
+    with pytest.raises(GroundwireError, match="drafts.jsonl:2: id: a is there already"):
+        load_labelled(labels, drafts)

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from evals.grounding.benchmark import Report, benchmark
 from evals.grounding.labels import Label, LabelSet
-from evals.report.grounding import grounding_table, markdown, watched
+from evals.report.grounding import FLIPS, SETS, grounding_table, markdown, watched
 from rag.types import Claim, Passage, Verdict
 
 CONTEXT = "The pump has 12 valves and is not old. German engineers built the pump in Berlin in 1987."
@@ -35,8 +35,8 @@ def measured(**more: Believer) -> Report:
     return benchmark({"believer": Believer(), **more}, [LabelSet("both", [true, false]), LabelSet("one|class", [true])])
 
 
-def drawn(report: Report) -> str:
-    console = Console(width=160, record=True, file=io.StringIO())
+def drawn(report: Report, width: int = 160) -> str:
+    console = Console(width=width, record=True, file=io.StringIO())
     console.print(grounding_table(report))
     return console.export_text()
 
@@ -46,6 +46,18 @@ def test_the_tables_name_every_set_kind_and_validator(draw: Callable[[Report], s
     text = draw(measured(**{"[words]": Believer(None)}))
     assert all(word in text for word in ("both", "one", "time", "negation", "[words]", "believer@1", "0.500", "mean", "all"))
     assert "nan" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 100, 140])
+def test_a_narrow_terminal_cuts_no_figure(width: int) -> None:
+    text = drawn(measured(**{f"nli:organisation/model-{number}": Believer() for number in range(4)}), width)
+    assert all(heading in text for heading in (*SETS, *FLIPS, "nli:organisation/model-3"))
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= width
+
+
+def test_a_wide_terminal_has_each_set_in_one_line() -> None:
+    assert drawn(measured()).count("one|class") == 1 < drawn(measured(), 80).count("one|class")
 
 
 def test_what_is_not_known_is_a_dash() -> None:

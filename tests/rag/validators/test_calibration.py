@@ -20,7 +20,7 @@ FIT = Fit(
     weights="as labelled",
     seed=0,
 )
-LEXICAL = TierCurve(curve=Platt(slope=2, intercept=0), contradicted=0.1)
+LEXICAL = TierCurve(curve=Platt(slope=2, intercept=0), levels={Verdict.CONTRADICTED: 0.1})
 
 
 def calibration(curve: TierCurve = LEXICAL, threshold: float = 0.5) -> Calibration:
@@ -34,7 +34,7 @@ def claim(score: float, verdict: Verdict = Verdict.UNCERTAIN, tier: Tier = Tier.
 
 
 @pytest.mark.parametrize(("score", "verdict"), [(0.1, Verdict.UNSUPPORTED), (0.5, Verdict.UNCERTAIN), (0.9, Verdict.SUPPORTED)])
-@pytest.mark.parametrize("before", [Verdict.SUPPORTED, Verdict.UNCERTAIN, Verdict.UNSUPPORTED])
+@pytest.mark.parametrize("before", [Verdict.SUPPORTED, Verdict.UNCERTAIN])
 def test_the_zone_gives_the_verdict_whatever_it_was(score: float, verdict: Verdict, before: Verdict) -> None:
     assert calibration().apply(claim(score, before)).verdict is verdict
 
@@ -55,8 +55,15 @@ def test_a_contradiction_is_never_likelier_than_its_score() -> None:
 
 
 def test_a_rule_that_is_mostly_wrong_tells_nothing() -> None:
-    curve = LEXICAL.model_copy(update={"contradicted": 0.6})
+    curve = LEXICAL.model_copy(update={"levels": {Verdict.CONTRADICTED: 0.6}})
     assert calibration(curve).apply(claim(0.9, Verdict.CONTRADICTED)).verdict is Verdict.UNCERTAIN
+
+
+def test_what_is_in_no_passage_stays_unsupported_whatever_else_is_there() -> None:
+    curve = LEXICAL.model_copy(update={"levels": {Verdict.UNSUPPORTED: 0.3}})
+    found = calibration(curve).apply(claim(0.9, Verdict.UNSUPPORTED))
+    assert (found.verdict, found.probability) == (Verdict.UNSUPPORTED, 0.3)
+    assert calibration().apply(claim(0.9, Verdict.UNSUPPORTED)).verdict is Verdict.UNCERTAIN
 
 
 def test_another_tier_is_left_alone() -> None:
