@@ -33,7 +33,8 @@ class Stretch(NamedTuple):
 class Gate:
     """The stretches of one draft, in order. `language` is ISO 639-1.
 
-    They are the same in whatever pieces it arrives, but where a quotation or code that is still open holds what looks like an end.
+    The pieces it arrives in do not matter, tables without a blank line around them aside: what may be an end within a quotation waits
+    for the quotation's, or the line's.
     """
 
     def __init__(self, language: str) -> None:
@@ -49,7 +50,11 @@ class Gate:
         bare = uncited(pending, citations(pending))
         spans = [bare.origin(*span) for span in sentences(bare.text, self._language)]
         starts = [self._passed + _start(pending, before, span) for before, span in itertools.pairwise([(0, 0), *spans])]
-        complete = [self._next(end) for start, end in itertools.pairwise(starts) if not self._within_table(draft, start, end)]
+        complete = [
+            self._next(end)
+            for start, end in itertools.pairwise(starts)
+            if not (self._within_table(draft, start, end) or self._within_quotation(draft, end))
+        ]
         self._due = len(draft) + max(0, len(draft) - self._passed - LONG) // 10
         return complete
 
@@ -67,6 +72,12 @@ class Gate:
     def _within_table(self, draft: str, start: int, end: int) -> bool:
         """A table is judged whole: only its second line tells that the first is a heading."""
         return draft[start] == ROW and draft[end] == ROW
+
+    def _within_quotation(self, draft: str, end: int) -> bool:
+        """What is quoted, and code on one line, is no end of a sentence where it is closed: only what follows tells."""
+        said = draft[self._passed : end]
+        opened = said.count('"') % 2 or said.count("`") % 2 or said.count("\u201c") > said.count("\u201d")
+        return bool(opened) and "\n" not in draft[end:]
 
 
 def _start(text: str, before: Span, span: Span) -> int:

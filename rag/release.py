@@ -114,6 +114,7 @@ class Mending:
         self._said: set[str] = set()
         self._quoted: set[str] = set()
         self._faults = self._cites = False
+        self._emptied = -1
 
     def add(self, stretch: str, claims: Sequence[Claim]) -> None:
         """The next stretch, with the claims in it; their offsets count from its beginning."""
@@ -125,6 +126,7 @@ class Mending:
             if kept is None:
                 self._faults = True
                 self._text, position = _left_out(self._text, stretch, position)
+                self._emptied = len(self._text)
                 continue
             start = len(self._text)
             self._text += kept.text
@@ -147,7 +149,10 @@ class Mending:
         if self._faults and not self._claims:
             return Released(text=self._refusal, claims=(), action=Action.REFUSED)
         action = Action.QUOTED if self._faults else Action.CITED if self._cites else Action.UNCHANGED
-        return Released(text=self._text, claims=self.claims, action=action)
+        text = self._text
+        if self._emptied == len(text) and _is_empty(line := _last_line(text)):
+            text = text.removesuffix(line)
+        return Released(text=text, claims=self.claims, action=action)
 
     def rest(self) -> str:
         """Of the whole, what `next` has not given."""
@@ -198,11 +203,23 @@ def _quotation(claim: Claim, numbers: set[int]) -> Claim | None:
 
 
 def _left_out(text: str, answer: str, position: int) -> tuple[str, int]:
-    """The text so far and where to go on in the answer, so that a sentence left out between them leaves no gap or empty list item."""
-    line = text[text.rfind("\n") + 1 :]
-    if line.strip() and not MARKER.fullmatch(line):
+    """The text so far and where to go on in the answer, so that a sentence left out between them leaves no gap or empty list item.
+
+    A list item stays while more of its line may come.
+    """
+    line = _last_line(text)
+    if not _is_empty(line):
         return text.rstrip(" \t"), position
-    rest = answer[position:].partition("\n")[0]
-    if rest.strip():
+    rest, ended, _ = answer[position:].partition("\n")
+    if rest.strip() or not ended:
         return text, position + len(rest) - len(rest.lstrip())
-    return text[: len(text) - len(line)], min(position + len(rest) + 1, len(answer))
+    return text.removesuffix(line), position + len(rest) + 1
+
+
+def _last_line(text: str) -> str:
+    return text[text.rfind("\n") + 1 :]
+
+
+def _is_empty(line: str) -> bool:
+    """Whether nothing stands in it, but a list item's marker."""
+    return not line.strip() or MARKER.fullmatch(line) is not None

@@ -60,7 +60,6 @@ def grounding(
 
 
 def calibrate(
-    context: typer.Context,
     to: Annotated[Path, typer.Option("--to", metavar="FILE", help="Write the calibration here.")],
     labels: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Answers that people marked, one JSON object a line.")
@@ -77,10 +76,9 @@ def calibrate(
     force: Annotated[bool, typer.Option("--force", help="Replace the file where it is there already.")] = False,
 ) -> None:
     """Say what a validator's scores are worth here, from labels or without, and write it down for variants to name."""
-    from evals.grounding.calibrate import begun as begun_with
+    from evals.grounding.calibrate import begun, write
     from evals.grounding.calibrate import calibrate as fitted
     from evals.grounding.calibrate import shipped as fitted_as_shipped
-    from evals.grounding.calibrate import write
     from evals.grounding.conformal import conformal
     from evals.grounding.labels import LabelSet, load
     from evals.report.calibration import calibration_table, zones_table
@@ -92,13 +90,13 @@ def calibrate(
         raise GroundwireError("there is no one thing to calibrate on", "name either --labels, --collection or --shipped")
     if to.exists() and not force:
         raise GroundwireError(f"{to} is there already", "name another file, or replace it with --force")
-    command = _command(context)
+    command = _command()
     with counted("judging claims") as progress:
         parts = (LexicalValidator(), _entailment(validator))
         if labels is not None:
             sets = [LabelSet(labels.stem, load(labels))]
-            begun = begun_with(base, parts[1])
-            found = fitted(to.stem, sets, *parts, command=command, base=begun, seed=seed, progress=progress)
+            start = begun(base, parts[1])
+            found = fitted(to.stem, sets, *parts, command=command, base=start, seed=seed, progress=progress)
             calibration, page = found.calibration, calibration_table(found)
         elif shipped is not None:
             found = fitted_as_shipped(to.stem, shipped, *parts, command=command, seed=seed, progress=progress)
@@ -106,10 +104,10 @@ def calibrate(
         elif collection is not None:
             with _runtime() as runtime:
                 excerpts = _excerpts(runtime, collection)
-            begun = begun_with(base, parts[1])
+            start = begun(base, parts[1])
             source = f"collection {collection}"
-            cascade = Cascade(parts[0], begun, parts[1])
-            zones = conformal(to.stem, excerpts, cascade, begun, source=source, command=command, seed=seed, progress=progress)
+            cascade = Cascade(parts[0], start, parts[1])
+            zones = conformal(to.stem, excerpts, cascade, start, source=source, command=command, seed=seed, progress=progress)
             calibration, page = zones.calibration, zones_table(zones)
     write(calibration, to, force=force)
     show(page, f"written: {to}")
@@ -167,7 +165,7 @@ def _excerpts(runtime: "Runtime", collection: str) -> "list[Excerpt]":
     return [Excerpt(chunk.document_id, chunk.text) for chunk in runtime.corpus.chunks(collection)]
 
 
-def _command(context: typer.Context) -> str:
+def _command() -> str:
     """As it was typed, but for what does not decide the outcome."""
     import shlex
     import sys

@@ -1,6 +1,7 @@
 import itertools
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -48,6 +49,17 @@ def test_the_last_sentence_is_not_complete_before_another_begins() -> None:
     assert gate.complete("It opens at nine. ") == []
     assert gate.complete("It opens at nine. I") == [(0, 0, 18)]
     assert gate.rest("It opens at nine. It closes") == [(0, 18, 27)]
+
+
+@pytest.mark.parametrize("quoted", ["\u201cDogs out. No games.\u201d", '"Dogs out. No games."', "`Dogs. No`"])
+def test_what_is_quoted_is_not_cut(quoted: str) -> None:
+    draft = f"The sign says {quoted} every day [1]. It is old."
+    assert stretches(list(draft)) == stretches([draft]) == [f"The sign says {quoted} every day [1]. ", "It is old."]
+
+
+def test_a_quotation_without_an_end_ends_with_its_line() -> None:
+    draft = 'A screen has 5" in width. It is small.\nIt is old. It'
+    assert stretches(list(draft)) == stretches([draft]) == ['A screen has 5" in width. ', "It is small.\n", "It is old. ", "It"]
 
 
 def test_a_long_table_is_not_read_anew_for_every_piece() -> None:

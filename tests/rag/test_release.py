@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.release import Action, Policy, is_refusal, release
+from rag.release import Action, Mending, Policy, is_refusal, release
 from rag.types import Claim, Evidence, Passage, Verdict
 
 REFUSAL = "The documents do not say."
@@ -106,6 +106,30 @@ def test_quote_leaves_out_what_has_no_evidence(answer: str, expected: str) -> No
 def test_quote_leaves_no_empty_item_where_a_whole_item_falls() -> None:
     answer = "- It has sharks. It has sharks.\n- It opens at nine."
     assert release(Policy.QUOTE, answer, claims(answer, SHARKS, SHARKS, OPENS), PASSAGES, REFUSAL).text == "- It opens at nine."
+
+
+@pytest.mark.parametrize(
+    ("item", "mended"),
+    [
+        (("- It is free. ", "It closes at eight.\n"), "- It closes at eight.\n"),
+        (("- It is free. ", "It closes at eight."), "- It closes at eight."),
+        (("- It is free.\n", "- It closes at eight."), "- It closes at eight."),
+        (("- It is free. ", "It is free."), ""),
+        (("- It is free. ",), ""),
+        (("- It is free.\n",), ""),
+    ],
+)
+def test_a_list_item_keeps_its_marker_while_any_of_it_stands_also_in_stretches(item: tuple[str, ...], mended: str) -> None:
+    verdicts = {"It is free.": Verdict.UNSUPPORTED}
+    stretches = ("It opens at nine.\n", *item)
+    judged = [(said, verdicts.get(said, Verdict.SUPPORTED), None) for said in (part.strip(" -\n") for part in stretches)]
+    answer = "".join(stretches)
+    whole = release(Policy.QUOTE, answer, claims(answer, *judged), PASSAGES, REFUSAL)
+    mending = Mending(PASSAGES, REFUSAL)
+    for stretch, found in zip(stretches, judged, strict=True):
+        mending.add(stretch, claims(stretch, found))
+    assert mending.end() == whole
+    assert whole.text == f"It opens at nine.\n{mended}"
 
 
 def test_quote_says_nothing_twice() -> None:

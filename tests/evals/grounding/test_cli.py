@@ -7,11 +7,13 @@ from typer.testing import CliRunner, Result
 
 from evals.cli import app
 from evals.grounding.calibrate import begun
+from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.types import Tier
 from rag.validators.calibration import load
 from rag.validators.entailment import open_entailment
 from rag.validators.entailment.base import Pair
+from tests.evals.grounding.test_drift import trace
 
 LABELS = Path(__file__).parents[3] / "data" / "labels"
 GUIDE = str(LABELS / "guide.jsonl")
@@ -110,6 +112,22 @@ def test_drift_from_a_calibration_without_labels_cannot_be_told(variants: Path) 
     unlabelled = load("default").model_copy(update={"fitted": load("default").fitted.model_copy(update={"reference": None})})
     (variants / "own.json").write_text(unlabelled.model_dump_json())
     assert "calibration own.json was made without labels" in str(run("drift", "--variant", "own").exception)
+
+
+def test_a_drift_by_another_validator_than_was_calibrated_says_so(
+    variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path / "home"))
+    (variants / "own.json").write_text(load("default").model_dump_json())
+    with Runtime(Settings()) as runtime:
+        wrong = trace("", "Penguins invented the steam engine in Peru.").model_copy(update={"variant": runtime.variant("own")})
+        for number in range(60):
+            name = f"2026-01-01T00:00:{number:02}"
+            runtime.traces.submit(wrong.model_copy(update={"id": name, "created_at": name})).result()
+    found = run("drift", "--variant", "own")
+    assert found.exit_code == 1, found.exception
+    assert "drift: 60 recent answers" in found.stdout
+    assert "calibration default was fitted on" in found.stdout
 
 
 def test_drift_needs_answers(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
