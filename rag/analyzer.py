@@ -96,7 +96,6 @@ _ACCENT = regex.compile(r"[\u0300-\u036f]")
 _LEAST_LETTERS = 12
 _LEAST_CONFIDENCE = 0.5
 _ENOUGH_TEXT = 4_000
-_SAMPLE = 200
 _stemming = threading.Lock()
 
 
@@ -169,11 +168,6 @@ def _stemmer(language: str) -> Any:
 def language(text: str) -> str:
     """The ISO 639-1 code of the language of a text, or `und` where there is too little of it to tell."""
     return _classified(text[:_ENOUGH_TEXT])
-
-
-def common_language(texts: Sequence[str]) -> str:
-    """The ISO 639-1 code of what most of several texts are written in, by the beginning of each; `und` as for one."""
-    return language(" ".join(text[: _SAMPLE // len(texts)] for text in texts))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -17,7 +17,7 @@ from rag.speech import ADDS, CONCEDES, DECLINES, GREETS, TALKS, TELLS, spoken
 LEADS = (":", "\uff1a")
 QUOTES = "\"'“”„«»「」*_` \t\n"
 ASKS = ("?", "\uff1f", "\u061f")
-HEADING = re.compile(r"#{1,6}\s|(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__)$|[^\n]+\n=+$")
+HEADING = re.compile(r"#{1,6}\s|(?:\*\*|__)[^*_\n]{1,80}(?<![.!])(?:\*\*|__)$|[^\n]+\n=+$")
 TAG = r"</?[a-zA-Z][\w-]*(?:\s[^<>]*)?"
 CODE = re.compile(rf"`{{3,}}|~{{3,}}|(?:{TAG}(?:>\s*|$))+$")
 """A code block, or nothing but tags."""

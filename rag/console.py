@@ -67,7 +67,7 @@ def answer_details(trace: Trace) -> Group:
 
 
 def claim_table(claims: Iterable[Claim]) -> Table:
-    """One row a claim: its verdict, score, text and why."""
+    """One row a claim: its verdict, probability (or score, where that is not known), text and why."""
     table = Table(box=None, pad_edge=False, show_header=False)
     table.add_column(no_wrap=True)
     table.add_column(justify="right", no_wrap=True)
@@ -76,7 +76,8 @@ def claim_table(claims: Iterable[Claim]) -> Table:
     for claim in claims:
         style, mark = VERDICT[claim.verdict]
         reason = claim.reason + "".join(f"; does not rest on [{number}]" for number in claim.miscited)
-        table.add_row(Text(f"{mark} {claim.verdict}", style), f"{claim.score:.2f}", Text(claim.text), Text(reason))
+        support = claim.score if claim.probability is None else claim.probability
+        table.add_row(Text(f"{mark} {claim.verdict}", style), f"{support:.2f}", Text(claim.text), Text(reason))
     return table
 
 

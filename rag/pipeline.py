@@ -15,7 +15,6 @@ from uuid_utils import uuid7
 
 from prompts.fence import fence
 from prompts.prompt import Prompt
-from rag.analyzer import common_language
 from rag.characters import sound
 from rag.context import Context, pack
 from rag.errors import GroundwireError, UpstreamError
@@ -28,6 +27,7 @@ from rag.retriever import Found, Retriever
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace, Versions
 from rag.types import Claim, Filter, Message, Passage, Verdict
+from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Variant
@@ -237,7 +237,7 @@ class Pipeline:
 
     async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
         """The answer as it is mended, each sentence as soon as it is judged."""
-        gate = Gate(await to_thread(common_language, [passage.text for passage in recording.trace.passages]))
+        gate = Gate(await to_thread(languages.read, recording.trace.passages))
         mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:

@@ -195,6 +195,7 @@ def _quotation(claim: Claim, numbers: set[int]) -> Claim | None:
             "text": text,
             "verdict": Verdict.SUPPORTED,
             "score": 1.0,
+            "probability": 1.0,
             "reason": reason,
             "citations": (evidence.passage,),
             "miscited": (),

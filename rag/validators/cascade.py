@@ -6,12 +6,12 @@ Knows who is asked what, and when a verdict stands. Knows neither words nor mode
 from collections.abc import Sequence
 
 from rag.claims import statements
-from rag.types import Claim, Passage, Tier, Verdict
+from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.calibration import Calibration
 from rag.validators.entailment.base import Entailment, Pair
-from rag.validators.windows import Window, window
+from rag.validators.windows import window
 
 LANGUAGE = "en"
 """Of the claims that calibrations are fitted on and models read. Claims in others keep the verdict of the first tier."""
@@ -56,7 +56,7 @@ class Cascade:
         pairs = [Pair(question, shown.text, text) for text, shown in zip(stated, windows, strict=True)]
         probabilities = entailment.probabilities(pairs)
         return [
-            self._weighed(_told(claim, shown, probability))
+            self._weighed(_told(claim, shown.evidence[0], probability)) if shown.evidence else claim
             for claim, shown, probability in zip(claims, windows, probabilities, strict=True)
         ]
 
@@ -71,11 +71,8 @@ class Cascade:
         return weighed
 
 
-def _told(claim: Claim, shown: Window, probability: float) -> Claim:
+def _told(claim: Claim, evidence: Evidence, probability: float) -> Claim:
     """The claim as the model reads it."""
-    if not shown.evidence:
-        return claim
-    evidence = shown.evidence[0]
     return claim.model_copy(
         update={
             "score": round(probability, 4),

@@ -28,6 +28,8 @@ RELATED = 0.25
 """From this score of the match on, its sentences are shown as evidence."""
 PENALTY = 0.1
 """For each number and each name that no passage holds."""
+SPELT = 20
+"""Numbers up to it are often spelt, which is read in English alone."""
 REJECTED = 0.5
 """What is left of the score of a claim that is contradicted or unsupported."""
 
@@ -101,7 +103,8 @@ class Bench:
         if self.foreign:
             return Verdict.UNCERTAIN, "the answer and the passages are in different languages"
         english = self.language == "en"
-        rejected = any((english or word.number) and not self._rounded(word) for word in absent)
+        telling = absent if english else [word for word in absent if word.number and min(word.number.values) > SPELT]
+        rejected = any(not self._rounded(word) for word in telling)
         if absent:
             reason = f"{absent[0].text} is not in the passages"
         else:

@@ -174,3 +174,8 @@ def test_any_text(answer: str) -> None:
     for statement in statements(answer):
         assert position <= statement.start < statement.end <= len(answer)
         position = statement.end
+
+
+def test_a_bold_line_is_a_heading_and_a_bold_sentence_is_none() -> None:
+    assert not states("**Opening hours**")
+    assert states("**The pool opens at nine.**")

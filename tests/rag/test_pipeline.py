@@ -3,14 +3,17 @@
 import asyncio
 import json
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 
 from rag.errors import GroundwireError
+from rag.ingest.ingest import ingest
 from rag.llms.base import Purpose
 from rag.pipeline import Delta, Done, Pipeline, Retrieved
 from rag.release import Policy
 from rag.runtime import Runtime
+from rag.settings import Settings
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Tier, Verdict
 from rag.variant import Model, Release, Validation, Variant
@@ -199,6 +202,18 @@ async def test_a_gated_claim_is_put_to_the_judge_once_and_within_the_turn_of_the
     assert [attempt.purpose for attempt in trace.attempts].count(Purpose.JUDGE) == 1
     assert trace.total_ms is not None
     assert sum(trace.stages.values()) <= trace.total_ms
+
+
+async def test_a_quotation_that_sounds_like_a_refusal_is_an_answer(provider: Provider, tmp_path: Path) -> None:
+    page = "An unsupported verdict means that a number is not in the passages. Verdicts are read by people."
+    (tmp_path / "verdicts.md").write_text(page)
+    with Runtime(Settings(home=tmp_path / "home")) as runtime:
+        ingest([str(tmp_path / "verdicts.md")], "verdicts", runtime)
+        provider.script(Reply(pieces=("An unsupported verdict means that the number 42 was seen.",)))
+        trace = await (await runtime.pipeline(gated(), "verdicts")).answer("What does an unsupported verdict mean?", Channel.ASK)
+    assert "not in the passages" in trace.answer
+    assert (trace.released, trace.outcome) == ("quoted", Outcome.ANSWERED)
+    assert [(claim.score, claim.probability) for claim in trace.claims] == [(1.0, 1.0)]
 
 
 async def test_a_judge_is_asked_what_cannot_be_told_and_is_paid(runtime: Runtime, provider: Provider) -> None:

@@ -30,7 +30,6 @@ WRITTEN = {
         "プールの開場時間は午前九時です。閉場は午後八時になります。シーズン券の値段は90ユーロです。",
     ),
 }
-NUMBER_WORDS = pytest.mark.xfail(reason="numbers are read as words in English alone: `neun` is not 9")
 REJECTED = (Verdict.UNSUPPORTED, Verdict.CONTRADICTED)
 
 
@@ -47,7 +46,7 @@ def test_what_passages_say_is_not_rejected(validator: Validator, language: str) 
     assert {claim.verdict for claim in claims} == {Verdict.SUPPORTED}
 
 
-@pytest.mark.parametrize("language", [pytest.param("de", marks=NUMBER_WORDS), "ru", "zh", "ja"])
+@pytest.mark.parametrize("language", ["de", "ru", "zh", "ja"])
 def test_what_passages_say_in_other_words_is_not_rejected(validator: Validator, language: str) -> None:
     said, answer = WRITTEN[language]
     claims = validator.validate("?", answer, passages(said))
