@@ -10,7 +10,7 @@ from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.calibration import Calibration
-from rag.validators.entailment.base import Entailment, Pair
+from rag.validators.entailment.base import Entailment, Pair, Reading
 from rag.validators.windows import window
 
 LANGUAGE = "en"
@@ -54,10 +54,10 @@ class Cascade:
         stated = [texts.get(claim.start, claim.text) for claim in claims]
         windows = [window(text, passages, LANGUAGE) for text in stated]
         pairs = [Pair(question, shown.text, text) for text, shown in zip(stated, windows, strict=True)]
-        probabilities = entailment.probabilities(pairs)
+        readings = entailment.read(pairs)
         return [
-            self._weighed(_told(claim, shown.evidence[0], probability)) if shown.evidence else claim
-            for claim, shown, probability in zip(claims, windows, probabilities, strict=True)
+            self._weighed(_told(claim, shown.evidence[0], pair, reading)) if shown.evidence else claim
+            for claim, shown, pair, reading in zip(claims, windows, pairs, readings, strict=True)
         ]
 
     def _weighed(self, claim: Claim) -> Claim:
@@ -71,14 +71,15 @@ class Cascade:
         return weighed
 
 
-def _told(claim: Claim, evidence: Evidence, probability: float) -> Claim:
+def _told(claim: Claim, evidence: Evidence, pair: Pair, reading: Reading) -> Claim:
     """The claim as the model reads it."""
+    found = f"doubts “{pair.claim[slice(*reading.doubt)]}”" if reading.doubt else "doubts no word of it"
     return claim.model_copy(
         update={
-            "score": round(probability, 4),
+            "score": round(reading.probability, 4),
             "tier": Tier.MODEL,
             "evidence": evidence,
-            "reason": f"a model read it beside passage {evidence.passage}",
+            "reason": f"a model that read it beside passage {evidence.passage} {found}",
         }
     )
 

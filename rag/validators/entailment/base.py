@@ -13,6 +13,15 @@ class Pair(NamedTuple):
     claim: str
 
 
+class Reading(NamedTuple):
+    """What a model makes of one pair."""
+
+    probability: float
+    """From 0 to 1, that the premise supports the claim, in the model's own uncalibrated measure."""
+    doubt: tuple[int, int] | None = None
+    """The word of the claim (characters, half open) that the premise supports least; null where it doubts none, or cannot say."""
+
+
 class Entailment(Protocol):
     """A model on this machine. Safe to call from several threads."""
 
@@ -21,6 +30,6 @@ class Entailment(Protocol):
         """What decides the probabilities: name and digest of the weights."""
         ...
 
-    def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
-        """For each pair, from 0 to 1, that the premise supports the claim, in the model's own uncalibrated measure."""
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """One for each pair, in order."""
         ...

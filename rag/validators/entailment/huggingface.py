@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from rag.validators.entailment.base import Pair
+from rag.validators.entailment.base import Pair, Reading
 from rag.validators.entailment.checkpoint import Checkpoint
 
 LONGEST = 2048
@@ -56,6 +56,10 @@ class HuggingFaceEntailment(ABC):
     @abstractmethod
     def supported(self, encoded: Any) -> Any:
         """The probabilities of a batch that the tokenizer made of such texts: a tensor of shape (pairs,)."""
+
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        """See `Entailment`."""
+        return [Reading(probability) for probability in self.probabilities(pairs)]
 
     def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
         """For each pair, that the premise supports the claim. A premise too long is cut at its end, never the claim: one that leaves

@@ -7,13 +7,12 @@ import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 
 from rag import weights
 from rag.errors import GroundwireError
-from rag.validators.entailment.base import Pair
+from rag.validators.entailment.base import Pair, Reading
 
 WEIGHTS = Path(__file__).with_name("grounding-v1.onnx")
 SHA256 = "e330a89e94245c24181c7119c1e540fe06d720868f36a3aae6ea52dc1cde72cb"
@@ -23,15 +22,6 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 """Half a character, which the tokenizer refuses."""
 DOUBTFUL = 0.0
 """The logit from which on a word is said to be unsupported."""
-
-
-class Reading(NamedTuple):
-    """What the model makes of one pair."""
-
-    probability: float
-    """That the premise supports the claim; uncalibrated."""
-    doubt: tuple[int, int] | None
-    """The word of the claim (characters, half open) that the premise supports least; null where it doubts none."""
 
 
 class LocalEntailment:
@@ -54,10 +44,6 @@ class LocalEntailment:
         # The arena would keep the memory of the longest pair for good.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
-
-    def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
-        """See `Entailment`."""
-        return [reading.probability for reading in self.read(pairs)]
 
     def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         """In order; about 10 ms a pair on one core."""

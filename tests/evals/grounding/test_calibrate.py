@@ -1,5 +1,6 @@
 """Calibrations from labels whose truth is known: probabilities, thresholds, intervals, what more labels bring; and what is refused."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from rag.errors import GroundwireError
 from rag.types import Tier, Verdict
 from rag.validators.calibration import Calibration, Isotonic, Platt, TierCurve, load
 from rag.validators.cascade import Cascade
-from rag.validators.entailment.base import Pair
+from rag.validators.entailment.base import Pair, Reading
 from rag.validators.lexical import LexicalValidator
 from tests.evals.grounding.scored import Scored, label, labelled
 
@@ -214,8 +215,8 @@ class Reader:
 
     identity = "reader@1"
 
-    def probabilities(self, pairs: list[Pair]) -> list[float]:
-        return [0.8 if ("sunday" in pair.claim) == (len(pair.claim) % 10 > 0) else 0.3 for pair in pairs]
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+        return [Reading(0.8 if ("sunday" in pair.claim) == (len(pair.claim) % 10 > 0) else 0.3) for pair in pairs]
 
 
 def prose(n: int) -> LabelSet:

@@ -12,7 +12,7 @@ from rag.settings import Settings
 from rag.types import Tier
 from rag.validators.calibration import load
 from rag.validators.entailment import open_entailment
-from rag.validators.entailment.base import Pair
+from rag.validators.entailment.base import Pair, Reading
 from tests.evals.grounding.test_drift import trace
 
 LABELS = Path(__file__).parents[3] / "data" / "labels"
@@ -80,8 +80,8 @@ def test_a_base_fitted_on_one_model_says_nothing_of_another() -> None:
     class Other:
         identity = "nli:other@1"
 
-        def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
-            return [0.5] * len(pairs)
+        def read(self, pairs: Sequence[Pair]) -> list[Reading]:
+            return [Reading(0.5)] * len(pairs)
 
     shipped = load("default")
     assert begun("default", None) == begun("default", open_entailment("local")) == shipped

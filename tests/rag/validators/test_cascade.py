@@ -9,7 +9,7 @@ from rag.types import Claim, Tier, Verdict
 from rag.validators import open_validator
 from rag.validators.calibration import Calibration, Fit, Platt, TierCurve, load
 from rag.validators.cascade import READ, Cascade
-from rag.validators.entailment.base import Pair
+from rag.validators.entailment.base import Pair, Reading
 from rag.validators.lexical import LexicalValidator
 from tests.rag.validators.every import passages
 
@@ -28,13 +28,13 @@ class Reader:
 
     identity = "reader@1"
 
-    def __init__(self, probability: float = 0.9) -> None:
-        self.probability = probability
+    def __init__(self, probability: float = 0.9, doubt: tuple[int, int] | None = None) -> None:
+        self.reading = Reading(probability, doubt)
         self.asked: list[Pair] = []
 
-    def probabilities(self, pairs: Sequence[Pair]) -> list[float]:
+    def read(self, pairs: Sequence[Pair]) -> list[Reading]:
         self.asked += pairs
-        return [self.probability] * len(pairs)
+        return [self.reading] * len(pairs)
 
 
 def judged(reader: Reader | None, answer: str, *texts: str) -> list[Claim]:
@@ -66,6 +66,13 @@ def test_what_the_model_says_counts_by_the_zones(probability: float, verdict: Ve
     assert claim.miscited == ((1,) if verdict is Verdict.UNSUPPORTED else ())
     assert claim.evidence is not None
     assert claim.evidence.quote in POOL
+
+
+def test_the_word_that_the_model_doubts_is_the_reason() -> None:
+    (claim,) = judged(Reader(0.01, (VAGUE.index("Marta"), VAGUE.index("Marta") + 5)), VAGUE)
+    assert claim.reason == "a model that read it beside passage 1 doubts “Marta”"
+    (claim,) = judged(Reader(0.95), VAGUE)
+    assert claim.reason == "a model that read it beside passage 1 doubts no word of it"
 
 
 def test_a_pronoun_is_read_with_what_it_stands_for() -> None:

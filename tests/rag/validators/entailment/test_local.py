@@ -36,18 +36,18 @@ def test_one_word_decides_and_is_named(model: LocalEntailment, supported: str, u
 
 
 def test_what_the_premise_does_not_speak_of_is_unsupported(model: LocalEntailment) -> None:
-    assert model.probabilities([Pair("", PREMISE, "Penguins migrate towards volcanic islands.")])[0] < 0.2
+    assert model.read([Pair("", PREMISE, "Penguins migrate towards volcanic islands.")])[0].probability < 0.2
 
 
 def test_a_pair_is_read_alike_whatever_stands_beside_it(model: LocalEntailment) -> None:
     pair, other = Pair("", PREMISE, "Dogs are allowed in the water."), Pair("", PREMISE * 5, "Sharks sing.")
-    assert model.probabilities([other, pair, other])[1] == model.probabilities([pair])[0]
+    assert model.read([other, pair, other])[1] == model.read([pair])[0]
 
 
 def test_nothing_and_far_too_much_are_read(model: LocalEntailment) -> None:
-    read = model.probabilities([Pair("", "", ""), Pair("", PREMISE * 100, "Sharks sing. " * 500), Pair("", PREMISE, "\ud800 🦈")])
-    assert all(0 <= probability <= 1 for probability in read)
-    assert model.probabilities([]) == []
+    read = model.read([Pair("", "", ""), Pair("", PREMISE * 100, "Sharks sing. " * 500), Pair("", PREMISE, "\ud800 🦈")])
+    assert all(0 <= reading.probability <= 1 for reading in read)
+    assert model.read([]) == []
 
 
 def test_other_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
