@@ -241,7 +241,8 @@ class Pipeline:
         mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:
-                for stretch in gate.complete(recording.trace.draft):
+                # Where nobody watches it arrive, the model's turn is not kept waiting for the judgement.
+                for stretch in () if self.whole else gate.complete(recording.trace.draft):
                     await self._mend(recording, mending, stretch)
                     if text := mending.next():
                         recording.note(claims=mending.claims)

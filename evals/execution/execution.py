@@ -4,7 +4,7 @@ Knows order, pace, budget and what is done already. Knows nothing of what scores
 """
 
 import time
-from asyncio import Event, TaskGroup, create_task, to_thread
+from asyncio import Event, TaskGroup, create_task, sleep, to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from evals.cases import Case, fingerprint, gold_missing
 from evals.execution.arms import Arm
 from evals.execution.estimate import judgement_price, lengths, price
 from evals.execution.lookahead import Lookahead
-from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, Pace
+from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, SHORTEST_PAUSE, Pace
 from evals.execution.responses import Remembering, Responses
 from evals.execution.runs import Result, Run, Runs
 from evals.judge import CORRECT, Judge
@@ -46,6 +46,8 @@ LOCAL_SLOTS = 2
 """A model on this machine answers no sooner for being asked more at once."""
 THROTTLED_TRIES = 10
 """A case that the provider had no room for is asked again: the pace was wrong, not the answer."""
+FIRST_WAIT = 0.05
+"""Seconds before it is asked again, doubled each time: the pace needs as long to find out what there is room for."""
 FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISCONNECTED)
 HOPELESS = 20
 """Requests that failed in a row: the upstream is gone, and the rest would be lost the same way."""
@@ -387,12 +389,13 @@ class Execution:
 
     async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
         """The trace of one request; where the provider had no room for it, of the next try."""
-        for _ in range(THROTTLED_TRIES - 1):
+        for tries in range(THROTTLED_TRIES - 1):
             trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
             throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
             if not throttled or self._closed(pace) or self.standing.ended:
                 return trace
             self.standing.pay(trace.attempts)
+            await sleep(min(SHORTEST_PAUSE, FIRST_WAIT * 2**tries))
         return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
