@@ -86,14 +86,14 @@ class Runtime:
                     self._retrievers[collection] = retriever
         return retriever
 
-    def validator(self, validation: Validation) -> Validator:
-        """What judges the claims of a variant, but for its judge; opened once for each name and calibration.
-
-        A calibration that is not shipped is a file beside the variants.
-        """
+    def calibration(self, validation: Validation) -> str:
+        """What `rag.validators.calibration.load` takes: a shipped one's name, or the path of a file beside the variants."""
         known = validation.calibration in calibration.names()
-        named = validation.calibration if known else str(self.settings.variants / validation.calibration)
-        wanted = (validation.name, named)
+        return validation.calibration if known else str(self.settings.variants / validation.calibration)
+
+    def validator(self, validation: Validation) -> Validator:
+        """What judges the claims of a variant, but for its judge; opened once for each name and calibration."""
+        wanted = (validation.name, self.calibration(validation))
         with self._validating:
             if wanted not in self._validators:
                 self._validators[wanted] = open_validator(*wanted)

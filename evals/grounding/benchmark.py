@@ -23,7 +23,8 @@ from evals.grounding.labels import EVEN, Label, LabelSet, load_sets, passages, p
 from evals.scores import FloatArray
 from rag.claims import statements
 from rag.errors import GroundwireError
-from rag.types import Claim, Passage, Value, Verdict
+from rag.release import UNGROUNDED
+from rag.types import Claim, Passage, Value
 from rag.validators import open_validator
 from rag.validators.base import Validator
 
@@ -31,7 +32,6 @@ CLAIMS, PASSAGES, ANSWERS = 8, 5, 60
 """Of an ordinary answer, and how many such answers are timed."""
 FLIPPED = 150
 """Supported responses of each set that flips are made of: large sets do not outweigh the others."""
-REJECTED = (Verdict.UNSUPPORTED, Verdict.CONTRADICTED)
 Progress = Callable[[str, int, int], None]
 """Called with what is asked, how many responses are done, and of how many."""
 
@@ -336,7 +336,7 @@ _passages = functools.lru_cache(maxsize=64)(passages)
 
 def _outcome(claims: Sequence[Claim], ms: float) -> Outcome:
     least = min((claim.score for claim in claims), default=1.0)
-    return Outcome(probability(claims), least, any(claim.verdict in REJECTED for claim in claims), bool(claims), ms)
+    return Outcome(probability(claims), least, any(claim.verdict in UNGROUNDED for claim in claims), bool(claims), ms)
 
 
 def _set_figures(labelled: LabelSet, said: Sequence[Outcome], calibrated: bool) -> SetFigures:

@@ -14,9 +14,7 @@ from prompts.errors import GroundwireError
 if TYPE_CHECKING:
     from evals.grounding.conformal import Excerpt
     from rag.runtime import Runtime
-    from rag.validators.calibration import Calibration
     from rag.validators.entailment.base import Entailment
-    from rag.variant import Validation
 
 Name = Annotated[
     str, typer.Option("--validator", metavar="NAME", help="lexical, local, or a model by name such as nli:ORG/MODEL.")
@@ -122,10 +120,11 @@ def drift(
     from evals.grounding.drift import Finding, recent_probabilities
     from evals.grounding.drift import drift as drifted
     from evals.report.calibration import drift_sentence, stranger_sentence
+    from rag.validators.calibration import load
 
     with _runtime() as runtime:
         validation = runtime.variant(variant).validator
-        calibration, validator = _calibration(runtime, validation), runtime.validator(validation)
+        calibration, validator = load(runtime.calibration(validation)), runtime.validator(validation)
         if calibration.fitted.reference is None:
             problem = f"calibration {validation.calibration} was made without labels: it knows no answers to compare with"
             raise GroundwireError(problem, "make one with `evals calibrate --labels`")
@@ -148,14 +147,6 @@ def _entailment(validator: str) -> "Entailment | None":
     from rag.validators.entailment import open_entailment
 
     return None if validator == LEXICAL else open_entailment(validator)
-
-
-def _calibration(runtime: "Runtime", validation: "Validation") -> "Calibration":
-    """A shipped one, or a file beside the variants, as the runtime opens it."""
-    from rag.validators.calibration import load, names
-
-    known = validation.calibration in names()
-    return load(validation.calibration if known else str(runtime.settings.variants / validation.calibration))
 
 
 def _excerpts(runtime: "Runtime", collection: str) -> "list[Excerpt]":

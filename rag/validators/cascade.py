@@ -9,7 +9,7 @@ from rag.claims import statements
 from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator
-from rag.validators.calibration import Calibration
+from rag.validators.calibration import RULED, Calibration
 from rag.validators.entailment.base import Entailment, Pair, Reading
 from rag.validators.windows import window
 
@@ -17,7 +17,6 @@ LANGUAGE = "en"
 """Of the claims that calibrations are fitted on and models read. Claims in others keep the verdict of the first tier."""
 READ = 40
 """Claims of one answer that a model reads: some tenths of a second. What is uncertain beyond them stays so."""
-REJECTED = frozenset({Verdict.UNSUPPORTED, Verdict.CONTRADICTED})
 
 
 class Cascade:
@@ -63,9 +62,9 @@ class Cascade:
     def _weighed(self, claim: Claim) -> Claim:
         """With its probability, and what follows for its citations from the verdict that it has now."""
         weighed = self._calibration.apply(claim)
-        if weighed.verdict in REJECTED:
+        if weighed.verdict in RULED:
             return weighed.model_copy(update={"miscited": weighed.citations})
-        if claim.verdict in REJECTED and weighed.evidence:
+        if claim.verdict in RULED and weighed.evidence:
             passage = weighed.evidence.passage
             return weighed.model_copy(update={"miscited": tuple(number for number in weighed.miscited if number != passage)})
         return weighed
