@@ -51,7 +51,7 @@ bench: .venv/dev.stamp .venv-torch/stamp
 lock: .venv/default.stamp
 	$(PIP) uv
 	$(COMPILE) --extra local pyproject.toml -o requirements/default.lock
-	$(COMPILE) --extra local --extra dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra local --extra telemetry --extra dev pyproject.toml -o requirements/dev.lock
 
 clean:
 	rm -rf .venv .venv-torch data/run

@@ -242,9 +242,6 @@ def _problems(
             f"{len(gone):,} case{'s name' if len(gone) > 1 else ' names'} gold documents that collection {a.collection} does not have ({named}): "
             "what the corpus lacks is not scored as a miss"
         )
-    told = sum(bool(case.history) for case in cases.values())
-    if told:
-        found.append(f"{told:,} case{'s have' if told > 1 else ' has'} a history, which is not sent: only the question is")
     torn = [preference.consistent for preference in preferences.values() if preference.consistent is not None]
     if torn.count(False):
         found.append(f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases")

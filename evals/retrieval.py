@@ -8,12 +8,14 @@ import statistics
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, ValidationError
 
 from evals.ranking import ndcg, recall, reciprocal_rank
+from rag.conversation import ASSISTANT, USER, standalone
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
@@ -21,13 +23,24 @@ from rag.ingest.progress import Progress, silent
 from rag.retriever import Retriever
 from rag.runtime import Runtime
 from rag.settings import Settings
-from rag.types import Value
+from rag.types import Message, Value
 from rag.variant import Mode
 
 CORPUS, QUESTIONS = "corpus.jsonl", "questions.jsonl"
 COLLECTION = "measured"
 CANDIDATES = 100
 """Chunks that each leg brings."""
+
+
+class Turn(BaseModel):
+    """One message of what was said before a question. Whoever is not the user is taken for what answers."""
+
+    role: str
+    content: str = Field(validation_alias=AliasChoices("content", "text"))
+
+    @property
+    def message(self) -> Message:
+        return Message(role=USER if self.role == USER else ASSISTANT, content=self.content)
 
 
 class Question(BaseModel):
@@ -38,6 +51,13 @@ class Question(BaseModel):
     gold_ids: list[str] | None = None
     grades: dict[str, int] | None = None
     """Gain by document id, where some documents answer better than others."""
+    history: list[Turn] = []
+    """Oldest first."""
+
+    @cached_property
+    def query(self) -> str:
+        """What is searched for, as it is where no model rewrites."""
+        return standalone(self.question, [turn.message for turn in self.history])
 
     @property
     def gains(self) -> dict[str, int]:
@@ -90,7 +110,7 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
         ingest([str(folder / CORPUS)], COLLECTION, runtime, progress=progress)
         retriever = runtime.retriever(COLLECTION)
         generation = retriever.index.generation
-        vectors = retriever.embedder.embed([question.question for question in questions])
+        vectors = retriever.embedder.embed([question.query for question in questions])
         return Result(
             name=folder.name,
             documents=generation.documents,
@@ -126,5 +146,5 @@ def _figures(retriever: Retriever, questions: Sequence[Question], vectors: Vecto
 
 def _documents(retriever: Retriever, question: Question, vector: Vectors, mode: Mode) -> list[str]:
     """Ids, each where its best passage stands."""
-    found = retriever.search(question.question, vector, mode=mode, top_k=CANDIDATES, candidates=CANDIDATES, where={})
+    found = retriever.search(question.query, vector, mode=mode, top_k=CANDIDATES, candidates=CANDIDATES, where={})
     return list(dict.fromkeys(passage.document_id for passage in found.passages))

@@ -229,7 +229,7 @@ class Prompt:
             line = next((frame.lineno for frame in reversed(frames) if frame.filename == str(self.path)), None)
             problem = f"{self.reference} cannot be rendered, {error or type(error).__name__}"
             raise fault(self.path, line or section.line, problem, "mend the template, or the value it was given") from error
-        return _CONTROL_TOKEN.sub(r"\g<0> ", content).strip("\n")
+        return plain(content).strip("\n")
 
 
 @dataclass(frozen=True)
@@ -321,6 +321,11 @@ def _sections(path: Path, text: str, start: int) -> tuple[Section, ...]:
             raise fault(path, line, f"the {marker[1].lower()} message is empty", "write it, or remove its marker")
         sections.append(Section(marker[1].lower(), body.strip("\n"), line + len(body) - len(body.lstrip("\n"))))
     return tuple(sections)
+
+
+def plain(text: str) -> str:
+    """The text with chat models' control tokens (`<|im_start|>`) broken by a space, so that it cannot open a message."""
+    return _CONTROL_TOKEN.sub(r"\g<0> ", text)
 
 
 def attribute(value: str) -> str:

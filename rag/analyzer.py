@@ -48,7 +48,7 @@ _STEMMERS = {
     "tr": "turkish",
     "yi": "yiddish",
 }
-_FUNCTION_WORDS = {
+FUNCTION_WORDS = {
     "ar": "في من على إلى عن مع أن هذا هذه التي الذي ما ماذا من متى أين كيف كم لماذا هل أي هو هي كان كانت",
     "de": "der die das den dem des ein eine einen einem einer eines und oder von vom in im an am auf zu zum zur für aus bei mit über "
     "nach als wie ist sind war waren wird wurde wurden werden hat haben hatte kann können soll was welche welcher welches welchen "
@@ -156,7 +156,7 @@ def _stem(word: str, language: str) -> str:
 
 @functools.cache
 def _function_terms(language: str) -> frozenset[str]:
-    return frozenset(terms(_FUNCTION_WORDS.get(language, ""), language))
+    return frozenset(terms(FUNCTION_WORDS.get(language, ""), language))
 
 
 @functools.cache

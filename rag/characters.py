@@ -3,7 +3,15 @@
 Knows only those.
 """
 
+from typing import Annotated
+
+from pydantic import BeforeValidator
+
 
 def sound(text: str) -> str:
     """The text with each of them replaced by U+FFFD, so that offsets stay."""
     return text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+Sound = Annotated[str, BeforeValidator(lambda text: sound(text) if isinstance(text, str) else text)]
+"""A field with text from elsewhere."""

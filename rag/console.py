@@ -88,7 +88,7 @@ def summary(trace: Trace) -> Text:
     line.append(trace.outcome or "running", OUTCOME[trace.outcome])
     line.append(f" ({trace.reason})" if trace.reason else "", "dim")
     line.append(
-        f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars)}"
+        f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars, estimated=trace.estimated)}"
     )
     line.append(f" · first text {_ms(trace.first_token_ms)}, whole answer {_ms(trace.total_ms)}\n")
     line.append(f"trace {trace.id}", "dim")
@@ -108,7 +108,7 @@ def trace_table(traces: Iterable[Trace]) -> Table:
             Text.assemble((trace.id, "cyan"), "\n", trace.question),
             Text.assemble((trace.outcome or "running", OUTCOME[trace.outcome]), "\n", (trace.variant.name, "dim")),
             f"{usage.prompt}+{usage.completion}",
-            dollars(trace.cost_nanodollars),
+            dollars(trace.cost_nanodollars, estimated=trace.estimated),
             Text.assemble(_ms(trace.total_ms), "\n", (trace.created_at[11:19], "dim")),
         )
     return table
@@ -190,7 +190,7 @@ def _attempt_table(trace: Trace) -> Table:
             attempt.purpose,
             attempt.model,
             f"{attempt.usage.prompt}+{attempt.usage.completion}",
-            dollars(attempt.cost_nanodollars),
+            dollars(attempt.cost_nanodollars, estimated=attempt.estimated),
             _ms(attempt.first_token_ms),
             _ms(attempt.total_ms),
             Text(attempt.error or attempt.finish_reason or ""),

@@ -9,14 +9,17 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
 
 from prompts.fence import fence
 from prompts.prompt import Prompt
+from rag.ceiling import ceiling
 from rag.characters import sound
 from rag.context import Context, pack
+from rag.conversation import Rewriter, depends, recent, standalone
 from rag.errors import GroundwireError, UpstreamError
 from rag.gate import Gate, Stretch, after
 from rag.ledger.traces import Traces
@@ -25,12 +28,19 @@ from rag.llms.router import Router
 from rag.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.retriever import Found, Retriever
 from rag.revision import revision
-from rag.trace import Channel, Outcome, Trace, Versions
+from rag.trace import NOBODY, Channel, Origin, Outcome, Trace, Versions
 from rag.types import Claim, Filter, Message, Passage, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Variant
+
+TOKENIZERS = 2
+"""Tokens of any model for one of another, at most."""
+SITUATION = 100
+"""Tokens that the title and the headings of a passage may take."""
+SAID = 0.5
+"""Tokens that may be sent of what was said before, for each of the passages'."""
 
 
 class Retrieved(NamedTuple):
@@ -53,6 +63,16 @@ class Done(NamedTuple):
 
 
 Event = Retrieved | Delta | Done
+
+
+async def drained(events: AsyncGenerator[Event, None]) -> Trace:
+    """The trace of a request whose events nobody watches."""
+    last: Event | None = None
+    async with aclosing(events):
+        async for event in events:
+            last = event
+    assert isinstance(last, Done)
+    return last.trace
 
 
 class Recording:
@@ -111,6 +131,7 @@ class Pipeline:
         validator: Validator,
         traces: Traces,
         *,
+        rewriter: Rewriter | None = None,
         judge: Judge | None = None,
         whole: bool = False,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
@@ -120,6 +141,7 @@ class Pipeline:
         self.retriever = retriever
         self.router = router
         self.validator = validator
+        self.rewriter = rewriter
         self.judge = judge
         self.traces = traces
         self.whole = whole
@@ -132,23 +154,61 @@ class Pipeline:
         """The identity of all that judges the claims."""
         return " ".join(part.identity for part in (self.validator, self.judge) if part)
 
-    async def answer(self, question: str, channel: Channel, where: Filter | None = None) -> Trace:
-        """`stream`, drained: the trace of the whole request."""
-        async with aclosing(self.stream(question, channel, where)) as events:
-            async for event in events:
-                if isinstance(event, Done):
-                    return event.trace
-        raise AssertionError("a stream ends with Done")
+    @property
+    def versions(self) -> Versions:
+        """The identity of everything that decides an answer."""
+        generation = self.retriever.index.generation
+        prompts = (self.prompt, *([self.rewriter.prompt] if self.rewriter else []), *([self.judge.prompt] if self.judge else []))
+        return Versions(
+            code=revision(),
+            variant=self.variant.sha256,
+            prompts={prompt.reference: prompt.sha256 for prompt in prompts},
+            generation=generation.id,
+            embedder=generation.embedder,
+            validator=self.validated_by,
+        )
 
-    async def stream(self, question: str, channel: Channel, where: Filter | None = None) -> AsyncGenerator[Event, None]:
+    async def answer(
+        self, question: str, channel: Channel, where: Filter | None = None, *, history: Sequence[Message] = ()
+    ) -> Trace:
+        """`stream`, drained: the trace of the whole request."""
+        return await drained(self.stream(question, channel, where, history=history))
+
+    async def stream(
+        self,
+        question: str,
+        channel: Channel,
+        where: Filter | None = None,
+        *,
+        history: Sequence[Message] = (),
+        origin: Origin = NOBODY,
+        id: str | None = None,
+        ended: Callable[[Trace], None] = lambda _: None,
+    ) -> AsyncGenerator[Event, None]:
         """Answer a question: `Retrieved` once, `Delta` as text is released, `Done` last.
+
+        `history` is what was said before, oldest first. `id` is the trace's, a UUIDv7, where the caller has given one. `ended` is
+        called once, with the trace as it is closed, in whatever way the request ends.
 
         A failure upstream is an outcome, told by the trace in `Done`. Raises `GroundwireError` where the question is empty, and
         whatever is no fault of the upstream's, after it is recorded. Closing the iterator early ends the request as disconnected.
         """
         if not question.strip():
             raise GroundwireError("the question is empty", "ask something")
-        recording = self._begin(sound(question.strip()), channel, where or {})
+        recording = Recording(
+            Trace(
+                id=id or str(uuid7()),
+                created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                channel=channel,
+                collection=self.retriever.index.generation.collection,
+                variant=self.variant,
+                versions=self.versions,
+                origin=origin,
+                question=sound(question.strip()),
+                history=tuple(history),
+                where=where or {},
+            )
+        )
         begun = wrap_future(self.traces.submit(recording.trace))
         try:
             async with aclosing(self._stages(recording, begun)) as events:
@@ -159,44 +219,21 @@ class Pipeline:
         except (CancelledError, GeneratorExit):
             recording.end(Outcome.DISCONNECTED, "the client left before the answer was complete")
             self.traces.submit(recording.trace)
+            ended(recording.trace)
             raise
         except Exception as error:
             recording.end(Outcome.FAILED, f"{type(error).__name__}: {error}")
+            ended(recording.trace)
             await self.traces.record(recording.trace)
             raise
+        ended(recording.trace)
         await self.traces.record(recording.trace)
         yield Done(recording.trace)
 
-    def _begin(self, question: str, channel: Channel, where: Filter) -> Recording:
-        generation = self.retriever.index.generation
-        versions = Versions(
-            code=revision(),
-            variant=self.variant.sha256,
-            prompts={prompt.reference: prompt.sha256 for prompt in self._prompts()},
-            generation=generation.id,
-            embedder=generation.embedder,
-            validator=self.validated_by,
-        )
-        return Recording(
-            Trace(
-                id=str(uuid7()),
-                created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                channel=channel,
-                collection=generation.collection,
-                variant=self.variant,
-                versions=versions,
-                question=question,
-                where=where,
-            )
-        )
-
-    def _prompts(self) -> list[Prompt]:
-        return [self.prompt, *([self.judge.prompt] if self.judge else [])]
-
     async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
-        question = recording.trace.question
         retrieval = self.variant.retriever
-        found = await to_thread(self._find, recording)
+        await self._follow(recording, begun)
+        found = await self._find(recording)
         with recording.stage("log"):
             await begun
         recording.note(relevance=found.relevance)
@@ -208,7 +245,8 @@ class Pipeline:
             return
 
         with recording.stage("pack"):
-            context = await self.packed(question, found.passages)
+            trace = recording.trace
+            context = await self.packed(trace.question, found.passages, trace.history if trace.query else ())
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
@@ -245,7 +283,7 @@ class Pipeline:
                 for stretch in () if self.whole else gate.complete(recording.trace.draft):
                     await self._mend(recording, mending, stretch)
                     if text := mending.next():
-                        recording.note(claims=mending.claims)
+                        recording.note(claims=mending.claims, withheld=mending.withheld)
                         yield text
         for stretch in gate.rest(recording.trace.draft):
             await self._mend(recording, mending, stretch)
@@ -259,23 +297,52 @@ class Pipeline:
         mending.add(draft[stretch.start : stretch.end], after(claims, judged))
 
     def _end(self, recording: Recording, released: Released) -> None:
-        recording.note(claims=released.claims, released=released.action)
+        recording.note(claims=released.claims, withheld=released.withheld, released=released.action)
         refused = released.action is not Action.QUOTED and is_refusal(released.text, self.refusal)
         recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
 
-    async def packed(self, question: str, passages: Sequence[Passage]) -> Context:
-        """By the tokenizer of the first model that can be asked for it, into the smallest window of all that may answer."""
+    async def _follow(self, recording: Recording, begun: Awaitable[None]) -> None:
+        """Note what to search for, where the question rests on what was said before."""
+        question, history = recording.trace.question, recording.trace.history
+        if not depends(question, history):
+            return
+        if self.rewriter is None:
+            recording.note(query=standalone(question, history))
+            return
+        with recording.stage("log"):
+            await begun
+        async with self._turn(recording, "rewrite"):
+            query = await self.rewriter.rewrite(question, history, recording.started, recording.attempts)
+        recording.note(query=query)
+
+    def ceiling(self, question: str) -> int | None:
+        """Nano-dollars that one request can cost at most; null where the price of a model is not known."""
+        return ceiling(self.variant, self.router, self._prompt_tokens(question))
+
+    def _prompt_tokens(self, question: str) -> int:
+        """Of the answer's prompt at most, by the tokenizer of any model; `packed` keeps to it."""
+        bare = sum(len(message.content.encode()) for message in self._render(question, (), ()))
+        rules = self.variant.retriever
+        return bare + TOKENIZERS * (int((1 + SAID) * rules.context_tokens) + SITUATION * rules.top_k)
+
+    async def packed(self, question: str, passages: Sequence[Passage], history: Sequence[Message] = ()) -> Context:
+        """The passages, and what was said before where there is any, into the smallest window of all models that may answer.
+
+        Counted by the tokenizer of the first that can be asked for it.
+        """
         failure: UpstreamError | None = None
         windows = [window for model in self.models if (window := self.router.llm(model).window(model))]
         for model in self.models:
-            llm = self.router.llm(model)
+            count = partial(self.router.llm(model).count_tokens, model)
+            budget = self.variant.retriever.context_tokens
             try:
+                said = await recent(history, int(SAID * budget), count) if history else ()
                 return await pack(
                     passages,
-                    budget=self.variant.retriever.context_tokens,
-                    room=min(windows) - self.variant.llm.max_tokens if windows else None,
-                    count=partial(llm.count_tokens, model),
-                    render=partial(self._render, question),
+                    budget=budget,
+                    room=min([self._prompt_tokens(question), *(window - self.variant.llm.max_tokens for window in windows)]),
+                    count=count,
+                    render=partial(self._render, question, said),
                 )
             except UpstreamError as error:
                 failure = error
@@ -293,24 +360,31 @@ class Pipeline:
         except UpstreamError:
             recording.note(messages=before.messages, draft=before.draft)
 
-    def _find(self, recording: Recording) -> Found:
-        question, retrieval = recording.trace.question, self.variant.retriever
+    async def _find(self, recording: Recording) -> Found:
+        trace, retrieval = recording.trace, self.variant.retriever
+        query = trace.query or trace.question
         with recording.stage("embed"):
-            vector = self.retriever.embed(question)
+            vector = await self.retriever.embedded(query)
         with recording.stage("retrieve"):
-            return self.retriever.search(
-                question,
+            return await to_thread(
+                self.retriever.search,
+                query,
                 vector,
                 mode=retrieval.mode,
                 top_k=retrieval.top_k,
                 candidates=retrieval.candidates,
-                where=recording.trace.where,
+                where=trace.where,
             )
 
-    def _render(self, question: str, passages: Sequence[Passage]) -> tuple[Message, ...]:
+    def _render(self, question: str, said: Sequence[Message], passages: Sequence[Passage]) -> tuple[Message, ...]:
         texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]
-        rendered = self.prompt.render(question=question, passages=passages, fence=fence(texts, question))
-        return tuple(Message(**message) for message in rendered)
+        texts += [message.content for message in said]
+        rendered = [
+            Message(**message)
+            for message in self.prompt.render(question=question, passages=passages, fence=fence(texts, question))
+        ]
+        head = list(takewhile(lambda message: message.role == "system", rendered))
+        return (*head, *said, *rendered[len(head) :])
 
     async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm

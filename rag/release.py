@@ -48,6 +48,8 @@ class Released(Value):
     text: str
     claims: tuple[Claim, ...]
     action: Action
+    withheld: tuple[Claim, ...] = ()
+    """What the draft states and the text does not: `claim.text == draft[claim.start:claim.end]`."""
     feedback: str | None = None
     """With `RETRY`: what to tell the model."""
 
@@ -74,7 +76,7 @@ def release(
     if not faults or policy is Policy.FLAG:
         return Released(text=answer, claims=tuple(claims), action=Action.UNCHANGED)
     if policy is Policy.REFUSE:
-        return Released(text=refusal, claims=(), action=Action.REFUSED)
+        return Released(text=refusal, claims=(), action=Action.REFUSED, withheld=tuple(claims))
     return Released(text=answer, claims=tuple(claims), action=Action.RETRY, feedback=_feedback(faults))
 
 
@@ -105,12 +107,14 @@ class Mending:
     """
 
     def __init__(self, passages: Sequence[Passage], refusal: str, withheld: Set[Verdict] = UNGROUNDED) -> None:
-        self._withheld = withheld
+        self._verdicts = withheld
         self._numbers = {passage.number for passage in passages}
         self._refusal = refusal
         self._text = ""
         self._shown = 0
+        self._read = 0
         self._claims: list[Claim] = []
+        self._gone: list[Claim] = []
         self._said: set[str] = set()
         self._quoted: set[str] = set()
         self._faults = self._cites = False
@@ -123,6 +127,9 @@ class Mending:
             self._text += stretch[position : claim.start]
             position = claim.end
             kept = self._kept(claim)
+            if claim.verdict in self._verdicts:
+                placed = {"start": self._read + claim.start, "end": self._read + claim.end}
+                self._gone.append(claim.model_copy(update=placed))
             if kept is None:
                 self._faults = True
                 self._text, position = _left_out(self._text, stretch, position)
@@ -132,6 +139,7 @@ class Mending:
             self._text += kept.text
             self._claims.append(kept.model_copy(update={"start": start, "end": len(self._text)}))
         self._text += stretch[position:]
+        self._read += len(stretch)
 
     def next(self) -> str:
         """What can be shown now and was not yet: up to the last claim that stands. What follows it may yet have to go."""
@@ -144,15 +152,20 @@ class Mending:
         """Those that stand so far, all of them within what `next` has given once it is asked."""
         return tuple(self._claims)
 
+    @property
+    def withheld(self) -> tuple[Claim, ...]:
+        """Those that do not stand, each placed in the draft: what all stretches so far make together."""
+        return tuple(self._gone)
+
     def end(self) -> Released:
         """The whole, once all stretches are in; the refusal where claims were made and none stands."""
         if self._faults and not self._claims:
-            return Released(text=self._refusal, claims=(), action=Action.REFUSED)
+            return Released(text=self._refusal, claims=(), action=Action.REFUSED, withheld=self.withheld)
         action = Action.QUOTED if self._faults else Action.CITED if self._cites else Action.UNCHANGED
         text = self._text
         if self._emptied == len(text) and _is_empty(line := _last_line(text)):
             text = text.removesuffix(line)
-        return Released(text=text, claims=self.claims, action=action)
+        return Released(text=text, claims=self.claims, action=action, withheld=self.withheld)
 
     def rest(self) -> str:
         """Of the whole, what `next` has not given."""
@@ -161,7 +174,7 @@ class Mending:
     def _kept(self, claim: Claim) -> Claim | None:
         """The claim, its quotation where it is withheld, or nothing where that cannot be had or was said before."""
         said = _plain(claim.text)
-        if claim.verdict not in self._withheld:
+        if claim.verdict not in self._verdicts:
             if said in self._quoted:
                 return None
             self._said.add(said)

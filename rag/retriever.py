@@ -6,6 +6,7 @@ Knows the order: embed, search, fuse, judge relevance. Knows no engine and learn
 from typing import NamedTuple
 
 from rag.embedders.base import Embedder, Vectors
+from rag.embedders.batching import Batching
 from rag.errors import GroundwireError
 from rag.fusion import Fused
 from rag.relevance import evidence
@@ -33,11 +34,16 @@ class Retriever:
             )
         self.embedder = embedder
         self.index = index
+        self._batching = Batching(embedder)
 
     def embed(self, question: str) -> Vectors:
         """The question's vector, shape (dimensions,)."""
         vector: Vectors = self.embedder.embed([question])[0]
         return vector
+
+    async def embedded(self, question: str) -> Vectors:
+        """As `embed`, together with what else is asked at the same time."""
+        return await self._batching.embed(question)
 
     def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
         """At most `top_k` passages, of the `candidates` best that each leg brings, among those that match the filter.

@@ -11,6 +11,7 @@ from typing import Self
 
 from prompts.library import Library
 from rag import variant as variants
+from rag.conversation import Rewriter
 from rag.embedders import open_embedder
 from rag.embedders.base import Embedder
 from rag.errors import GroundwireError
@@ -99,6 +100,11 @@ class Runtime:
                 self._validators[wanted] = open_validator(*wanted)
             return self._validators[wanted]
 
+    def rewriter(self, variant: Variant, router: Router) -> Rewriter | None:
+        """What is asked, through `router`, to make a question stand alone that rests on what was said before; by default nothing."""
+        prompt = variant.prompts.rewrite
+        return Rewriter(router, variant.llm.model, Library(self.settings.prompts).get(prompt), variant.llm) if prompt else None
+
     def judge(self, variant: Variant, router: Router) -> Judge | None:
         """What is asked, through `router`, about the claims that the validator of a variant cannot tell; by default nothing."""
         model = variant.validator.judge
@@ -115,6 +121,7 @@ class Runtime:
             retriever=self.retriever(collection),
             router=self.router,
             validator=self.validator(variant.validator),
+            rewriter=self.rewriter(variant, self.router),
             judge=self.judge(variant, self.router),
             traces=self.traces,
         )

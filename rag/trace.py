@@ -7,6 +7,7 @@ import enum
 from collections.abc import Mapping
 
 from rag.llms.base import Attempt, Purpose, Usage
+from rag.release import UNGROUNDED
 from rag.types import Claim, Filter, Message, Passage, Value
 from rag.variant import Variant
 
@@ -28,6 +29,8 @@ class Channel(enum.StrEnum):
     CHAT = "chat"
     OPENAI = "openai"
     EVALS = "evals"
+    SHADOW = "shadow"
+    """A copy of a question that nobody waits for."""
 
 
 class Versions(Value):
@@ -40,6 +43,23 @@ class Versions(Value):
     generation: str
     embedder: str
     validator: str
+
+
+class Origin(Value):
+    """On whose behalf a request came, and who chose its variant."""
+
+    key: str | None = None
+    """The id of the API key."""
+    unit: str | None = None
+    """A digest of the user or session that the request named: an experiment answers it by the same arm each time."""
+    experiment: str | None = None
+    arm: str | None = None
+    """Of the experiment: `control` or `candidate`."""
+    shadow_of: str | None = None
+    """The trace whose question this is a copy of."""
+
+
+NOBODY = Origin()
 
 
 class LeftOut(Value):
@@ -62,7 +82,12 @@ class Trace(Value):
     variant: Variant
     """Whole, as it was: its file may change."""
     versions: Versions
+    origin: Origin = NOBODY
     question: str
+    history: tuple[Message, ...] = ()
+    """What was said before, oldest first, as the caller told it."""
+    query: str | None = None
+    """What was searched for, where that is not the question as it was asked: it rests on what was said before."""
     where: Filter = {}
     """Metadata that the passages had to have."""
     relevance: float | None = None
@@ -79,6 +104,8 @@ class Trace(Value):
     """As it reached the reader, the beginning of it where it was cut off."""
     claims: tuple[Claim, ...] = ()
     """Of the released answer."""
+    withheld: tuple[Claim, ...] = ()
+    """What the draft states and the reader never got: `text == draft[start:end]`."""
     released: str | None = None
     """What the release policy did: `unchanged`, `quoted`, `refused`, ..."""
     outcome: Outcome | None = None
@@ -93,8 +120,22 @@ class Trace(Value):
     @property
     def answered_by(self) -> str | None:
         """The model whose text became the answer; null where none gave any."""
-        answers = (attempt for attempt in reversed(self.attempts) if attempt.purpose is not Purpose.JUDGE)
+        answers = (attempt for attempt in reversed(self.attempts) if attempt.purpose in (Purpose.ANSWER, Purpose.RETRY))
         return next((attempt.model for attempt in answers if not attempt.error), None)
+
+    @property
+    def ungrounded(self) -> int:
+        """Claims of the model that its passages do not support or contradict, whether they were released or not."""
+        return sum(claim.verdict in UNGROUNDED for claim in (*self.claims, *self.withheld))
+
+    @property
+    def held_ms(self) -> float | None:
+        """Milliseconds the reader's first text came after the model's: what judging before releasing costs."""
+        if self.first_token_ms is None:
+            return None
+        begins = (attempt.started_ms + attempt.first_token_ms for attempt in self.attempts if attempt.first_token_ms is not None)
+        first = next(begins, None)
+        return None if first is None else max(0.0, self.first_token_ms - first)
 
     @property
     def usage(self) -> Usage:
@@ -121,6 +162,11 @@ class Trace(Value):
         costs = [attempt.cost_nanodollars for attempt in self.attempts]
         return None if None in costs else sum(cost for cost in costs if cost is not None)
 
+    @property
+    def estimated(self) -> bool:
+        """Whether the cost is in part what we counted: a call was cut off before the provider told."""
+        return any(attempt.estimated for attempt in self.attempts)
+
 
 def _delay(attempt: Attempt, first_ms: float) -> float:
     """Milliseconds by which a replayed call would have come later, up to the first text that the reader got."""
@@ -132,9 +178,10 @@ def _delay(attempt: Attempt, first_ms: float) -> float:
     return then - now
 
 
-def dollars(nanodollars: int | None) -> str:
-    """A cost for people, exact to the nano-dollar: `$0.000123`, or `unknown`."""
+def dollars(nanodollars: int | None, *, estimated: bool = False) -> str:
+    """A cost for people, exact to the nano-dollar: `$0.000123`, `about $0.000123`, or `unknown`."""
     if nanodollars is None:
         return "unknown"
     whole, fraction = divmod(nanodollars, 1_000_000_000)
-    return f"${whole}.{fraction:09d}".rstrip("0").ljust(len(f"${whole}.00"), "0")
+    exact = f"${whole}.{fraction:09d}".rstrip("0").ljust(len(f"${whole}.00"), "0")
+    return f"about {exact}" if estimated else exact

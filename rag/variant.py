@@ -22,6 +22,9 @@ class Prompts(Value):
     """References into the prompt library; without a version, the newest."""
 
     answer: str = "answer"
+    rewrite: str | None = None
+    """Asked, of `llm.model`, to make a question stand alone that rests on what was said before. Without one, the turns before it are
+    searched for as well."""
 
 
 class Model(CallPolicy):

@@ -26,7 +26,7 @@ async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
     """Tokens of the prompts of the first cases."""
     model = pipeline.models[0]
     llm = pipeline.router.llm(model)
-    return [sum(await llm.count_tokens(model, await _texts(pipeline, case.question))) for case in cases[:SAMPLED]]
+    return [sum(await llm.count_tokens(model, await _texts(pipeline, case))) for case in cases[:SAMPLED]]
 
 
 def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
@@ -65,18 +65,18 @@ def _cost(router: Router, model: str, prompt: int, completion: int) -> int | Non
     return router.llm(model).cost(model, Usage(prompt=prompt, completion=completion))
 
 
-async def _texts(pipeline: Pipeline, question: str) -> list[str]:
-    """What would be sent."""
+async def _texts(pipeline: Pipeline, case: Case) -> list[str]:
+    """What would be sent, with what was said before."""
     retrieval = pipeline.variant.retriever
-    vector = await to_thread(pipeline.retriever.embed, question)
+    vector = await pipeline.retriever.embedded(case.question)
     found = await to_thread(
         pipeline.retriever.search,
-        question,
+        case.question,
         vector,
         mode=retrieval.mode,
         top_k=retrieval.top_k,
         candidates=retrieval.candidates,
         where={},
     )
-    context = await pipeline.packed(question, found.passages)
+    context = await pipeline.packed(case.question, found.passages, case.history)
     return [message.content for message in context.messages]

@@ -194,6 +194,7 @@ class Execution:
             retriever=self._retriever,
             router=router,
             validator=self._runtime.validator(arm.variant.validator),
+            rewriter=self._runtime.rewriter(arm.variant, router),
             judge=self._runtime.judge(arm.variant, router),
             traces=self._runtime.traces,
             whole=not self._stream,
@@ -390,13 +391,13 @@ class Execution:
     async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
         """The trace of one request; where the provider had no room for it, of the next try."""
         for tries in range(THROTTLED_TRIES - 1):
-            trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
+            trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, history=case.history)
             throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
             if not throttled or self._closed(pace) or self.standing.ended:
                 return trace
             self.standing.pay(trace.attempts)
             await sleep(min(SHORTEST_PAUSE, FIRST_WAIT * 2**tries))
-        return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS)
+        return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, history=case.history)
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
         standing = self.standing

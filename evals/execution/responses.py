@@ -143,6 +143,10 @@ class Remembering:
         """See `rag.llms.base.LLM`."""
         return self._llm.cost(model, usage)
 
+    def estimate(self, request: Request, text: str) -> Usage:
+        """See `rag.llms.base.LLM`."""
+        return self._llm.estimate(request, text)
+
     async def close(self) -> None:
         """See `rag.llms.base.LLM`."""
         await self._llm.close()

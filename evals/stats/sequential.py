@@ -4,7 +4,7 @@ Knows a stream of bounded differences. Knows nothing of metrics, of who looks, o
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -73,23 +73,63 @@ class Sequential:
 
         Raises `ValueError` before the first difference.
         """
-        if not self._differences:
-            raise ValueError("there is no interval before the first difference")
-        mean = float(np.mean(self._differences))
-
-        def refuted(candidate: float) -> float:
-            return hedged(*self._wealth(candidate)) + math.log(1 - level)
-
-        return Estimate(
-            value=mean,
-            low=_end(refuted, mean, -1),
-            high=_end(refuted, mean, 1),
-            level=level,
-            method="confidence sequence by betting",
-        )
+        return interval(self._differences, level)
 
     def _wealth(self, mean: float) -> FloatArray:
         return wealth(growth(self._differences, mean).sum(axis=0))
+
+
+class Excess:
+    """A test of "the mean difference is at most `margin`" that holds at whatever moment one stops: the first of the two gamblers alone.
+
+    It asks of the differences what `Sequential` does; their mean may change on the way, as long as it stays within the margin.
+    """
+
+    def __init__(self, margin: float, alpha: float) -> None:
+        if not 0 <= margin < 1:
+            raise ValueError(f"a margin lies between 0 and 1, and is {margin}")
+        self._margin = margin
+        self._alpha = alpha
+        self._growth = np.zeros(len(_BETS))
+        self._evidence = 0.0
+
+    def observe(self, differences: ArrayLike) -> None:
+        """Takes the next units' B minus A, in their order. Raises `ValueError` where one is not a number within -1 and 1."""
+        new = np.asarray(differences, dtype=np.float64)
+        if not (np.abs(new) <= 1).all():
+            raise ValueError("a difference lies within -1 and 1")
+        if len(new):
+            paths = self._growth + growth(new, self._margin)[:, 0].cumsum(axis=0)
+            self._evidence = max(self._evidence, float(wealth(paths).max()))
+            self._growth = paths[-1]
+
+    @property
+    def p(self) -> float:
+        """Of "the mean is at most `margin`", from the strongest evidence so far: it never rises."""
+        return math.exp(-self._evidence)
+
+    @property
+    def refuted(self) -> bool:
+        """Whether `p` was ever at most `alpha`; it stays."""
+        return self._evidence >= -math.log(self._alpha)
+
+
+def interval(differences: Sequence[float], level: float = 0.95) -> Estimate:
+    """`Sequential.interval` of all the differences of a stream so far. Raises `ValueError` where there are none."""
+    if not len(differences):
+        raise ValueError("there is no interval before the first difference")
+    mean = float(np.mean(differences))
+
+    def refuted(candidate: float) -> float:
+        return hedged(*wealth(growth(differences, candidate).sum(axis=0))) + math.log(1 - level)
+
+    return Estimate(
+        value=mean,
+        low=_end(refuted, mean, -1),
+        high=_end(refuted, mean, 1),
+        level=level,
+        method="confidence sequence by betting",
+    )
 
 
 def growth(differences: ArrayLike, mean: float = 0.0) -> FloatArray:

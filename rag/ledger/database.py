@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, event, inspect, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DatabaseError
 
@@ -32,6 +32,19 @@ def connect(url: str) -> Engine:
             _migrate(engine, found, place)
             engine.dispose()
     return engine
+
+
+@contextmanager
+def exclusive(engine: Engine) -> Iterator[Connection]:
+    """A transaction in which what is read stays true until what is written is committed.
+
+    On SQLite it keeps out all other writers; elsewhere it does so for the rows that are selected `with_for_update()`.
+    """
+    with told(engine.url), engine.begin() as connection:
+        if engine.dialect.name == "sqlite":
+            # The driver begins a transaction at the first write: a row that was read before it may have changed by then.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        yield connection
 
 
 @contextmanager

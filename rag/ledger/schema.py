@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-NEWEST = "0002"
+NEWEST = "0003"
 """The migration these tables stand for."""
 
 metadata = MetaData()
@@ -106,7 +106,22 @@ traces = Table(
     Column("first_token_ms", Float),
     Column("total_ms", Float),
     Column("body", Text, nullable=False),
-    Index("traces_by_time", "created_at"),
+    Column("prompt", String(100)),
+    Column("key_id", String(16)),
+    Column("unit", String(32)),
+    Column("experiment", String(64)),
+    Column("arm", String(16)),
+    Column("shadow_of", String(36)),
+    Column("ungrounded", Integer),
+    Column("held_ms", Float),
+    Column("question", Text),
+    Index(
+        "traces_by_time",
+        *("created_at", "id", "channel", "key_id", "outcome", "variant", "prompt", "prompt_tokens", "completion_tokens"),
+        *("cost_nanodollars", "first_token_ms", "held_ms", "total_ms", "ungrounded"),
+    ),
+    Index("traces_by_experiment", "experiment", "id"),
+    Index("traces_by_key", "key_id", "created_at"),
 )
 
 runs = Table(
@@ -135,4 +150,72 @@ responses = Table(
     Column("key", String(64), primary_key=True),
     Column("created_at", String(32), nullable=False),
     Column("body", Text, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", String(16), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("revoked_at", String(32)),
+    Column("name", String(100), nullable=False),
+    Column("sha256", String(64), nullable=False, unique=True),
+    Column("body", Text, nullable=False),
+)
+
+admissions = Table(
+    "admissions",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("key_id", String(16), nullable=False),
+    Column("owner", String(100), nullable=False),
+    Column("day", String(10), nullable=False),
+    Column("expires_at", Float, nullable=False),
+    Column("reserved_nanodollars", BigInteger, nullable=False),
+    Index("admissions_by_key", "key_id"),
+)
+
+allowances = Table(
+    "allowances",
+    metadata,
+    Column("key_id", String(16), primary_key=True),
+    Column("day", String(10), nullable=False),
+    Column("spent_nanodollars", BigInteger, nullable=False),
+    Column("tokens", Float, nullable=False),
+    Column("refilled_at", Float, nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("trace_id", String(36), primary_key=True),
+    Column("author", String(64), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("thumb", String(4)),
+    Column("score", Float),
+    Column("comment", Text),
+    Column("outcome", String(64)),
+    Index("feedback_by_time", "created_at"),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("created_at", String(32), nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("policy", Text, nullable=False),
+    Column("state", Text, nullable=False),
+)
+
+rollout_events = Table(
+    "rollout_events",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("rollout", String(64), nullable=False),
+    Column("at", String(32), nullable=False),
+    Column("actor", String(100), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("detail", Text, nullable=False),
+    Index("rollout_events_by_rollout", "rollout", "id"),
 )

@@ -1,28 +1,113 @@
 """The log of requests: one row each, begun before the first upstream call and settled at the end.
 
-Knows a row's columns, and whose rows are abandoned. Knows nothing of how a request runs.
+Knows a row's columns, how rows are found by them, and whose are abandoned. Knows nothing of how a request runs.
 """
 
 import os
 import socket
 import uuid
 from asyncio import wrap_future
+from collections.abc import Iterator
 from concurrent.futures import Future
+from datetime import UTC, datetime
+from typing import Annotated, NamedTuple
 
-from sqlalchemy import Engine, select, update
+from pydantic import AfterValidator
+from sqlalchemy import ColumnElement, Engine, ScalarSelect, exists, func, select, tuple_, update
 
-from rag.errors import GroundwireError
+from rag.characters import Sound
+from rag.errors import GroundwireError, NotFoundError
 from rag.ledger.database import told
-from rag.ledger.schema import traces
+from rag.ledger.feedback import Thumb
+from rag.ledger.schema import feedback, traces
 from rag.ledger.writer import Row, Writer
-from rag.trace import Outcome, Trace
+from rag.trace import Channel, Outcome, Trace
+from rag.types import Value
 
 OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
 """This process, told from an earlier one that had its id."""
 
 
+SHOWN = 300
+"""Characters of a question that a summary shows."""
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("that time is before the first year, or after the last") from None
+
+
+Moment = Annotated[datetime, AfterValidator(_utc)]
+"""In UTC, as which a time without a zone is read."""
+
+
+class Selection(Value):
+    """Which traces are wanted: those that fit all that is given."""
+
+    since: Moment | None = None
+    """Begun then or later."""
+    until: Moment | None = None
+    """Begun before."""
+    outcome: Outcome | None = None
+    variant: Sound | None = None
+    experiment: Sound | None = None
+    arm: Sound | None = None
+    channel: Channel | None = None
+    collection: Sound | None = None
+    prompt: Sound | None = None
+    """Of the answer, as `answer@2`."""
+    thumb: Thumb | None = None
+    """Given by anybody."""
+    ungrounded: bool = False
+    """Only those with a claim that their passages do not support."""
+    q: Sound | None = None
+    """Words that the question has, in any order; a part of a word does, and case matters only outside of ASCII."""
+    key: Sound | None = None
+    """The id of the API key that asked."""
+
+
+class Summary(Value):
+    """A trace in a list."""
+
+    id: str
+    created_at: str
+    question: str
+    """The beginning of it."""
+    channel: Channel
+    collection: str
+    variant: str
+    prompt: str | None
+    model: str
+    """That the variant asks first."""
+    key: str | None
+    experiment: str | None
+    arm: str | None
+    shadow_of: str | None
+    outcome: Outcome | None
+    """Null while it runs."""
+    ungrounded: int | None
+    """Claims that the passages do not support; null where nothing is known of them."""
+    prompt_tokens: int
+    completion_tokens: int
+    cost_nanodollars: int | None
+    first_token_ms: float | None
+    total_ms: float | None
+    up: int
+    """Thumbs that were given."""
+    down: int
+
+
+class Page(NamedTuple):
+    """A piece of a list, and where the next one begins; null after the last."""
+
+    summaries: list[Summary]
+    next: str | None
+
+
 class Traces:
-    """Reads and writes traces."""
+    """Reads and writes traces. `key` is who reads: a key sees what it asked itself, and no shadow of it; null sees everything."""
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
         self.engine = engine
@@ -36,14 +121,39 @@ class Traces:
         """As `record`, for callers that cannot wait, such as a request that is being cancelled."""
         return self._writer.submit(traces, _row(trace))
 
-    def get(self, id: str) -> Trace:
+    def get(self, id: str, *, key: str | None = None) -> Trace:
         """The trace whose id is, or begins with, `id`. Raises `GroundwireError` where there is none, or more than one."""
+        query = select(traces.c.body).where(traces.c.id.startswith(id, autoescape=True), *_seen_by(key))
         with told(self.engine.url), self.engine.connect() as connection:
-            rows = connection.execute(select(traces.c.body).where(traces.c.id.startswith(id, autoescape=True)).limit(2)).all()
-        if len(rows) != 1:
-            problem = f"no trace has the id {id}" if not rows else f"more than one trace id begins with {id}"
-            raise GroundwireError(problem, "`rag trace` lists the latest ones")
+            rows = connection.execute(query.limit(2)).all()
+        if not rows:
+            raise NotFoundError(f"no trace has the id {id}", "list the latest ones for theirs")
+        if len(rows) > 1:
+            raise GroundwireError(f"more than one trace id begins with {id}", "give more of it")
         return Trace.model_validate_json(rows[0].body)
+
+    def require(self, id: str, *, key: str | None = None) -> None:
+        """Raise `NotFoundError` where there is no trace with this id, whole, that `key` sees."""
+        query = select(traces.c.id).where(traces.c.id == id, *_seen_by(key))
+        with told(self.engine.url), self.engine.connect() as connection:
+            if connection.execute(query).first() is None:
+                raise NotFoundError(f"no trace has the id {id}", "an answer names its trace")
+
+    def page(self, selection: Selection, *, key: str | None = None, limit: int = 50, after: str | None = None) -> Page:
+        """At most `limit` of the traces that are wanted, newest first, from behind the trace `after` on: `Page.next` of the page before.
+
+        Reads columns only. Raises `NotFoundError` where there is no trace `after`.
+        """
+        query = select(*_SUMMARY).where(*_conditions(selection), *_seen_by(key))
+        with told(self.engine.url), self.engine.connect() as connection:
+            if after is not None:
+                last = connection.execute(select(traces.c.created_at, traces.c.id).where(traces.c.id == after)).one_or_none()
+                if last is None:
+                    raise NotFoundError(f"no trace has the id {after}", "begin with the first page again")
+                query = query.where(tuple_(traces.c.created_at, traces.c.id) < tuple_(*last))
+            query = query.order_by(traces.c.created_at.desc(), traces.c.id.desc()).limit(limit + 1)
+            summaries = [Summary(**row) for row in connection.execute(query).mappings()]
+        return Page(summaries[:limit], summaries[limit - 1].id if len(summaries) > limit else None)
 
     def latest(self, limit: int, since: str = "") -> list[Trace]:
         """At most `limit` traces, newest first, begun at or after `since` (ISO 8601, UTC)."""
@@ -56,7 +166,7 @@ class Traces:
         host = OWNER.partition(":")[0]
         with told(self.engine.url), self.engine.begin() as connection:
             query = select(traces.c.body, traces.c.owner).where(traces.c.outcome.is_(None), traces.c.owner.startswith(f"{host}:"))
-            gone = [Trace.model_validate_json(row.body) for row in connection.execute(query).all() if not _lives(row.owner)]
+            gone = [Trace.model_validate_json(row.body) for row in connection.execute(query).all() if not lives(row.owner)]
             settled = 0
             for trace in gone:
                 # A row that was settled since it was read is left as it is.
@@ -83,14 +193,59 @@ def _row(trace: Trace) -> Row:
         "first_token_ms": trace.first_token_ms,
         "total_ms": trace.total_ms,
         "body": trace.model_dump_json(),
+        "prompt": next(iter(trace.versions.prompts), None),
+        "key_id": trace.origin.key,
+        "unit": trace.origin.unit,
+        "experiment": trace.origin.experiment,
+        "arm": trace.origin.arm,
+        "shadow_of": trace.origin.shadow_of,
+        "ungrounded": trace.ungrounded,
+        "held_ms": trace.held_ms,
+        "question": trace.question,
     }
+
+
+def _thumbs(thumb: Thumb) -> ScalarSelect[int]:
+    given = (feedback.c.trace_id == traces.c.id, feedback.c.thumb == thumb)
+    return select(func.count()).select_from(feedback).where(*given).correlate(traces).scalar_subquery()
+
+
+_SUMMARY = (
+    func.coalesce(func.substr(traces.c.question, 1, SHOWN), "").label("question"),
+    traces.c.key_id.label("key"),
+    _thumbs("up").label("up"),
+    _thumbs("down").label("down"),
+    *(traces.c[name] for name in Summary.model_fields if name in traces.c and name != "question"),
+)
+
+
+def _seen_by(key: str | None) -> tuple[ColumnElement[bool], ...]:
+    return () if key is None else (traces.c.key_id == key, traces.c.shadow_of.is_(None))
+
+
+def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
+    for name in ("outcome", "variant", "experiment", "arm", "channel", "collection", "prompt"):
+        if (value := getattr(selection, name)) is not None:
+            yield traces.c[name] == value
+    if selection.key is not None:
+        yield traces.c.key_id == selection.key
+    if selection.since:
+        yield traces.c.created_at >= selection.since.isoformat(timespec="milliseconds")
+    if selection.until:
+        yield traces.c.created_at < selection.until.isoformat(timespec="milliseconds")
+    if selection.ungrounded:
+        yield traces.c.ungrounded > 0
+    if selection.thumb:
+        yield exists().where(feedback.c.trace_id == traces.c.id, feedback.c.thumb == selection.thumb)
+    for word in (selection.q or "").split():
+        yield traces.c.question.icontains(word, autoescape=True)
 
 
 def _abandoned(trace: Trace) -> Trace:
     return trace.model_copy(update={"outcome": Outcome.FAILED, "reason": "the process ended before the answer did"})
 
 
-def _lives(owner: str) -> bool:
+def lives(owner: str) -> bool:
     """Whether the process that began a row on this host still runs; another with this one's id is long gone."""
     pid = int(owner.split(":")[1])
     if pid == os.getpid():

@@ -62,6 +62,7 @@ class Purpose(enum.StrEnum):
 
     ANSWER = "answer"
     RETRY = "retry"
+    REWRITE = "rewrite"
     JUDGE = "judge"
 
 
@@ -99,6 +100,8 @@ class Attempt(Value):
     total_ms: float
     usage: Usage = Usage()
     cost_nanodollars: int | None = None
+    estimated: bool = False
+    """Tokens and cost were counted here, by what was sent and received: the call was cut off before the provider told them."""
     finish_reason: str | None = None
     replayed: Timing | None = None
     """Of the earlier call whose answer this repeats: nothing was spent now."""
@@ -124,6 +127,11 @@ class LLM(Protocol):
 
     def cost(self, model: str, usage: Usage) -> int | None:
         """Of these tokens, in nano-dollars; null where the price is not known."""
+        ...
+
+    def estimate(self, request: Request, text: str) -> Usage:
+        """Tokens of a call that was cut off after it had answered `text`, counted at once, for its caller may be leaving; none where
+        the model is free."""
         ...
 
     async def close(self) -> None:

@@ -20,6 +20,7 @@ from rag.child import Child, ChildError
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms import tokens
 from rag.llms.base import Completion, Request, Usage
+from rag.llms.pricing import Price, nanodollars
 
 LONGEST = 2**27
 """Bytes of a line: a long prompt, and more."""
@@ -49,6 +50,7 @@ class Elsewhere:
             with connection.makefile("rb") as lines:
                 about = _read(lines.readline())
         self._window: int | None = about["window"]
+        self._price: Price | None = about["price"]
         self._provider: str = about["provider"]
         self._name: str = about["name"]
 
@@ -73,10 +75,12 @@ class Elsewhere:
         return self._window
 
     def cost(self, model: str, usage: Usage) -> int | None:
-        """By the price map, which is read in this process."""
-        from rag.llms.litellm import LiteLLM
+        """See `rag.llms.base.LLM`."""
+        return None if self._price is None else nanodollars(self._price, usage)
 
-        return LiteLLM().cost(model, usage)
+    def estimate(self, request: Request, text: str) -> Usage:
+        """See `rag.llms.base.LLM`."""
+        return tokens.estimate(self._provider, self._name, request, text)
 
     async def close(self) -> None:
         """Nothing is held; the other process ends with this one."""
@@ -165,14 +169,15 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _carry_out(asked: Line, writer: asyncio.StreamWriter) -> None:
-    from rag.llms.litellm import LiteLLM, library, provider
+    from rag.llms.litellm import LiteLLM, library, price, provider
 
     try:
         match asked:
             case {"open": model}:
                 provider(model)
                 name, seller = library().get_llm_provider(model)[:2]
-                writer.write(_line({"window": LiteLLM().window(model), "provider": seller, "name": name}))
+                about = {"window": LiteLLM().window(model), "price": price(model, model), "provider": seller, "name": name}
+                writer.write(_line(about))
             case {"stream": request}:
                 async with aclosing(LiteLLM().stream(Request.model_validate(request))) as pieces:
                     async for piece in pieces:

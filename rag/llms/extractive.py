@@ -47,6 +47,10 @@ class Extractive:
         """Free."""
         return 0
 
+    def estimate(self, request: Request, text: str) -> Usage:
+        """Nothing is tokenized."""
+        return Usage()
+
     async def close(self) -> None:
         """Nothing is held."""
 

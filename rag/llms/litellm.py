@@ -20,7 +20,7 @@ from typing import Any
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms import tokens
 from rag.llms.base import Completion, Request, Usage
-from rag.llms.pricing import nanodollars
+from rag.llms.pricing import Price, nanodollars
 
 _RETRYABLE = frozenset({408, 409, 429})
 _THROTTLED = frozenset({429, 529})
@@ -148,6 +148,11 @@ class LiteLLM:
         """By the price map that litellm ships."""
         return _cost(model, model, usage)
 
+    def estimate(self, request: Request, text: str) -> Usage:
+        """See `rag.llms.base.LLM`."""
+        bare, seller, *_ = library().get_llm_provider(request.model)
+        return tokens.estimate(seller, bare, request, text)
+
     async def close(self) -> None:
         """Close the connections that litellm keeps open, which all its callers share."""
         if library.cache_info().currsize:
@@ -172,15 +177,20 @@ def _usage(told: Any) -> Usage | None:
     )
 
 
-def _cost(model: str, answered_by: str, usage: Usage) -> int | None:
-    """By the price of the model as requested, or as the provider names it where the request named a deployment."""
-    prices: Mapping[str, Mapping[str, object]] = library().model_cost
+def price(model: str, answered_by: str) -> Price | None:
+    """That of the model as requested, or as the provider names it where the request named a deployment."""
+    prices: Mapping[str, Price] = library().model_cost
     bare, seller, *_ = library().get_llm_provider(model)
     for name in (model, f"{seller}/{bare}", bare, f"{seller}/{answered_by}", answered_by):
-        price = prices.get(name)
-        if price is not None and price.get("litellm_provider") == seller:
-            return nanodollars(price, usage)
+        found = prices.get(name)
+        if found is not None and found.get("litellm_provider") == seller:
+            return found
     return None
+
+
+def _cost(model: str, answered_by: str, usage: Usage) -> int | None:
+    found = price(model, answered_by)
+    return None if found is None else nanodollars(found, usage)
 
 
 def _require_key(model: str) -> None:

@@ -115,6 +115,10 @@ class SmolLM2:
         """Free."""
         return 0
 
+    def estimate(self, request: Request, text: str) -> Usage:
+        """Nothing: it is free, and its tokenizer is the server's."""
+        return Usage()
+
     async def close(self) -> None:
         """End the server; the next call starts it again."""
         await LiteLLM().close()

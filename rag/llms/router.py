@@ -63,9 +63,9 @@ class Router:
         failures: dict[str, UpstreamError] = {}
         for model in models:
             for tried in range(1, policy.attempts + 1):
-                attempt = _Try(purpose, model, began, whole=request.whole)
+                attempt = _Try(purpose, request.model_copy(update={"model": model}), began, self.llm)
                 try:
-                    async with aclosing(self._attempt(request, model, policy, deadline)) as pieces:
+                    async with aclosing(self._attempt(attempt.request, policy, deadline)) as pieces:
                         async for piece in pieces:
                             attempt.received(piece)
                             yield piece
@@ -85,10 +85,9 @@ class Router:
                 break
         raise _together(list(failures.values()))
 
-    async def _attempt(
-        self, request: Request, model: str, policy: CallPolicy, deadline: float
-    ) -> AsyncGenerator[str | Completion, None]:
+    async def _attempt(self, request: Request, policy: CallPolicy, deadline: float) -> AsyncGenerator[str | Completion, None]:
         """One try within its deadlines, seen by the model's breaker."""
+        model = request.model
         breaker = self._breakers[model]
         if not breaker.admits():
             raise UpstreamError(
@@ -100,7 +99,7 @@ class Router:
         conclude = breaker.abandoned
         try:
             async with (
-                aclosing(self.llm(model).stream(request.model_copy(update={"model": model}))) as pieces,
+                aclosing(self.llm(model).stream(request)) as pieces,
                 aclosing(_timely(pieces, model, policy, deadline, whole=request.whole)) as timely,
             ):
                 async for piece in timely:
@@ -173,15 +172,16 @@ def _together(failures: list[UpstreamError]) -> UpstreamError:
 class _Try:
     """Measures one attempt, until it is put on record."""
 
-    def __init__(self, purpose: Purpose, model: str, began: float, *, whole: bool) -> None:
+    def __init__(self, purpose: Purpose, request: Request, began: float, llm: Callable[[str], LLM]) -> None:
+        self.request = request
         self._purpose = purpose
-        self._whole = whole
-        self._model = model
+        self._llm = llm
         self._began = began
         self._started_at = time.perf_counter()
         self._first_at: float | None = None
-        self._spent = 0 if model.startswith(OURS) else None
-        self._end: dict[str, object] = {"error": "the caller left", "cost_nanodollars": self._spent}
+        self._texts: list[str] = []
+        self._billed = True
+        self._end: dict[str, object] = {"error": "the caller left"}
 
     @property
     def started(self) -> bool:
@@ -191,6 +191,7 @@ class _Try:
     def received(self, piece: str | Completion) -> None:
         if isinstance(piece, str):
             self._first_at = self._first_at or time.perf_counter()
+            self._texts.append(piece)
         else:
             self._end = {
                 "answered_by": piece.model,
@@ -201,15 +202,23 @@ class _Try:
             }
 
     def failed(self, error: UpstreamError) -> None:
-        spent = self._spent if error.billed else 0
-        self._end = {"error": error.problem, "cost_nanodollars": spent, "throttled": error.throttled}
+        self._billed = error.billed
+        self._end = {"error": error.problem, "throttled": error.throttled}
 
     def record(self) -> Attempt:
         timed = Attempt(
             purpose=self._purpose,
-            model=self._model,
+            model=self.request.model,
             started_ms=(self._started_at - self._began) * 1e3,
-            first_token_ms=None if self._first_at is None or self._whole else (self._first_at - self._started_at) * 1e3,
+            first_token_ms=None if self._first_at is None or self.request.whole else (self._first_at - self._started_at) * 1e3,
             total_ms=(time.perf_counter() - self._started_at) * 1e3,
         )
-        return timed.model_copy(update=self._end)
+        return timed.model_copy(update=self._end if "cost_nanodollars" in self._end else {**self._end, **self._spent()})
+
+    def _spent(self) -> dict[str, object]:
+        """On a call whose end the provider did not tell."""
+        if not self._billed or self.request.model.startswith(OURS):
+            return {"cost_nanodollars": 0}
+        llm = self._llm(self.request.model)
+        usage = llm.estimate(self.request, "".join(self._texts))
+        return {"usage": usage, "cost_nanodollars": llm.cost(self.request.model, usage), "estimated": True}

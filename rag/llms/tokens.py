@@ -8,15 +8,27 @@ import math
 from collections.abc import Sequence
 
 from prompts.encoding import encoding
+from rag.llms.base import Request, Usage
 
 MARGIN = 1.4
 """Tokens of a model whose tokenizer is not public, for each of OpenAI's: an upper bound in practice, so that a window is not overrun."""
+
+FRAME = 4
+"""Tokens of a message besides its content: its role, and what separates it from the next."""
+PRIMING = 3
+"""Tokens that begin the answer, counted with the prompt."""
 
 
 def count(provider: str, model: str, texts: Sequence[str]) -> list[int]:
     """Tokens of each text to `model`, named as its provider names it."""
     known, margin = (model, 1.0) if provider == "openai" else (None, MARGIN)
     return [math.ceil(margin * _length(known, text)) for text in texts]
+
+
+def estimate(provider: str, model: str, request: Request, text: str) -> Usage:
+    """What `request` and the answer `text` come to; framed as OpenAI documents it, which for others is near enough."""
+    *prompt, completion = count(provider, model, [*(message.content for message in request.messages), text])
+    return Usage(prompt=sum(prompt) + FRAME * len(prompt) + PRIMING, completion=completion)
 
 
 @functools.lru_cache(maxsize=4096)

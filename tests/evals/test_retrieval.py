@@ -64,6 +64,19 @@ def test_a_document_stands_where_its_best_chunk_does(tmp_path: Path) -> None:
     assert result.modes["lexical"].recall_5 == 1
 
 
+@pytest.mark.parametrize("text", ["text", "content"])
+def test_a_question_brings_what_it_rests_on(tmp_path: Path, text: str) -> None:
+    history = [
+        {"role": "user", text: "What does the sensor report?"},
+        {"role": "agent", text: "The pump starts when the tank is full."},
+    ]
+    questions = [{**asked("1", "And how often?", "sensor"), "history": history}, asked("2", "And how often?", "sensor")]
+    result = evaluate(write(tmp_path / "pumps", questions), "hash")
+    assert result.modes["lexical"].mrr_10 == 0.5
+    first, second = read_questions(tmp_path / "pumps" / "questions.jsonl")
+    assert (first.query, second.query) == ("And how often?\nWhat does the sensor report?", "And how often?")
+
+
 def test_the_sets_of_a_folder(tmp_path: Path) -> None:
     write(tmp_path / "b", QUESTIONS), write(tmp_path / "a", QUESTIONS)
     (tmp_path / "notes").mkdir()

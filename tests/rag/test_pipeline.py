@@ -10,13 +10,13 @@ import pytest
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
 from rag.llms.base import Purpose
-from rag.pipeline import Delta, Done, Pipeline, Retrieved
+from rag.pipeline import Delta, Done, Pipeline, Retrieved, drained
 from rag.release import Policy
 from rag.runtime import Runtime
 from rag.settings import Settings
-from rag.trace import Channel, Outcome, Trace
-from rag.types import Tier, Verdict
-from rag.variant import Model, Release, Validation, Variant
+from rag.trace import Channel, Origin, Outcome, Trace
+from rag.types import Message, Tier, Verdict
+from rag.variant import Model, Prompts, Release, Validation, Variant
 from tests.servers.provider import Provider, Reply, failure
 
 pytestmark = pytest.mark.anyio
@@ -99,12 +99,13 @@ async def test_a_late_answer_is_timed_out(runtime: Runtime, provider: Provider) 
     assert trace.outcome is Outcome.TIMED_OUT
 
 
-async def test_a_cut_stream_fails_and_its_price_is_unknown(runtime: Runtime, provider: Provider) -> None:
+async def test_a_cut_stream_fails_and_its_price_is_estimated(runtime: Runtime, provider: Provider) -> None:
     provider.script(Reply(end="cut"))
     text, trace = await text_and_trace(await pipeline(runtime))
     assert trace.outcome is Outcome.FAILED
     assert trace.answer == trace.draft == text != ""
-    assert trace.cost_nanodollars is None
+    assert trace.estimated
+    assert trace.cost_nanodollars
 
 
 async def test_the_fallback_answers_when_no_model_does(runtime: Runtime, provider: Provider) -> None:
@@ -337,3 +338,107 @@ async def test_a_first_model_that_is_not_installed_gives_way_to_a_provider(runti
     _, trace = await text_and_trace(answering)
     assert trace.answered_by == "openai/gpt-4.1-mini"
     assert [bool(attempt.error) for attempt in trace.attempts] == [True, False]
+
+
+@pytest.mark.parametrize(("policy", "gate"), [(Policy.QUOTE, "answer"), (Policy.QUOTE, "sentence"), (Policy.REFUSE, "answer")])
+async def test_what_is_withheld_is_on_record_where_the_draft_states_it(
+    runtime: Runtime, provider: Provider, policy: Policy, gate: str
+) -> None:
+    provider.script(Reply(pieces=(TRUE, " ", FALSE)))
+    rules = Release.model_validate({"policy": policy, "gate": gate})
+    _, trace = await text_and_trace(
+        await runtime.pipeline(variant().model_copy(update={"release": rules}), "shop"),
+    )
+    assert FALSE in [claim.text for claim in trace.withheld]
+    assert all(trace.draft[claim.start : claim.end] == claim.text for claim in trace.withheld)
+    assert trace.ungrounded == 1
+    assert FALSE not in trace.answer
+
+
+async def test_the_trace_is_told_as_it_is_closed_however_the_request_ends(runtime: Runtime, provider: Provider) -> None:
+    told: list[Trace] = []
+    origin = Origin(key="k", unit="u", experiment="e", arm="control")
+    history = (Message(role="user", content="What do you sell?"), Message(role="assistant", content="Kettles."))
+    answering = await pipeline(runtime)
+    id = "0198c0de-0000-7000-8000-000000000001"
+    events = answering.stream(QUESTION, Channel.CHAT, history=history, origin=origin, id=id, ended=told.append)
+    done = [event async for event in events][-1]
+    assert isinstance(done, Done)
+    assert told == [done.trace]
+    assert (done.trace.id, done.trace.origin, done.trace.history) == (id, origin, history)
+    provider.script(failure(500), Reply(between=5))
+    await drained(answering.stream(QUESTION, Channel.CHAT, ended=told.append))
+    leaving = answering.stream(QUESTION, Channel.CHAT, ended=told.append)
+    async with aclosing(leaving):
+        async for event in leaving:
+            if isinstance(event, Delta):
+                break
+    assert [trace.outcome for trace in told] == [Outcome.ANSWERED, Outcome.FAILED, Outcome.DISCONNECTED]
+
+
+async def test_text_that_is_held_back_says_for_how_long(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("Kettles are covered ", "for 24 months [1]."), between=0.2))
+    _, flagged = await text_and_trace(await pipeline(runtime))
+    _, held = await text_and_trace(await pipeline(runtime, Policy.REFUSE))
+    assert flagged.held_ms is not None
+    assert held.held_ms is not None
+    assert flagged.held_ms < 100 < 200 <= held.held_ms
+
+
+async def test_a_request_never_costs_more_than_its_ceiling(runtime: Runtime, provider: Provider) -> None:
+    """Every try of every model comes too late, and may be billed for all that it was allowed."""
+    answering = await pipeline(runtime, fallbacks=("openai/gpt-4.1",), first_token_seconds=0.5)
+    await text_and_trace(await pipeline(runtime))
+    provider.script(Reply(first=5), Reply(first=5))
+    most = answering.ceiling(QUESTION)
+    _, trace = await text_and_trace(answering)
+    sent = [len("".join(str(message["content"]) for message in call.body["messages"]).encode()) for call in provider.calls]
+    assert (trace.outcome, len(sent)) == (Outcome.TIMED_OUT, 2)
+    prices = {"gpt-4.1-mini": (400, 1600), "gpt-4.1": (2000, 8000)}
+    billed = 0
+    for call, size in zip(provider.calls, sent, strict=True):
+        prompt, completion = prices[call.body["model"]]
+        billed += size // 3 * prompt + 256 * completion
+    assert most is not None
+    assert billed <= most < 20 * billed
+
+
+async def test_the_ceiling_of_a_model_without_a_price_is_not_known(runtime: Runtime, provider: Provider) -> None:
+    assert (await pipeline(runtime, model="openai/nobody-knows")).ceiling(QUESTION) is None
+    assert (await pipeline(runtime, model="local/extractive")).ceiling(QUESTION) == 0
+
+
+BEFORE = (Message(role="user", content="Do you sell kettles?"), Message(role="assistant", content="We do."))
+RESTS = "How long is the warranty on them?"
+
+
+async def test_what_was_said_is_searched_and_sent_where_the_question_rests_on_it(runtime: Runtime, provider: Provider) -> None:
+    answering = await pipeline(runtime)
+    alone, before = [await answering.answer(RESTS, Channel.ASK, history=history) for history in ((), BEFORE)]
+    assert alone.query is None
+    assert before.query is not None
+    assert "Do you sell kettles?" in before.query
+    assert before.messages[1:-1] == BEFORE
+    assert (before.messages[0].role, before.messages[-1].role) == ("system", "user")
+    assert before.question == RESTS
+    assert before.passages[0].document_id.endswith("kettles.md")
+
+
+async def test_a_question_that_stands_alone_is_asked_as_if_nothing_had_been_said(runtime: Runtime, provider: Provider) -> None:
+    answering = await pipeline(runtime)
+    for history in ((), BEFORE):
+        trace = await answering.answer(QUESTION, Channel.ASK, history=history)
+        assert (trace.query, trace.history) == (None, history)
+    first, second = provider.calls
+    assert first.body == second.body
+
+
+async def test_a_variant_may_have_its_model_rewrite_the_question(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=("How long is the warranty on kettles?",), prompt=50, completion=9), Reply(pieces=(TRUE,)))
+    rewriting = variant().model_copy(update={"prompts": Prompts(rewrite="rewrite@1")})
+    trace = await (await runtime.pipeline(rewriting, "shop")).answer(RESTS, Channel.ASK, history=BEFORE)
+    assert trace.query == "How long is the warranty on kettles?"
+    assert [attempt.purpose for attempt in trace.attempts] == [Purpose.REWRITE, Purpose.ANSWER]
+    assert trace.cost_nanodollars == (50 + 100) * 400 + (9 + 7) * 1600
+    assert trace.versions.prompts.keys() == {"answer@2", "rewrite@1"}
+    assert trace.stages.keys() >= {"rewrite"}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from evals.scores import FloatArray
 from evals.stats.power import Assumption, cases_needed
-from evals.stats.sequential import Sequential, growth, wealth
+from evals.stats.sequential import Excess, Sequential, growth, wealth
 
 RUNS, CASES = 2_000, 500
 ALPHA = 0.05
@@ -180,3 +180,42 @@ def test_alpha_is_a_share(alpha: float) -> None:
 def test_a_margin_is_a_share(margin: float) -> None:
     with pytest.raises(ValueError, match="margin"):
         Sequential().equivalent(margin)
+
+
+@pytest.mark.parametrize("margin", [0.0, 0.2])
+@pytest.mark.parametrize("draw", [skewed, sparse, rare_losses, f1])
+def test_an_excess_is_found_by_chance_at_most_so_often(draw: Draw, margin: float) -> None:
+    """The mean is the margin, the worst that is allowed; also where it drifts within it."""
+    drift = 0.1 * np.sin(np.arange(CASES) / 50) - 0.1
+    for shift in (0.0, drift):
+        differences = np.clip(0.7 * draw(np.random.default_rng(10), (RUNS, CASES)) + margin + shift, -1, 1)
+        above = wealth(growth(differences, margin).cumsum(axis=1))[..., 0]
+        assert upper(int((above >= -np.log(ALPHA)).any(axis=1).sum()), RUNS) <= ALPHA
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.integers(1, 59), st.sampled_from([0.0, 0.1, 0.5]))
+def test_an_excess_is_the_same_in_whatever_portions_it_comes(differences: list[float], cut: int, margin: float) -> None:
+    whole, parts = Excess(margin, ALPHA), Excess(margin, ALPHA)
+    whole.observe(differences)
+    parts.observe(differences[:cut])
+    parts.observe(differences[cut:])
+    path = wealth(growth(differences, margin).cumsum(axis=0))[:, 0]
+    assert whole.p == pytest.approx(parts.p) == pytest.approx(min(1, np.exp(-path.max())))
+    assert whole.refuted == parts.refuted == bool(path.max() >= -np.log(ALPHA))
+
+
+def test_an_excess_beyond_the_margin_is_found_and_stays() -> None:
+    test = Excess(0.05, ALPHA)
+    test.observe(f1(np.random.default_rng(11), (1, 400), 0.15)[0])
+    assert test.refuted
+    test.observe(np.full(1_000, -0.5))
+    assert test.refuted
+    within = Excess(0.25, ALPHA)
+    within.observe(f1(np.random.default_rng(11), (1, 400), 0.15)[0])
+    assert not within.refuted
+
+
+@pytest.mark.parametrize("difference", [float("nan"), 1.01])
+def test_an_excess_refuses_what_is_no_difference(difference: float) -> None:
+    with pytest.raises(ValueError, match="within -1 and 1"):
+        Excess(0, ALPHA).observe([0.1, difference])

@@ -110,6 +110,7 @@ def test_tokens_and_money_add_up_and_an_unknown_price_is_not_zero() -> None:
     assert trace(attempts=(attempt(5), attempt(None))).cost_nanodollars is None
     assert trace().cost_nanodollars == 0
     assert [dollars(cost) for cost in (None, 0, 123, 1_500_000_000)] == ["unknown", "$0.00", "$0.000000123", "$1.50"]
+    assert dollars(123, estimated=True) == "about $0.000000123"
 
 
 def write_until_killed(place: str, acknowledged: Path) -> None:

@@ -18,6 +18,8 @@ pytestmark = pytest.mark.anyio
 OPENAI, ANTHROPIC = "openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"
 TEXT = "It is forty-two [1]."
 COST = 100 * 400 + 7 * 1600
+PROMPT = 12
+"""Tokens of `asking`, by OpenAI's own count: 5 of the message, 4 around it, 3 that begin the answer."""
 
 
 @pytest.fixture
@@ -59,6 +61,7 @@ async def test_a_retry_waits_as_long_as_it_is_asked_to(router: Router, provider:
     assert text == TEXT
     assert refused.error == f"{OPENAI} answered 429: slow down"
     assert (refused.cost_nanodollars, answered.cost_nanodollars) == (0, COST)
+    assert not (refused.estimated or answered.estimated)
     first, second = provider.calls
     assert 0.6 <= second.at - first.at < 1.6
 
@@ -68,7 +71,7 @@ async def test_a_stream_that_breaks_before_its_first_text_is_tried_again(router:
     provider.script(Reply(pieces=(), end=end), Reply())  # type: ignore[arg-type]
     text, _, attempts = await routed(router, CallPolicy())
     assert text == TEXT
-    assert [attempt.cost_nanodollars for attempt in attempts] == [None, COST]
+    assert [(attempt.cost_nanodollars, attempt.estimated) for attempt in attempts] == [(PROMPT * 400, True), (COST, False)]
 
 
 async def test_once_text_was_shown_there_is_no_other_try(router: Router, provider: Provider) -> None:
@@ -174,9 +177,19 @@ async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Ro
     [attempt] = attempts
     assert attempt.error == "the caller left"
     assert attempt.first_token_ms is not None
-    assert attempt.cost_nanodollars is None
     await provider.settled()
     assert provider.calls[0].disconnected
+    assert attempt.estimated
+    words, after_the_last = attempt.usage.completion - 1, 1
+    assert 1 <= words <= provider.calls[0].sent < 200
+    assert attempt.usage == Usage(prompt=PROMPT, completion=words + after_the_last)
+    assert attempt.cost_nanodollars == PROMPT * 400 + (words + after_the_last) * 1600
+
+
+async def test_a_deadline_ends_a_call_that_is_billed_all_the_same(router: Router, provider: Provider) -> None:
+    provider.script(Reply(before=5))
+    _, [attempt] = await failing(router, CallPolicy(attempts=1, total_seconds=0.3))
+    assert (attempt.usage, attempt.cost_nanodollars, attempt.estimated) == (Usage(prompt=PROMPT), PROMPT * 400, True)
 
 
 async def test_what_runs_here_is_free_even_when_nobody_waits_for_it(provider: Provider) -> None:
@@ -264,6 +277,9 @@ class Repeating:
 
     def cost(self, model: str, usage: Usage) -> int:
         return COST
+
+    def estimate(self, request: Request, text: str) -> Usage:
+        return Usage()
 
     async def close(self) -> None:
         return None
