@@ -3,79 +3,137 @@
 Knows routes, start and shutdown. Knows nothing of how a question is answered.
 """
 
-from asyncio import to_thread
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import FileResponse, JSONResponse
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict
+from starlette.exceptions import HTTPException
 
-from api import chat, openai
-from api.problem import InvalidError, problem
+from api import chat, feedback, openai, traces
+from api.access.allowance import Allowances
+from api.access.keys import Keys
+from api.access.slots import Slots
+from api.body import LARGEST, BodyLimit
+from api.gateway import Gateway
+from api.pages import routes
+from api.problem import FaultError, InvalidError, ProtocolError, documented, problem
+from api.rollouts.rollouts import Rollouts
+from api.telemetry import exposition, metrics, spans
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 
-PAGES = Path(__file__).parent / "pages"
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"] = "ok"
 
 
-def create_app(runtime: Runtime, collection: str, variant: str) -> FastAPI:
-    """An application that answers from `collection` by `variant` where a request names no other; closing `runtime` is the caller's."""
+class Ready(Alive):
+    """What it answers from."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"status": "ok", "collection": "guide", "generation": "20260101T", "chunks": 310}}
+    )
+
+    collection: str
+    generation: str
+    chunks: int
+
+
+def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64, queue: int = 32) -> FastAPI:
+    """An application that answers from `collection` by `model`, a variant or a rollout, where a request names no other.
+
+    `slots` requests are answered at once, `queue` more wait for that. Closing `runtime` is the caller's.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.traces.settle_abandoned()
-        app.state.runtime = runtime
-        app.state.collection = collection
-        app.state.variant = variant
+        spans.start()
+        rollouts, allowances = Rollouts(runtime.engine), Allowances(runtime.engine)
+        gateway = Gateway(runtime, rollouts, Slots(slots, queue), allowances, collection=collection, model=model)
+        app.state.keys = Keys(runtime.engine)
+        app.state.gateway = gateway
+        # Opened before the first connection is accepted: a worker process that starts anew keeps nobody waiting.
+        await gateway.pipeline()
+        judging = asyncio.create_task(rollouts.run())
         try:
             yield
         finally:
+            judging.cancel()
+            with suppress(asyncio.CancelledError):
+                await judging
+            await gateway.close()
             await runtime.router.close()
             # The signal that ends the server is raised again after it, and leaves nobody to wait for the last rows.
-            await to_thread(runtime.writer.close)
+            for last in (allowances.close, runtime.writer.close, spans.stop):
+                await asyncio.to_thread(last)
 
     app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
-    app.include_router(chat.router)
-    app.include_router(openai.router)
+    for part in (openai, chat, feedback, traces, exposition, routes):
+        app.include_router(part.router)
     app.add_exception_handler(GroundwireError, _told)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _refused)
+    app.add_exception_handler(Exception, _failed)
+    app.add_middleware(BodyLimit, refuse=_too_large)
 
-    @app.get("/healthz", tags=["operation"])
-    async def alive() -> dict[str, str]:
+    @app.get("/healthz", tags=["operation"], summary="Is the process alive?")
+    async def alive() -> Alive:
         """The process answers."""
-        return {"status": "ok"}
+        return Alive()
 
-    @app.get("/readyz", tags=["operation"])
-    async def ready() -> JSONResponse:
+    @app.get("/readyz", tags=["operation"], summary="Can it answer questions?", responses=documented(400, 404, 503))
+    async def ready() -> Ready:
         """The ledger and the collection's current generation can be used."""
-        pipeline = await runtime.pipeline(runtime.variant(variant), collection)
-        generation = pipeline.retriever.index.generation
-        return JSONResponse({"status": "ok", "collection": collection, "generation": generation.id, "chunks": generation.chunks})
-
-    @app.get("/", include_in_schema=False)
-    async def page() -> FileResponse:
-        return FileResponse(PAGES / "chat.html", headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})
+        gateway: Gateway = app.state.gateway
+        generation = (await gateway.pipeline()).retriever.index.generation
+        return Ready(collection=collection, generation=generation.id, chunks=generation.chunks)
 
     return app
-
-
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
-)
 
 
 async def _invalid(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    field = ".".join(str(part) for part in first["loc"][1:])
+    if first["type"] == "json_invalid":
+        return await _told(request, GroundwireError(f"the body is not JSON: {first['ctx']['error']}", "mend the JSON"))
+    field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
     told = InvalidError(f"{field}: {first['msg']}", "mend that field of the request")
     return await _told(request, told)
 
 
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    """By the framework: before an endpoint was reached, or its body read."""
+    assert isinstance(error, HTTPException)
+    headers = error.headers or {}
+    path = request.url.path
+    problem, mend = {
+        404: (f"there is no {path}", "GET /openapi.json describes what there is"),
+        405: (f"{path} does not take {request.method}", f"it takes {headers.get('Allow', 'other methods')}"),
+        413: ("the body is too large", f"send at most {LARGEST} bytes"),
+    }.get(error.status_code, ("the body cannot be read", "send JSON in UTF-8, not nested deeply"))
+    return await _told(request, ProtocolError(problem, mend, status=error.status_code, headers=headers))
+
+
+async def _too_large(request: Request) -> JSONResponse:
+    return await _refused(request, HTTPException(413))
+
+
+async def _failed(request: Request, error: Exception) -> JSONResponse:
+    """By a fault of ours: the server logs it."""
+    return await _told(request, FaultError("the server failed", "its log says why"))
+
+
 async def _told(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, GroundwireError)
-    if request.url.path.startswith(openai.router.prefix):
+    metrics.turned_away(error)
+    if openai.speaks(request.url.path):
         return openai.failure(error)
     return problem(error)

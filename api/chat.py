@@ -3,40 +3,93 @@
 Knows the endpoint's request and response. Knows nothing of how a question is answered.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import aclosing
-from typing import Any
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.sse import EventSourceResponse, format_sse_event
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi.sse import format_sse_event
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
+from api.access.authentication import caller
+from api.access.keys import Key
 from api.disconnect import unless_disconnected
-from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem
+from api.events import event_stream
+from api.gateway import Asked, Gateway
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, documented, events, traced
+from rag.characters import Sound
+from rag.citations import citations
 from rag.errors import GroundwireError
 from rag.llms.base import Usage
-from rag.pipeline import Delta, Done, Event, Pipeline, Retrieved
-from rag.runtime import Runtime
+from rag.pipeline import Delta, Done, Event, Retrieved
 from rag.trace import Channel, Outcome, Trace
-from rag.types import Claim, Passage, Scalar
+from rag.types import Claim, Message, Passage, Verdict
 
-router = APIRouter(tags=["chat"])
+router = APIRouter(tags=["answers"])
+
+LONGEST = 20_000
+"""Characters of a question, or of another message."""
+
+Name = Annotated[Sound, Field(max_length=200)]
+Plain = Sound | int | Annotated[float, Field(allow_inf_nan=False)] | bool
+Where = Annotated[Mapping[Sound, Plain | list[Plain]], Field(max_length=32)]
+"""Metadata that a passage must have."""
+
+
+class Turn(BaseModel):
+    """What was said before."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    role: Literal["user", "assistant"]
+    content: Sound = Field(max_length=LONGEST)
 
 
 class Question(BaseModel):
     """What is asked, of which documents."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {"question": "How long is the warranty?"},
+                {
+                    "question": "And for a kettle?",
+                    "history": [
+                        {"role": "user", "content": "How long is the warranty?"},
+                        {"role": "assistant", "content": "24 months [1]."},
+                    ],
+                    "session": "session-7",
+                    "where": {"language": ["en", "de"]},
+                    "stream": True,
+                },
+            ]
+        },
+    )
 
-    question: str = Field(min_length=1, max_length=20_000)
-    collection: str | None = None
+    question: Sound = Field(min_length=1, max_length=LONGEST)
+    history: list[Turn] = Field(default=[], max_length=200)
+    """What was said before, oldest first."""
+    session: Name | None = None
+    """A name of the user or of the session: a rollout answers it by the same variant each time."""
+    collection: Name | None = None
     """The server's own, where it is left out."""
-    variant: str | None = None
-    """The server's own, where it is left out."""
-    where: Mapping[str, Scalar | list[Scalar]] = Field(default={}, max_length=32)
-    """Metadata that a passage must have."""
+    variant: Name | None = Field(default=None, validation_alias=AliasChoices("variant", "model"))
+    """Or a rollout; the server's own, where it is left out. It may be called `model`."""
+    where: Where = {}
     stream: bool = False
+
+
+class Citation(BaseModel):
+    """A passage that the answer cites."""
+
+    number: int
+    """In the answer's text, as `[1]`."""
+    document_id: str
+    source: str
+    title: str
+    text: str
 
 
 class Answer(BaseModel):
@@ -46,80 +99,127 @@ class Answer(BaseModel):
     outcome: Outcome
     reason: str | None
     answer: str
+    citations: tuple[Citation, ...]
+    """In the order of the answer."""
     claims: tuple[Claim, ...]
+    verdicts: Mapping[Verdict, int]
+    """How many claims have each."""
     passages: tuple[Passage, ...]
+    query: str | None
+    """What was searched for, where that is not the question."""
     variant: str
+    experiment: str | None
+    """The rollout that chose the variant."""
+    arm: str | None
+    """Of the experiment: `control` or `candidate`."""
     model: str | None
     """What answered; null where no model did."""
     usage: Usage
     cost_nanodollars: int | None
+    """Null where the price is not known."""
     first_token_ms: float | None
     total_ms: float | None
     stages: Mapping[str, float]
+    """Milliseconds spent in each."""
 
     @classmethod
     def of(cls, trace: Trace) -> "Answer":
         """The trace, abridged."""
-        renamed: dict[str, Any] = {"trace_id": trace.id, "variant": trace.variant.name, "model": trace.answered_by}
-        return cls(**renamed, **{name: getattr(trace, name) for name in cls.model_fields.keys() - renamed.keys()})
+        counts = Counter(claim.verdict for claim in trace.claims)
+        told: dict[str, Any] = {
+            "trace_id": trace.id,
+            "citations": _cited(trace),
+            "verdicts": {verdict: counts[verdict] for verdict in Verdict},
+            "variant": trace.variant.name,
+            "experiment": trace.origin.experiment,
+            "arm": trace.origin.arm,
+            "model": trace.answered_by,
+        }
+        return cls(**told, **{name: getattr(trace, name) for name in cls.model_fields.keys() - told.keys()})
 
 
-@router.post("/chat", response_model=Answer, responses={200: {"content": {"text/event-stream": {}}}})
-async def chat(question: Question, request: Request) -> Response:
+def _cited(trace: Trace) -> list[Citation]:
+    numbers = dict.fromkeys(number for marker in citations(trace.answer) for number in marker.numbers)
+    passages = {passage.number: passage for passage in trace.passages}
+    return [Citation(**passages[number].model_dump(include={*Citation.model_fields})) for number in numbers if number in passages]
+
+
+EVENTS = """event: retrieved
+data: {"trace_id":"0199...","passages":[{"number":1,"text":"Kettles are covered for 24 months.", ...}]}
+
+event: delta
+data: {"text":"Kettles are covered for 24 months [1]."}
+
+event: done
+data: {"trace_id":"0199...","outcome":"answered","answer":"Kettles are covered for 24 months [1].", ...}
+"""
+
+FAILED = {"model": Answer, "description": "The model failed, or a deadline passed: the outcome of the trace."}
+
+
+@router.post(
+    "/chat",
+    summary="Answer a question",
+    response_model=Answer,
+    responses={
+        200: {"content": events(EVENTS)},
+        **documented(400, 401, 403, 404, 413, 422, 429, 503),
+        502: FAILED,
+        504: FAILED,
+    },
+)
+async def chat(
+    question: Question,
+    request: Request,
+    key: Annotated[Key | None, Depends(caller)],
+    x_session_id: Annotated[str | None, Header(max_length=200, description="As `session`, where that is left out.")] = None,
+) -> Response:
     """Answer a question from the documents.
 
     With `stream`, the events are `retrieved` (passages), `delta` (text) and `done` (the answer as the JSON response has it), or
-    `error` where the server fails on the way.
+    `error` (a problem) where the server fails on the way. Lines that begin with a colon only keep the connection open.
     """
-    pipeline = await pipeline_for(request, question.collection, question.variant)
+    gateway: Gateway = request.app.state.gateway
+    asked = Asked(
+        question=question.question,
+        channel=Channel.CHAT,
+        model=question.variant,
+        collection=question.collection,
+        history=tuple(Message(role=turn.role, content=turn.content) for turn in question.history),
+        where=question.where,
+        user=question.session or x_session_id,
+        traceparent=request.headers.get("traceparent"),
+    )
     if question.stream:
-        events = await begun(pipeline.stream(question.question, Channel.CHAT, question.where))
-        return EventSourceResponse(_lines(events))
-    answering = pipeline.answer(question.question, Channel.CHAT, question.where)
-    trace = await unless_disconnected(request, answering)
+        return await event_stream(request, gateway.stream(asked, key), _written, _failed)
+    trace = await unless_disconnected(request, gateway.answer(asked, key))
     if trace is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    return JSONResponse(Answer.of(trace).model_dump(mode="json"), STATUS[trace.outcome or Outcome.FAILED])
+    status = STATUS[trace.outcome or Outcome.FAILED]
+    return JSONResponse(Answer.of(trace).model_dump(mode="json"), status, traced(trace.id))
 
 
-async def pipeline_for(request: Request, collection: str | None, variant: str | None) -> Pipeline:
-    """The pipeline that a request asks for, by the server's own names where it names none."""
-    state = request.app.state
-    runtime: Runtime = state.runtime
-    return await runtime.pipeline(runtime.variant(variant or state.variant), collection or state.collection)
-
-
-async def begun(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """The same events, the first of which has happened: what is refused before it still has a status of its own."""
-    first = await anext(events)
-
-    async def all_events() -> AsyncGenerator[Event, None]:
-        async with aclosing(events):
-            yield first
-            async for event in events:
-                yield event
-
-    return all_events()
-
-
-async def _lines(events: AsyncGenerator[Event, None]) -> AsyncIterator[bytes]:
-    try:
-        async with aclosing(events):
-            async for event in events:
-                yield format_sse_event(**_sse(event))
-    except GroundwireError as error:
-        yield format_sse_event(event="error", data_str=Problem.of(error).model_dump_json())
-
-
-def _sse(event: Event) -> dict[str, Any]:
+def _written(event: Event) -> Iterator[bytes]:
     match event:
         case Retrieved(trace_id, passages):
-            dumped = ",".join(passage.model_dump_json() for passage in passages)
-            return {"event": "retrieved", "data_str": f'{{"trace_id":"{trace_id}","passages":[{dumped}]}}'}
+            yield _event("retrieved", _Begun(trace_id=trace_id, passages=passages))
         case Delta(text):
-            return {"event": "delta", "data_str": _Text(text=text).model_dump_json()}
+            yield _event("delta", _Text(text=text))
         case Done(trace):
-            return {"event": "done", "data_str": Answer.of(trace).model_dump_json()}
+            yield _event("done", Answer.of(trace))
+
+
+def _failed(error: GroundwireError) -> bytes:
+    return _event("error", Problem.of(error))
+
+
+def _event(name: str, data: BaseModel) -> bytes:
+    return format_sse_event(event=name, data_str=data.model_dump_json())
+
+
+class _Begun(BaseModel):
+    trace_id: str
+    passages: tuple[Passage, ...]
 
 
 class _Text(BaseModel):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+import api.access.cli
+import api.rollouts.cli
 from prompts.command import Command
 from prompts.errors import GroundwireError
 
@@ -14,35 +16,50 @@ if TYPE_CHECKING:
     from socket import socket
 
 app = Command(help="Serve answers over HTTP.")
+app.add_typer(api.access.cli.app, name="keys")
+app.add_typer(api.rollouts.cli.app, name="rollout")
 
 
-@app.callback()
-def _app() -> None:
-    """Serve answers over HTTP."""
+GRACE_SECONDS = 30
+"""For the requests under way when the server is asked to end."""
 
 
 @app.command()
 def serve(
     collection: Annotated[str, typer.Option(help="Answer from this collection.")] = "default",
-    variant: Annotated[str, typer.Option(help="Answer by this variant.")] = "default",
-    host: Annotated[str, typer.Option(help="Bind to this address.")] = "127.0.0.1",
+    variant: Annotated[str, typer.Option(help="Answer by this variant or rollout.")] = "default",
+    host: Annotated[str, typer.Option(help="Bind to this address; any but loopback asks for keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Bind to this port; 0 takes a free one.", min=0, max=65535)] = 8000,
+    slots: Annotated[int, typer.Option(help="Answer so many requests at once in each process; half as many more wait.", min=1)] = 64,
+    workers: Annotated[int, typer.Option(help="Serve by so many processes.", min=1)] = 1,
 ) -> None:
-    """Serve the chat page on /, and POST /chat and POST /v1/chat/completions."""
+    """Serve the pages on /, POST /chat and POST /v1/chat/completions."""
     import asyncio
 
     import uvicorn
 
+    from api.access.authentication import require_keys
+    from api.access.keys import Keys
     from api.app import create_app
+    from api.rollouts.rollouts import Rollouts
+    from api.workers import Place, supervise
     from rag.runtime import Runtime
     from rag.settings import Settings
 
     with Runtime(Settings()) as runtime:
-        asyncio.run(runtime.pipeline(runtime.variant(variant), collection))
+        require_keys(host, Keys(runtime.engine))
+        answering = Rollouts(runtime.engine).choose(variant, "").variant
+        asyncio.run(runtime.pipeline(runtime.variant(answering), collection))
         with _listening(host, port) as listening:
-            typer.echo(f"answering from {collection} on http://{host}:{listening.getsockname()[1]}")
-            config = uvicorn.Config(create_app(runtime, collection, variant), log_level="warning", access_log=False)
-            uvicorn.Server(config).run(sockets=[listening])
+            port = listening.getsockname()[1]
+            typer.echo(f"answering from {collection} on http://{host}:{port}")
+            if workers == 1:
+                served = create_app(runtime, collection, variant, slots=slots, queue=slots // 2)
+                config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
+                uvicorn.Server(config).run(sockets=[listening])
+                return
+    place = Place(host, port)
+    supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, grace_seconds=GRACE_SECONDS)
 
 
 def _listening(host: str, port: int) -> "socket":

@@ -1,167 +1,124 @@
-"""`POST /v1/chat/completions`: the OpenAI wire format, so that every chat client works.
+"""`/v1/chat/completions` and `/v1/models`: the doors that every chat client knows.
 
-Knows that format and where ours goes in it: `model` names a variant, `groundwire` carries trace, passages and claims.
+Knows where ours goes in OpenAI's format: `model` names a variant or a rollout. Knows nothing of how a question is answered.
 """
 
-import time
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
-from typing import Any, Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import JSONResponse, Response
-from fastapi.sse import EventSourceResponse
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel
 
-from api.chat import Answer, begun, pipeline_for
+from api.access.authentication import caller
+from api.access.keys import Key
 from api.disconnect import unless_disconnected
-from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem
+from api.events import event_stream
+from api.gateway import Asked, Gateway
+from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, documented, events, headers, traced
+from api.wire import ANSWERED, Chunks, Completed, Completing, Failure, failed
 from rag import variant as variants
-from rag.errors import GroundwireError
-from rag.pipeline import Delta, Done, Event
-from rag.runtime import Runtime
-from rag.trace import Channel, Outcome, Trace
+from rag.errors import GroundwireError, NotFoundError
+from rag.trace import Channel, Outcome
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
+CHUNKS = """data: {"id":"chatcmpl-0199...","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"24 months [1]."}}]}
 
-class Part(BaseModel):
-    """A piece of a message's content; only text can be asked."""
+data: {"id":"chatcmpl-0199...","object":"chat.completion.chunk","choices":[],"usage":{"total_tokens":107}}
 
-    type: Literal["text"]
-    text: str
-
-
-class ChatMessage(BaseModel):
-    """One message of the conversation."""
-
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[Part] | None = None
-    """Null where an assistant's message called tools."""
-
-    @property
-    def text(self) -> str:
-        """The content as one string."""
-        return self.content if isinstance(self.content, str) else "".join(part.text for part in self.content or ())
+data: [DONE]
+"""
 
 
-class StreamOptions(BaseModel):
-    """What a stream carries besides text."""
+class Model(BaseModel):
+    """A variant or a rollout, as OpenAI's clients list models."""
 
-    include_usage: bool = False
-
-
-class ChatCompletion(BaseModel):
-    """The fields of the request that decide something here; sampling belongs to the variant, so others are accepted and unused."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    model: str
-    messages: list[ChatMessage] = Field(min_length=1)
-    stream: bool = False
-    stream_options: StreamOptions | None = None
-    collection: str | None = None
-    """An extension: another collection than the server's own."""
+    id: str
+    object: Literal["model"] = "model"
+    created: int = 0
+    owned_by: Literal["groundwire"] = "groundwire"
 
 
-@router.get("/models")
-async def models(request: Request) -> dict[str, Any]:
-    """The variants that can be asked for."""
-    runtime: Runtime = request.app.state.runtime
-    names = variants.names(runtime.settings.variants)
-    return {"object": "list", "data": [{"id": name, "object": "model", "created": 0, "owned_by": "groundwire"} for name in names]}
+class Models(BaseModel):
+    """All of them that the caller may ask."""
+
+    object: Literal["list"] = "list"
+    data: list[Model]
 
 
-@router.post("/chat/completions")
-async def complete(completion: ChatCompletion, request: Request) -> Response:
-    """Answer the last user message from the documents."""
-    question = next((message.text for message in reversed(completion.messages) if message.role == "user"), "")
-    if not question.strip():
-        raise GroundwireError("the messages ask nothing", "end them with a user message that has text")
-    pipeline = await pipeline_for(request, completion.collection, completion.model)
-    if completion.stream:
-        usage = bool(completion.stream_options and completion.stream_options.include_usage)
-        events = await begun(pipeline.stream(question, Channel.OPENAI))
-        return EventSourceResponse(_chunks(events, completion.model, usage))
-    trace = await unless_disconnected(request, pipeline.answer(question, Channel.OPENAI))
+@router.get("/models", summary="List the models", responses=documented(401, 503, model=Failure))
+async def models(request: Request, key: Annotated[Key | None, Depends(caller)]) -> Models:
+    """The variants and rollouts that the key may ask."""
+    return Models(data=[Model(id=name) for name in _names(request, key)])
+
+
+@router.get(
+    "/models/{model}",
+    summary="Look up a model",
+    responses=documented(401, 404, 422, 503, model=Failure),
+)
+async def model(model: str, request: Request, key: Annotated[Key | None, Depends(caller)]) -> Model:
+    """One variant or rollout."""
+    if model not in _names(request, key):
+        raise NotFoundError(f"model {model} does not exist", "`GET /v1/models` lists what there is")
+    return Model(id=model)
+
+
+def _names(request: Request, key: Key | None) -> list[str]:
+    gateway: Gateway = request.app.state.gateway
+    names = {*variants.names(gateway.runtime.settings.variants), *gateway.rollouts.names()}
+    return sorted(names if key is None or key.models is None else names.intersection(key.models))
+
+
+@router.post(
+    "/chat/completions",
+    summary="Answer the last user message",
+    response_model=Completed,
+    responses={
+        200: {"content": events(CHUNKS)},
+        **documented(400, 401, 403, 404, 413, 422, 429, 502, 503, 504, model=Failure),
+    },
+)
+async def complete(
+    completing: Completing,
+    request: Request,
+    key: Annotated[Key | None, Depends(caller)],
+    x_session_id: Annotated[str | None, Header(max_length=200, description="As `user`, where that is left out.")] = None,
+) -> Response:
+    """Answer the last user message from the documents, with the messages before it as the history.
+
+    Messages of the system and the developer are not used: the variant has its own prompt.
+    """
+    completing.require_answerable()
+    history, question = completing.conversation()
+    gateway: Gateway = request.app.state.gateway
+    asked = Asked(
+        question=question,
+        channel=Channel.OPENAI,
+        model=completing.model,
+        collection=completing.collection,
+        history=history,
+        where=completing.where,
+        user=completing.safety_identifier or completing.user or x_session_id,
+        traceparent=request.headers.get("traceparent"),
+    )
+    if completing.stream:
+        with_usage = bool(completing.stream_options and completing.stream_options.include_usage)
+        chunks = Chunks(completing.model, with_usage=with_usage)
+        return await event_stream(request, gateway.stream(asked, key), chunks.write, failed)
+    trace = await unless_disconnected(request, gateway.answer(asked, key))
     if trace is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
-    if trace.outcome not in (Outcome.ANSWERED, Outcome.REFUSED):
-        return JSONResponse(_error(trace), STATUS[trace.outcome or Outcome.FAILED])
-    message = {"role": "assistant", "content": trace.answer, "refusal": None}
-    choice = {"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}
-    body = {**_head(trace.id, trace.variant.name, "chat.completion"), "choices": [choice], "usage": _usage(trace)}
-    return JSONResponse({**body, "groundwire": _extension(trace)})
+    if trace.outcome not in ANSWERED:
+        return JSONResponse(Failure.ended(trace).model_dump(), STATUS[trace.outcome or Outcome.FAILED], traced(trace.id))
+    return JSONResponse(Completed.of(trace, completing.model).model_dump(mode="json"), 200, traced(trace.id))
+
+
+def speaks(path: str) -> bool:
+    """Whether a path is one of OpenAI's, and so its errors are."""
+    return path.startswith(("/v1/chat", "/v1/models"))
 
 
 def failure(error: GroundwireError) -> JSONResponse:
     """A failure as the OpenAI clients read it."""
-    told = Problem.of(error)
-    return JSONResponse(_failure(told), told.status)
-
-
-def _failure(told: Problem) -> dict[str, Any]:
-    kind = "invalid_request_error" if told.status < 500 else "server_error"
-    return {"error": {"message": f"{told.title}: {told.detail}", "type": kind, "param": None, "code": None}}
-
-
-async def _chunks(events: AsyncGenerator[Event, None], model: str, with_usage: bool) -> AsyncIterator[bytes]:
-    try:
-        async with aclosing(events):
-            async for line in _chunk_lines(events, model, with_usage):
-                yield line
-    except GroundwireError as error:
-        yield _line(_failure(Problem.of(error)))
-
-
-async def _chunk_lines(events: AsyncGenerator[Event, None], model: str, with_usage: bool) -> AsyncIterator[bytes]:
-    head: dict[str, Any] = {}
-    async for event in events:
-        match event:
-            case Delta(text):
-                yield _line({**head, "choices": [_choice({"content": text})]})
-            case Done(trace) if trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED):
-                yield _line({**head, "choices": [_choice({}, "stop")], "groundwire": _extension(trace)})
-                if with_usage:
-                    yield _line({**head, "choices": [], "usage": _usage(trace)})
-                yield b"data: [DONE]\n\n"
-            case Done(trace):
-                yield _line(_error(trace))
-            case _:
-                head = _head(event.trace_id, model, "chat.completion.chunk")
-                yield _line({**head, "choices": [_choice({"role": "assistant", "content": ""})]})
-
-
-def _head(trace_id: str, model: str, kind: str) -> dict[str, Any]:
-    return {"id": f"chatcmpl-{trace_id}", "object": kind, "created": int(time.time()), "model": model}
-
-
-def _choice(delta: dict[str, str], finish_reason: str | None = None) -> dict[str, Any]:
-    return {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": None}
-
-
-def _usage(trace: Trace) -> dict[str, Any]:
-    usage = trace.usage
-    return {
-        "prompt_tokens": usage.prompt,
-        "completion_tokens": usage.completion,
-        "total_tokens": usage.prompt + usage.completion,
-        "prompt_tokens_details": {"cached_tokens": usage.cached},
-        "completion_tokens_details": {"reasoning_tokens": usage.reasoning},
-    }
-
-
-def _extension(trace: Trace) -> dict[str, Any]:
-    return Answer.of(trace).model_dump(mode="json", exclude={"answer", "usage"})
-
-
-def _error(trace: Trace) -> dict[str, Any]:
-    kind = "timeout" if trace.outcome is Outcome.TIMED_OUT else "upstream_error"
-    return {"error": {"message": trace.reason, "type": kind, "param": None, "code": None, "trace_id": trace.id}}
-
-
-_JSON = TypeAdapter(dict[str, Any])
-
-
-def _line(body: dict[str, Any]) -> bytes:
-    return b"data: " + _JSON.dump_json(body) + b"\n\n"
+    return JSONResponse(Failure.of(error).model_dump(), Problem.of(error).status, headers(error))

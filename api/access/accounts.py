@@ -1,0 +1,94 @@
+"""The accounts of some keys in one transaction, in which nobody else changes them.
+
+Knows the tables of allowances and admissions, and whose admissions are abandoned. Knows no rule.
+"""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+
+from api.access.account import Account, day_of
+from rag.ledger.schema import admissions, allowances
+from rag.ledger.traces import OWNER, lives
+
+LIFETIME_SECONDS = 600.0
+"""An admission that is older is abandoned; one of a process of this host that is gone is so at once."""
+
+HOST = OWNER.partition(":")[0]
+
+
+class Accounts:
+    """Locked until the transaction ends. What was abandoned is charged whole as they are opened."""
+
+    def __init__(self, connection: Connection, keys: Collection[str], now: float) -> None:
+        self._connection = connection
+        self._now = now
+        # All processes lock in one order, so that none waits for another that waits for it.
+        locking = select(allowances).where(allowances.c.key_id.in_(keys)).order_by(allowances.c.key_id).with_for_update()
+        rows = connection.execute(locking).all()
+        self._before = {row.key_id: row._asdict() for row in rows}
+        self.of = {row.key_id: Account(*row) for row in rows}
+        """By the id of the key."""
+        self._admitted: list[dict[str, Any]] = []
+        for account in self.of.values():
+            account.begin(day_of(now))
+        self._add_held()
+
+    def settle(self, costs: Mapping[str, int | None]) -> None:
+        """End admissions, by id, and charge what they cost, or their whole ceiling where that is null. One that is gone was charged."""
+        if costs:
+            for row in self._ended(admissions.c.id.in_(costs)):
+                account, cost = self.of[row.key_id], costs[row.id]
+                account.hold(row.day, -1, -row.reserved_nanodollars)
+                account.charge(row.day, row.reserved_nanodollars if cost is None else cost)
+
+    def admit(self, account: Account, id: str, ceiling: int) -> None:
+        """Remember what an admitted request holds."""
+        self._admitted.append(
+            {
+                "id": id,
+                "key_id": account.key_id,
+                "owner": OWNER,
+                "day": account.day,
+                "expires_at": self._now + LIFETIME_SECONDS,
+                "reserved_nanodollars": ceiling,
+            }
+        )
+
+    def write(self) -> None:
+        """All that has changed."""
+        if self._admitted:
+            self._connection.execute(insert(admissions), self._admitted)
+        rows = {account.key_id: _row(account) for account in self.of.values()}
+        changed = [{**row, "key": key} for key, row in rows.items() if row != self._before[key]]
+        if changed:
+            self._connection.execute(update(allowances).where(allowances.c.key_id == bindparam("key")), changed)
+
+    def _add_held(self) -> None:
+        of_ours = admissions.c.key_id.in_(self.of)
+        reserved, first = func.sum(admissions.c.reserved_nanodollars), func.min(admissions.c.expires_at)
+        by = (admissions.c.key_id, admissions.c.owner, admissions.c.day)
+        held = self._connection.execute(select(*by, func.count(), reserved, first).where(of_ours).group_by(*by)).all()
+        gone = {owner for _, owner, *_ in held if owner.startswith(f"{HOST}:") and not lives(owner)}
+        if gone or any(expires_at <= self._now for *_, expires_at in held):
+            abandoned = or_(admissions.c.owner.in_(gone), admissions.c.expires_at <= self._now)
+            for row in self._ended(of_ours & abandoned):
+                self.of[row.key_id].charge(row.day, row.reserved_nanodollars)
+            self._add_held()
+            return
+        for key, _, day, requests, nanodollars, _ in held:
+            self.of[key].hold(day, requests, int(nanodollars))
+
+    def _ended(self, which: ColumnElement[bool]) -> list[Any]:
+        return list(self._connection.execute(delete(admissions).where(which).returning(admissions)).all())
+
+
+def _row(account: Account) -> dict[str, Any]:
+    return {
+        "key_id": account.key_id,
+        "day": account.day,
+        "spent_nanodollars": account.spent,
+        "tokens": account.tokens,
+        "refilled_at": account.refilled_at,
+    }

@@ -1,0 +1,177 @@
+"""What a key may use up: requests a minute, requests at once, money a day. All processes of a ledger share it.
+
+Knows the tables of allowances and admissions, and who decides. Knows nothing of what a request does.
+"""
+
+import queue
+import threading
+import time
+from asyncio import CancelledError, wrap_future
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine
+
+from api.access.account import too_many
+from api.access.accounts import Accounts
+from api.access.keys import Key
+from api.problem import BusyError, ForbiddenError
+from rag.ledger.database import exclusive
+from rag.trace import dollars
+
+GROUP = 256
+"""Most decisions in one transaction."""
+
+Settle = Callable[[int | None], None]
+"""Tells what an admitted request cost, in nano-dollars; null where that is not known."""
+
+
+class Admission(NamedTuple):
+    """A request that wants to be admitted."""
+
+    key: Key
+    id: str
+    ceiling: int
+    decided: Future[None]
+
+    @property
+    def key_id(self) -> str:
+        """Whose account decides."""
+        return self.key.id
+
+
+class Settlement(NamedTuple):
+    """The end of a request that was admitted."""
+
+    key_id: str
+    id: str
+    cost: int | None
+    decided: Future[None]
+
+
+class Allowances:
+    """Admits requests in the order they come, from a thread of its own: those that come while a transaction is committed share the next.
+
+    `close` waits for it. `clock` tells seconds since 1970, to all processes alike.
+    """
+
+    def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._entries: queue.SimpleQueue[Admission | Settlement | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._ending = threading.Lock()
+        self._next_token: dict[str, float] = {}
+        """When a key that had no token gets one: until then nobody has to look."""
+
+    @asynccontextmanager
+    async def admitted(self, key: Key, id: str, ceiling: int | None) -> AsyncIterator[Settle]:
+        """Hold a place among the requests of a key, and `ceiling` nano-dollars of its budget, until the request is over.
+
+        What is yielded takes what the request cost; where it is not called, or the cost is null, the whole ceiling is charged.
+        Raises `BusyError` where the request has to wait, and `ForbiddenError` where no waiting helps.
+        """
+        if key.per_minute is None and not _holds(key):
+            yield lambda _: None
+            return
+        self._require(key, ceiling)
+        admission = Admission(key, id, ceiling or 0, Future())
+        try:
+            await wrap_future(self._submit(admission))
+        except CancelledError:
+            # It may have been admitted by now.
+            self._submit(Settlement(key.id, id, 0, Future()))
+            raise
+        settled: list[Future[None]] = []
+
+        def settle(cost: int | None) -> None:
+            if _holds(key) and not settled:
+                settled.append(self._submit(Settlement(key.id, id, cost, Future())))
+
+        try:
+            yield settle
+        finally:
+            settle(None)
+        # Whoever asks one thing after another may reach another process next, which has to know that this one is over.
+        for decided in settled:
+            await wrap_future(decided)
+
+    def close(self) -> None:
+        """Decide what is waiting and end the thread."""
+        with self._ending:
+            if self._thread:
+                self._entries.put(None)
+                self._thread.join()
+                self._thread = None
+
+    def _require(self, key: Key, ceiling: int | None) -> None:
+        """Refuse what needs no look at the account."""
+        budget = key.daily_nanodollars
+        if budget is not None and ceiling is None:
+            raise ForbiddenError(
+                f"the price of this request is not known, and the key {key.name} has a daily budget",
+                "ask a variant whose models all have a known price, or use a key without a budget",
+            )
+        if budget is not None and ceiling is not None and ceiling > budget:
+            raise ForbiddenError(
+                f"this request may cost {dollars(ceiling)}, and the key {key.name} may spend {dollars(budget)} a day",
+                "ask something shorter or a cheaper variant, or use a key with a larger budget",
+            )
+        wait = self._next_token.get(key.id, 0.0) - self._clock()
+        if wait > 0:
+            raise too_many(key, wait)
+
+    def _submit(self, entry: Admission | Settlement) -> Future[None]:
+        with self._ending:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._decide_groups, name="allowances", daemon=True)
+                self._thread.start()
+            self._entries.put(entry)
+        return entry.decided
+
+    def _decide_groups(self) -> None:
+        ended = False
+        while not ended:
+            group = [self._entries.get()]
+            while len(group) < GROUP and not self._entries.empty():
+                group.append(self._entries.get())
+            ended = None in group
+            self._decide([entry for entry in group if entry and entry.decided.set_running_or_notify_cancel()])
+
+    def _decide(self, entries: Sequence[Admission | Settlement]) -> None:
+        try:
+            with exclusive(self._engine) as connection:
+                refusals = self._decided(connection, entries)
+        except Exception as error:  # noqa: BLE001 - it is raised where each decision is waited for
+            for entry in entries:
+                entry.decided.set_exception(error)
+            return
+        for entry in entries:
+            refusal = refusals.get(entry.id)
+            entry.decided.set_exception(refusal) if refusal else entry.decided.set_result(None)
+
+    def _decided(self, connection: Connection, entries: Sequence[Admission | Settlement]) -> dict[str, BusyError]:
+        """Settle what is over, then admit what fits in; the refusals by the id of the request."""
+        now = self._clock()
+        accounts = Accounts(connection, {entry.key_id for entry in entries}, now)
+        accounts.settle({entry.id: entry.cost for entry in entries if isinstance(entry, Settlement)})
+        refusals: dict[str, BusyError] = {}
+        for entry in entries:
+            if isinstance(entry, Admission):
+                account = accounts.of[entry.key.id]
+                if refusal := account.refusal(entry.key, entry.ceiling, now):
+                    refusals[entry.id] = refusal
+                else:
+                    account.admit(entry.key, entry.ceiling, now)
+                    if _holds(entry.key):
+                        accounts.admit(account, entry.id, entry.ceiling)
+                self._next_token[entry.key.id] = account.token_at(entry.key, now)
+        accounts.write()
+        return refusals
+
+
+def _holds(key: Key) -> bool:
+    """Whether anything is held for a request of the key until it is over."""
+    return key.concurrent is not None or key.daily_nanodollars is not None

@@ -1,0 +1,150 @@
+"""The way of a request through the server: chosen, let in, answered, accounted for.
+
+Knows the order. Knows no wire format and no policy: each is handed in.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+
+from uuid_utils import uuid7
+
+from api.access.allowance import Allowances, Settle
+from api.access.keys import Key
+from api.access.slots import Slots
+from api.rollouts.rollouts import Choice, Rollouts
+from api.telemetry import metrics, spans
+from rag.errors import GroundwireError
+from rag.pipeline import Done, Event, Pipeline, drained
+from rag.runtime import Runtime
+from rag.trace import Channel, Origin, Trace
+from rag.types import Filter, Message, Value
+from rag.variant import Variant
+
+SHADOWS = 4
+"""Copies that are answered at once; a copy beyond them is left out, so that nobody waits for it."""
+
+
+class Asked(Value):
+    """One request, whatever wire format it came in."""
+
+    question: str
+    channel: Channel
+    model: str | None = None
+    """A variant or a rollout; the server's own where it is left out."""
+    variant: Variant | None = None
+    """A trace's, whole, to ask its question again: it answers in place of what `model` stands for by now."""
+    collection: str | None = None
+    """The server's own where it is left out."""
+    history: tuple[Message, ...] = ()
+    """What was said before, oldest first."""
+    where: Filter = {}
+    user: str | None = None
+    """Whom a rollout assigns by: a user or a session, by whatever name the caller has for it."""
+    traceparent: str | None = None
+    """The W3C header of the caller's own trace, which the spans of this request then continue."""
+
+
+class Gateway:
+    """Answers by `collection` and `model` where a request names no other. Belongs to one event loop."""
+
+    def __init__(
+        self, runtime: Runtime, rollouts: Rollouts, slots: Slots, allowances: Allowances, *, collection: str, model: str
+    ) -> None:
+        self.runtime = runtime
+        self.rollouts = rollouts
+        self.slots = slots
+        self.allowances = allowances
+        self.collection = collection
+        self.model = model
+        self._shadows: set[asyncio.Task[None]] = set()
+
+    async def answer(self, asked: Asked, key: Key | None) -> Trace:
+        """`stream`, drained."""
+        return await drained(self.stream(asked, key))
+
+    async def pipeline(self, model: str | None = None, collection: str | None = None) -> Pipeline:
+        """What answers for whom no rollout decides."""
+        choice = self.rollouts.choose(model or self.model, "")
+        return await self.runtime.pipeline(self.runtime.variant(choice.variant), collection or self.collection)
+
+    async def close(self) -> None:
+        """Leave the copies that are still being answered."""
+        for task in self._shadows:
+            task.cancel()
+        await asyncio.gather(*self._shadows, return_exceptions=True)
+
+    async def stream(self, asked: Asked, key: Key | None) -> AsyncGenerator[Event, None]:
+        """The events of the answer; closing them early ends the request as disconnected.
+
+        Raises `GroundwireError` before the first for what is refused: forbidden, too much at once, or asked wrongly.
+        """
+        model, collection = asked.model or self.model, asked.collection or self.collection
+        if key:
+            key.require(collection, model)
+        id, unit = str(uuid7()), _unit(asked.user, key)
+        choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit or id)
+        origin = Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm)
+        async with metrics.held(self.slots.taken()):
+            variant = asked.variant or self.runtime.variant(choice.variant)
+            pipeline = await self.runtime.pipeline(variant, collection)
+            async with self._admitted(key, id, pipeline, asked.question) as settle:
+
+                def ended(trace: Trace) -> None:
+                    settle(trace.cost_nanodollars)
+                    _observe(trace, asked.traceparent)
+
+                events = pipeline.stream(
+                    asked.question, asked.channel, asked.where, history=asked.history, origin=origin, id=id, ended=ended
+                )
+                try:
+                    async with aclosing(events):
+                        async for event in events:
+                            if isinstance(event, Done):
+                                self._follow(event.trace, choice)
+                            yield event
+                finally:
+                    # What was refused before its trace began has cost nothing; what has a trace is settled by it.
+                    settle(0)
+
+    @asynccontextmanager
+    async def _admitted(self, key: Key | None, id: str, pipeline: Pipeline, question: str) -> AsyncIterator[Settle]:
+        if key is None:
+            yield lambda _: None
+            return
+        ceiling = await asyncio.to_thread(pipeline.ceiling, question) if key.daily_nanodollars is not None else None
+        async with self.allowances.admitted(key, id, ceiling) as settle:
+            yield settle
+
+    def _follow(self, trace: Trace, choice: Choice) -> None:
+        """Have a copy of the question answered by the rollout's candidate, which the reader does not wait for."""
+        if choice.shadow is None:
+            return
+        if len(self._shadows) >= SHADOWS:
+            metrics.rejected("shadow")
+            return
+        task = asyncio.create_task(self._shadow(trace, choice.shadow))
+        self._shadows.add(task)
+        task.add_done_callback(self._shadows.discard)
+
+    async def _shadow(self, trace: Trace, variant: str) -> None:
+        origin = trace.origin.model_copy(update={"arm": "candidate", "shadow_of": trace.id})
+        try:
+            pipeline = await self.runtime.pipeline(self.runtime.variant(variant), trace.collection)
+            await drained(
+                pipeline.stream(trace.question, Channel.SHADOW, trace.where, history=trace.history, origin=origin, ended=_observe)
+            )
+        except GroundwireError as error:
+            logging.getLogger("groundwire").warning("no shadow of %s: %s", trace.id, error)
+
+
+def _observe(trace: Trace, traceparent: str | None = None) -> None:
+    metrics.observe(trace)
+    spans.export(trace, traceparent)
+
+
+def _unit(user: str | None, key: Key | None) -> str | None:
+    """A digest of whom the request is for: nobody's name is kept, and the names of two keys are not one another's."""
+    return hashlib.sha256(f"{key.id if key else ''}:{user}".encode()).hexdigest()[:32] if user else None

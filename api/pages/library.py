@@ -1,0 +1,52 @@
+"""The versions of a prompt side by side with what each was used for.
+
+Knows the prompt library and the sums of traces. Knows nothing of how they are shown.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from api.pages.overview import Use
+from prompts.errors import GroundwireError
+from prompts.library import Library
+from prompts.prompt import Prompt
+
+
+class Version(NamedTuple):
+    """One version of a prompt; without its text where the file cannot be read, and why."""
+
+    reference: str
+    number: int
+    prompt: Prompt | None
+    problem: str | None
+    released: bool
+    changed: bool
+    """Since it was released, which it should never be."""
+    labels: Sequence[str]
+    use: Use | None
+
+
+def versions(library: Library, name: str, uses: Mapping[str, Use]) -> list[Version]:
+    """The newest first."""
+    released, labels = library.released(), library.labels()
+    found = []
+    for number in reversed(library.versions(name)):
+        reference, prompt, problem = f"{name}@{number}", None, None
+        try:
+            prompt = library.get(reference)
+        except GroundwireError as error:
+            problem = error.problem
+        locked = released.get(reference)
+        found.append(
+            Version(
+                reference=reference,
+                number=number,
+                prompt=prompt,
+                problem=problem,
+                released=locked is not None,
+                changed=locked is not None and prompt is not None and prompt.sha256 != locked,
+                labels=[label for label, versions in labels.items() if versions.get(name) == number],
+                use=uses.get(reference),
+            )
+        )
+    return found

@@ -1,0 +1,118 @@
+"""The `api rollout` command: start, list, show, promote, rollback, stop, switch.
+
+Knows options and output. Knows nothing of how a rollout is carried out: running servers do that.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from prompts.command import Command, show
+
+if TYPE_CHECKING:
+    from api.rollouts.rollouts import Rollouts
+    from api.rollouts.state import Rollout
+
+app = Command(help="Roll a variant out: A/B, canary, shadow, blue-green.")
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A rollout: the name of its policy's file.")]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="For the audit.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+
+
+@app.callback()
+def _app() -> None:
+    """Roll a variant out: A/B, canary, shadow, blue-green."""
+
+
+@app.command()
+def start(file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in TOML.")]) -> None:
+    """Begin what a policy says. Running servers know of it within half a second."""
+    from api.rollouts import policy
+    from rag import variant as variants
+    from rag.settings import Settings
+
+    wanted, folder = policy.load(file), Settings().variants
+    for name in (wanted.control, wanted.candidate):
+        variants.load(folder, name)
+    with _rollouts() as rollouts:
+        _tell(rollouts.start(wanted, variants.names(folder), _actor()))
+
+
+@app.command("list")
+def list_() -> None:
+    """All rollouts, the latest first."""
+    from api.rollouts.terminal import listing
+
+    with _rollouts() as rollouts:
+        show(listing(rollouts.all()))
+
+
+@app.command("show")
+def show_(name: Name, json: Json = False) -> None:
+    """Where a rollout stands: arms, guardrails, evidence, audit."""
+    from api.rollouts.results import results
+    from api.rollouts.terminal import page
+
+    with _rollouts() as rollouts:
+        found = results(rollouts, name)
+    show(found.model_dump_json(indent=1) if json else page(found))
+
+
+@app.command()
+def promote(name: Name, why: Why = "") -> None:
+    """End it: the candidate answers all."""
+    with _rollouts() as rollouts:
+        _tell(rollouts.promote(name, _actor(), why))
+
+
+@app.command()
+def rollback(name: Name, why: Why = "") -> None:
+    """End it, or take a promotion back: the control answers all."""
+    with _rollouts() as rollouts:
+        _tell(rollouts.rollback(name, _actor(), why))
+
+
+@app.command()
+def stop(name: Name, why: Why = "") -> None:
+    """End it without a finding: the control answers all."""
+    with _rollouts() as rollouts:
+        _tell(rollouts.stop(name, _actor(), why))
+
+
+@app.command()
+def switch(name: Name, why: Why = "") -> None:
+    """Of a blue-green: the other variant answers all. The same again goes back."""
+    with _rollouts() as rollouts:
+        _tell(rollouts.switch(name, _actor(), why))
+
+
+@contextmanager
+def _rollouts() -> "Iterator[Rollouts]":
+    from api.rollouts.rollouts import Rollouts
+    from rag.ledger.database import connect
+    from rag.settings import Settings
+
+    engine = connect(Settings().ledger_url)
+    try:
+        yield Rollouts(engine)
+    finally:
+        engine.dispose()
+
+
+def _tell(rollout: "Rollout") -> None:
+    policy = rollout.policy
+    answers = f"{rollout.share:g} % {policy.candidate}, {100 - rollout.share:g} % {policy.control}"
+    typer.echo(f"{rollout.name}: {rollout.state.status}; readers get {answers}")
+
+
+def _actor() -> str:
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, ImportError, OSError):
+        return "command line"

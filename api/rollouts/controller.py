@@ -1,0 +1,92 @@
+"""The steps that a rollout takes by itself: the next stage, the promotion, the way back.
+
+Knows when a step is due. Keeps nothing that a restart would lose: all of it follows from the requests and the state.
+"""
+
+import time
+from datetime import datetime
+
+from sqlalchemy import distinct, func, select
+
+from api.rollouts.guardrails import Watch, watches
+from api.rollouts.policy import Kind, Observation
+from api.rollouts.requests import LATE, first_id, read
+from api.rollouts.rollouts import Rollouts
+from api.rollouts.state import Arm, Change, Rollout, State, Status, now
+from rag.ledger.database import told
+from rag.ledger.schema import traces
+
+ACTOR = "groundwire"
+"""Who did it, in the audit."""
+
+
+class Controller:
+    """Judges the running rollouts. Each process has its own; of those that see a step due, one takes it."""
+
+    def __init__(self, rollouts: Rollouts) -> None:
+        self._rollouts = rollouts
+        self._watches: dict[tuple[str, str], list[Watch]] = {}
+
+    def look(self) -> None:
+        """Read what came since the last look, and take the steps that are due."""
+        running = [rollout for rollout in self._rollouts.running() if rollout.policy.kind is not Kind.BLUE_GREEN]
+        self._watches = {_key(rollout): self._watches.get(_key(rollout)) or watches(rollout.policy) for rollout in running}
+        for rollout in running:
+            self._judge(rollout, self._watches[_key(rollout)])
+
+    def _judge(self, rollout: Rollout, watched: list[Watch]) -> None:
+        at = time.time()
+        observe(self._rollouts, rollout, watched, at)
+        breaches = "; ".join(watch.told() for watch in watched if watch.breached)
+        if breaches:
+            self._step(rollout, Change.ROLLED_BACK, Status.ROLLED_BACK, rollout.state.stage, breaches)
+        elif rollout.policy.kind is Kind.CANARY and held(rollout, at) >= rollout.policy.hold:
+            looked_at = min((watch.last for watch in watched), default=first_id(now()))
+            answered = candidates(self._rollouts, rollout, looked_at)
+            if answered >= rollout.policy.minimum:
+                self._advance(rollout, f"{answered} requests at {rollout.share:g} %, and no guardrail was breached")
+
+    def _advance(self, rollout: Rollout, why: str) -> None:
+        stage = rollout.state.stage + 1
+        if rollout.policy.stages[stage] == 100:
+            self._step(rollout, Change.PROMOTED, Status.PROMOTED, stage, why)
+        else:
+            self._step(rollout, Change.ADVANCED, Status.RUNNING, stage, why)
+
+    def _step(self, rollout: Rollout, change: Change, status: Status, stage: int, why: str) -> None:
+        self._rollouts.step(rollout, change, State(status=status, stage=stage, since=now(), why=why), ACTOR)
+
+
+def observe(rollouts: Rollouts, rollout: Rollout, watched: list[Watch], at: float) -> None:
+    """Show the watches the requests that they have not looked at."""
+    ready = watched
+    after = min((watch.last for watch in watched), default="") or first_id(rollout.created_at)
+    for portion in read(rollouts.engine, rollout.name, after, at - LATE) if watched else ():
+        for watch in ready:
+            watch.look(portion, at)
+        # One that waits for a request to end must not be shown what came later.
+        ready = [watch for watch in ready if watch.last >= portion[-1].id]
+
+
+def held(rollout: Rollout, at: float) -> float:
+    """Seconds that the rollout has been in its state; `at` in seconds since 1970."""
+    return at - datetime.fromisoformat(rollout.state.since).timestamp()
+
+
+def candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
+    """Requests of the candidate in this stage that count, up to the id `until`."""
+    columns = traces.c
+    counted = columns.id if rollout.policy.observation is Observation.REQUEST else func.coalesce(columns.unit, columns.id)
+    query = select(func.count(distinct(counted))).where(
+        columns.experiment == rollout.name,
+        columns.arm == Arm.CANDIDATE,
+        columns.outcome.is_not(None),
+        columns.id >= first_id(rollout.state.since),
+        columns.id <= until,
+    )
+    with told(rollouts.engine.url), rollouts.engine.connect() as connection:
+        return connection.execute(query).scalar_one()
+
+
+def _key(rollout: Rollout) -> tuple[str, str]:
+    return rollout.name, rollout.created_at

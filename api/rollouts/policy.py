@@ -1,0 +1,156 @@
+"""How traffic goes over from one variant to another, in one TOML file.
+
+Knows the file's fields, their bounds and defaults. Knows nothing of how any of them is carried out.
+"""
+
+import enum
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
+
+from api.rollouts.prediction import Prediction, read
+from rag.errors import GroundwireError
+from rag.types import Value
+
+FIELDS = "see the guide's page on rollout policies for the fields"
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+class Kind(enum.StrEnum):
+    AB = "ab"
+    """Both answer, each user is kept to one of them."""
+    CANARY = "canary"
+    """The candidate answers a few, then more, then all."""
+    SHADOW = "shadow"
+    """The control answers; the candidate answers copies that nobody sees."""
+    BLUE_GREEN = "blue-green"
+    """One of the two answers all."""
+
+
+class Observation(enum.StrEnum):
+    """What a guardrail counts."""
+
+    REQUEST = "request"
+    UNIT = "unit"
+    """The first request of each user: where few users ask much, theirs are not independent."""
+
+
+def _seconds(value: object) -> object:
+    found = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    if isinstance(value, str) and not found:
+        raise ValueError('a time is a number of seconds, or such as "90s", "30m", "12h" or "7d"')
+    return float(found[1]) * _SECONDS[found[2]] if found else value
+
+
+def _unless_false(value: object) -> object:
+    return None if value is False else value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds), Field(ge=0, allow_inf_nan=False)]
+Percent = Annotated[float, Field(gt=0, le=100)]
+
+
+class Margin(Value):
+    """How much higher the candidate's rate may be."""
+
+    margin: float = Field(ge=0, lt=1)
+
+
+class Relative(Value):
+    """How much higher the candidate's mean may be, as a share of the control's."""
+
+    margin: float = Field(ge=0, le=10)
+    cap: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    """What is above counts as this much. Where it is left out, so many times the mean of the control's first requests."""
+
+
+class Guardrails(Value):
+    """What the candidate must not make worse; `false` in the file takes one away."""
+
+    error: Annotated[Margin | None, BeforeValidator(_unless_false)] = Margin(margin=0.02)
+    hallucination: Annotated[Margin | None, BeforeValidator(_unless_false)] = Margin(margin=0.05)
+    latency: Annotated[Relative | None, BeforeValidator(_unless_false)] = Relative(margin=0.2)
+    """`cap` in milliseconds."""
+    cost: Annotated[Relative | None, BeforeValidator(_unless_false)] = Relative(margin=0.1)
+    """`cap` in dollars."""
+
+    @property
+    def watched(self) -> dict[str, Margin | Relative]:
+        """By name, those that were not taken away."""
+        return {name: found for name in type(self).model_fields if (found := getattr(self, name)) is not None}
+
+
+_OF_KIND = {
+    Kind.AB: {"share", "guardrails", "alpha", "observation"},
+    Kind.CANARY: {"stages", "hold", "minimum", "guardrails", "alpha", "observation"},
+    Kind.SHADOW: {"share", "guardrails", "alpha", "observation"},
+    Kind.BLUE_GREEN: set[str](),
+}
+"""The fields that not every kind has."""
+
+
+class Policy(Value):
+    """A rollout by its file's name; the fields left out have these defaults."""
+
+    name: str
+    kind: Kind
+    control: str
+    """The variant that answers now."""
+    candidate: str
+    description: str = ""
+    hypothesis: str = ""
+    """What is expected of the candidate, written down before it is seen."""
+    share: Percent = 50
+    """A/B: percent of users that the candidate answers. Shadow: percent of requests that it answers a copy of."""
+    stages: tuple[Percent, ...] = (5, 25, 100)
+    """Percent of users, one stage after the other; with the last, the canary is promoted."""
+    hold: Seconds = 3_600
+    """That a stage lasts at least."""
+    minimum: int = Field(default=100, ge=1)
+    """Requests that the candidate has to answer in each stage."""
+    guardrails: Guardrails = Guardrails()
+    alpha: float = Field(default=0.05, gt=0, lt=1)
+    """How often a candidate within all margins may be taken back by chance; the guardrails share it equally (Bonferroni)."""
+    observation: Observation = Observation.REQUEST
+    prediction: Prediction | None = None
+    """What was found offline: in the file, the path of a `report.json` of `evals run`, from the file's folder."""
+
+    @model_validator(mode="after")
+    def _growing(self) -> Self:
+        if list(self.stages) != sorted(set(self.stages)) or self.stages[-1:] != (100,):
+            raise ValueError("stages: they grow, and the last is 100")
+        return self
+
+
+def load(path: Path) -> Policy:
+    """Read a policy, named after its file. Raises `GroundwireError` naming the file, the field and the mend."""
+    if not NAME.fullmatch(path.stem):
+        raise GroundwireError(
+            f"{path}: {path.stem!r} is no name for a rollout", "use small letters, digits, . _ and -, at most 64"
+        )
+    try:
+        fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        if "name" in fields:
+            raise GroundwireError(
+                f"{path}: name: a rollout is named by its file", "remove the field, and rename the file if need be"
+            )
+        if isinstance(report := fields.get("prediction"), str):
+            fields["prediction"] = read(path.parent / report)
+        policy = Policy(name=path.stem, **fields)
+    except OSError as error:
+        raise GroundwireError(f"{path} cannot be read ({error.strerror})", "name a file that is there and readable") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise GroundwireError(f"{path} is not TOML: {error}", "mend that line") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        told = ": ".join(part for part in (field, first["msg"].removeprefix("Value error, ")) if part)
+        raise GroundwireError(f"{path}: {told}", FIELDS) from error
+    if foreign := sorted(policy.model_fields_set & set[str]().union(*_OF_KIND.values()) - _OF_KIND[policy.kind]):
+        raise GroundwireError(f"{path}: {foreign[0]}: a rollout of kind {policy.kind} has none", FIELDS)
+    return policy

@@ -1,0 +1,64 @@
+"""What a comparison found offline, to stand beside what is found online.
+
+Knows the JSON report of `evals run`. Knows nothing of traffic.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from evals.comparison import Estimate, Finding, Verdict
+from rag.errors import GroundwireError
+from rag.types import Value
+
+OFFLINE = {"error": "failed", "hallucination": "hallucination", "latency": "latency", "cost": "cost"}
+"""What `evals` calls what a guardrail watches."""
+
+
+class Predicted(Value):
+    """One metric of the comparison, in its own unit: shares, seconds, dollars."""
+
+    a: Estimate
+    b: Estimate
+    difference: Estimate
+    finding: Finding
+
+
+class Prediction(Value):
+    """Of a comparison, the metrics that a rollout has as well, by the names of the guardrails."""
+
+    a: str
+    b: str
+    """The prompts or variants that were compared."""
+    cases: str
+    asked: int
+    verdict: Verdict
+    effects: Mapping[str, Predicted]
+
+
+def read(report: Path) -> Prediction:
+    """Raises `GroundwireError` where the file is no report of a comparison."""
+    from pydantic import ValidationError
+
+    from evals.comparison import Comparison
+
+    try:
+        comparison = Comparison.model_validate_json(report.read_bytes())
+    except OSError as error:
+        problem = f"the prediction {report} cannot be read ({error.strerror})"
+        raise GroundwireError(problem, "name the report.json that `evals run` wrote, from the policy's folder") from error
+    except ValidationError as error:
+        problem = f"the prediction {report} is no report of a comparison"
+        raise GroundwireError(problem, "name the report.json that `evals run` wrote") from error
+    effects = {effect.metric.name: effect for effect in comparison.effects}
+    return Prediction(
+        a=comparison.a.name,
+        b=comparison.b.name,
+        cases=comparison.cases,
+        asked=comparison.asked,
+        verdict=comparison.verdict,
+        effects={
+            name: Predicted(a=found.a, b=found.b, difference=found.difference, finding=found.finding)
+            for name, metric in OFFLINE.items()
+            if (found := effects.get(metric))
+        },
+    )

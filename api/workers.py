@@ -1,0 +1,75 @@
+"""Several server processes behind one port: started, watched, replaced where they die, and ended together.
+
+Knows processes, their sockets, and the folder in which they count together. Knows nothing of what they answer, nor how they agree: the
+ledger does that.
+"""
+
+import os
+import signal
+import socket
+import tempfile
+import threading
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import connection, parent_process
+from typing import Any, NamedTuple
+
+from fastapi import FastAPI
+
+from api.app import create_app
+from api.telemetry.exposition import SHARED
+from rag.runtime import Runtime
+from rag.settings import Settings
+
+UNRESPONSIVE_SECONDS = 30
+"""A worker that says nothing for so long is replaced."""
+BACKLOG = 2048
+
+
+class Place(NamedTuple):
+    """Where to listen. It arrives in a worker as a socket of that worker's own, so that the kernel deals out the connections: of a
+    socket that is shared, whoever wakes first takes all that wait."""
+
+    host: str
+    port: int
+
+    def __reduce__(self) -> tuple[Callable[[str, int], socket.socket], tuple[str, int]]:
+        return _listening, (self.host, self.port)
+
+
+def supervise(place: Place, workers: int, collection: str, model: str, *, slots: int, queue: int, grace_seconds: int) -> None:
+    """Serve by so many processes until SIGTERM or SIGINT; each has `slots` and a `queue` of its own. SIGHUP replaces them in turn."""
+    from uvicorn import Config
+    from uvicorn.supervisors import Multiprocess
+
+    config = Config(
+        partial(application, collection, model, slots=slots, queue=queue),
+        factory=True,
+        workers=workers,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=grace_seconds,
+        timeout_worker_healthcheck=UNRESPONSIVE_SECONDS,
+    )
+    sockets: list[Any] = [place]
+    with tempfile.TemporaryDirectory(prefix="groundwire-metrics-") as folder:
+        os.environ[SHARED] = folder
+        Multiprocess(config, sockets).run()
+
+
+def application(collection: str, model: str, *, slots: int, queue: int) -> FastAPI:
+    """What one worker serves; it ends with the process that started it, however that one ends."""
+    threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+    return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue)
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=True)
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,195 @@
+"""The way of a request: who answers it, what it is charged to, and what is left of it when it is refused."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import delete, select
+
+from api import gateway as gateways
+from api.access.allowance import Allowances
+from api.access.keys import Key, Keys
+from api.access.slots import Slots
+from api.access.spending import spent_today
+from api.gateway import Asked, Gateway
+from api.problem import BusyError, ForbiddenError
+from api.rollouts.policy import Kind, Policy
+from api.rollouts.rollouts import Rollouts
+from rag.errors import GroundwireError, NotFoundError
+from rag.ledger import schema
+from rag.pipeline import Delta
+from rag.runtime import Runtime
+from rag.settings import Settings
+from rag.trace import Channel, Outcome, Trace
+from tests.servers.provider import Provider, Reply
+
+pytestmark = pytest.mark.anyio
+VARIANTS = {
+    "plain": '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 1\n',
+    "other": '[llm]\nmodel = "openai/gpt-4.1"\nattempts = 1\n',
+    "free": '[llm]\nmodel = "local/extractive"\n',
+}
+ASKED = Asked(question="How long is the warranty on a kettle?", channel=Channel.CHAT)
+COST = 100 * 400 + 7 * 1600
+
+
+@pytest.fixture
+async def gateway(shop: Settings, provider: Provider, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """Over a ledger of its own."""
+    shutil.copytree(shop.home, tmp_path / "home")
+    for name, text in VARIANTS.items():
+        (tmp_path / f"{name}.toml").write_text(text)
+    with Runtime(Settings(home=tmp_path / "home", variants=tmp_path)) as runtime:
+        with runtime.engine.begin() as connection:
+            connection.execute(delete(schema.traces))
+        allowances = Allowances(runtime.engine)
+        opened = Gateway(runtime, Rollouts(runtime.engine), Slots(2, 0), allowances, collection="shop", model="plain")
+        provider.script()
+        yield opened
+        await opened.close()
+        await runtime.router.close()
+        allowances.close()
+
+
+def key(gateway: Gateway, **limits: object) -> Key:
+    return Keys(gateway.runtime.engine).create("team", **limits)[0]  # type: ignore[arg-type]
+
+
+def spent(gateway: Gateway, key: Key) -> int:
+    return spent_today(gateway.runtime.engine, [key])[key.id]
+
+
+def start(gateway: Gateway, kind: Kind, **fields: object) -> None:
+    policy = Policy.model_validate({"name": "answers", "kind": kind, "control": "plain", "candidate": "other", **fields})
+    gateway.rollouts.start(policy, VARIANTS, "test")
+
+
+def traces(gateway: Gateway) -> list[Trace]:
+    return gateway.runtime.traces.latest(100)
+
+
+async def ended(gateway: Gateway) -> list[Trace]:
+    """All traces, once none runs any more."""
+    while any(trace.outcome is None for trace in traces(gateway)):
+        await asyncio.sleep(0.02)
+    return traces(gateway)
+
+
+async def test_a_request_is_answered_by_what_it_names_and_charged_to_its_key(gateway: Gateway) -> None:
+    team = key(gateway, daily_nanodollars=1_000_000_000)
+    trace = await gateway.answer(ASKED.model_copy(update={"user": "ada@example.org"}), team)
+    assert (trace.outcome, trace.variant.name, trace.origin.key) == (Outcome.ANSWERED, "plain", team.id)
+    assert trace.cost_nanodollars == COST
+    assert spent(gateway, team) == COST
+    assert gateway.runtime.traces.get(trace.id) == trace
+    assert "ada@" not in trace.model_dump_json()
+
+
+async def test_the_same_user_of_another_key_is_another_user(gateway: Gateway) -> None:
+    asked = ASKED.model_copy(update={"user": "ada", "model": "free"})
+    first, second = key(gateway), key(gateway)
+    units = [(await gateway.answer(asked, one)).origin.unit for one in (first, first, second, None)]
+    assert units[0] == units[1]
+    assert len(set(units)) == 3
+
+
+@pytest.mark.parametrize(
+    ("asked", "error"),
+    [
+        ({"collection": "secrets"}, ForbiddenError),
+        ({"model": "other"}, ForbiddenError),
+        ({"model": "plain", "question": "  "}, GroundwireError),
+    ],
+)
+async def test_what_is_refused_leaves_no_trace_and_holds_nothing(
+    gateway: Gateway, asked: dict[str, str], error: type[Exception]
+) -> None:
+    team = key(gateway, collections=["shop"], models=["plain"], daily_nanodollars=1_000_000_000, concurrent=1)
+    for _ in range(2):
+        with pytest.raises(error):
+            await gateway.answer(ASKED.model_copy(update=asked), team)
+    assert traces(gateway) == []
+    with gateway.runtime.engine.connect() as connection:
+        while connection.execute(select(schema.admissions)).all():
+            await asyncio.sleep(0.01)
+    assert spent(gateway, team) == 0
+    assert gateway.slots.busy == 0
+
+
+async def test_an_unknown_variant_is_refused_with_those_there_are(gateway: Gateway) -> None:
+    with pytest.raises(NotFoundError, match="nobody"):
+        await gateway.answer(ASKED.model_copy(update={"model": "nobody"}), None)
+    assert gateway.slots.busy == 0
+
+
+async def test_a_price_that_is_not_known_cannot_be_charged_to_a_budget(gateway: Gateway) -> None:
+    (gateway.runtime.settings.variants / "odd.toml").write_text('[llm]\nmodel = "openai/nobody-knows"\n')
+    with pytest.raises(ForbiddenError, match="price"):
+        await gateway.answer(ASKED.model_copy(update={"model": "odd"}), key(gateway, daily_nanodollars=10**12))
+    assert traces(gateway) == []
+
+
+async def test_who_finds_no_slot_is_told_at_once(gateway: Gateway, provider: Provider) -> None:
+    provider.play(lambda _: Reply(before=1))
+    asking = [asyncio.create_task(gateway.answer(ASKED, None)) for _ in range(3)]
+    done, _ = await asyncio.wait(asking, return_when=asyncio.FIRST_COMPLETED)
+    assert [type(task.exception()) for task in done] == [BusyError]
+    answered = await asyncio.gather(*(task for task in asking if task not in done))
+    assert [trace.outcome for trace in answered] == [Outcome.ANSWERED] * 2
+    assert gateway.slots.busy == 0
+
+
+async def test_a_reader_who_leaves_frees_the_slot_and_pays_for_what_was_written(gateway: Gateway, provider: Provider) -> None:
+    provider.script(Reply(pieces=("Kettles are ", "covered ", "for long."), between=0.3))
+    team = key(gateway, daily_nanodollars=1_000_000_000, concurrent=1)
+    async with aclosing(gateway.stream(ASKED, team)) as events:
+        async for event in events:
+            if isinstance(event, Delta):
+                break
+    assert gateway.slots.busy == 0
+    (trace,) = await ended(gateway)
+    assert trace.outcome is Outcome.DISCONNECTED
+    assert trace.cost_nanodollars
+    assert (await gateway.answer(ASKED, team)).outcome is Outcome.ANSWERED
+    assert spent(gateway, team) == trace.cost_nanodollars + COST
+
+
+async def test_a_shadow_answers_a_copy_that_nobody_waits_for_or_pays(gateway: Gateway, provider: Provider) -> None:
+    start(gateway, Kind.SHADOW, share=100)
+    team = key(gateway, daily_nanodollars=1_000_000_000)
+    provider.play(lambda call: Reply(before=0.5) if call.body["model"] == "gpt-4.1" else Reply())
+    trace = await gateway.answer(ASKED.model_copy(update={"model": "answers", "user": "ada"}), team)
+    assert (trace.variant.name, trace.origin.experiment, trace.origin.arm) == ("plain", "answers", "control")
+    assert (trace.total_ms or 0) < 500
+    while len(traces(gateway)) < 2:
+        await asyncio.sleep(0.02)
+    (copy,) = [one for one in await ended(gateway) if one.id != trace.id]
+    assert (copy.channel, copy.variant.name, copy.question) == (Channel.SHADOW, "other", trace.question)
+    assert copy.origin == trace.origin.model_copy(update={"arm": "candidate", "shadow_of": trace.id})
+    assert copy.cost_nanodollars == 100 * 2000 + 7 * 8000
+    assert spent(gateway, team) == COST
+
+
+async def test_copies_beyond_a_few_are_left_out(gateway: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gateways, "SHADOWS", 1)
+    start(gateway, Kind.SHADOW, share=100)
+    provider.play(lambda call: Reply(before=5) if call.body["model"] == "gpt-4.1" else Reply())
+    asked = ASKED.model_copy(update={"model": "answers"})
+    for _ in range(3):
+        await gateway.answer(asked, None)
+    await asyncio.sleep(0.1)
+    assert [trace.channel for trace in traces(gateway)].count(Channel.SHADOW) == 1
+    await gateway.close()
+    assert {trace.outcome for trace in await ended(gateway)} == {Outcome.ANSWERED, Outcome.DISCONNECTED}
+
+
+async def test_a_user_is_answered_by_one_arm_each_time(gateway: Gateway) -> None:
+    start(gateway, Kind.AB)
+    for user in ("ada", "bob", "cleo", "dan"):
+        asked = ASKED.model_copy(update={"model": "answers", "user": user})
+        answered = [(await gateway.answer(asked, None)).variant.name for _ in range(2)]
+        assert len(set(answered)) == 1
+    assert {trace.variant.name for trace in traces(gateway)} == {"plain", "other"}
