@@ -27,7 +27,7 @@ serve: .venv/default.stamp
 	$(BIN)/rag ingest data/corpus --collection guide
 	$(BIN)/api serve --collection guide
 
-bench: .venv/dev.stamp .venv-torch/stamp
+bench: .venv/dev.stamp .venv-torch/stamp .venv-peers/stamp
 	$(BIN)/python -m tests.bench
 
 .venv/default.stamp: requirements/default.lock requirements/models.lock pyproject.toml
@@ -47,11 +47,17 @@ bench: .venv/dev.stamp .venv-torch/stamp
 	.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/torch.lock
 	touch $@
 
-# Renews the pins of everything but torch.
+# LangChain and LlamaIndex, to be measured beside.
+.venv-peers/stamp: requirements/peers.lock
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/peers.lock
+	touch $@
+
+# Renews the pins of everything but torch and the peers.
 lock: .venv/default.stamp
 	$(PIP) uv
 	$(COMPILE) --extra local pyproject.toml -o requirements/default.lock
 	$(COMPILE) --extra local --extra telemetry --extra dev pyproject.toml -o requirements/dev.lock
 
 clean:
-	rm -rf .venv .venv-torch data/run
+	rm -rf .venv .venv-torch .venv-peers data/run

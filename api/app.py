@@ -66,6 +66,9 @@ def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64
         try:
             yield
         finally:
+            # What the server has stopped waiting for is ended by now, and still writes its traces and settlements.
+            gateway.slots.close()
+            await gateway.slots.drained()
             judging.cancel()
             with suppress(asyncio.CancelledError):
                 await judging

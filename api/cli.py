@@ -63,10 +63,10 @@ def serve(
 
 
 def _listening(host: str, port: int) -> "socket":
-    import socket
+    from api.workers import listen
 
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=2048)
+        return listen(host, port)
     except OSError as error:
         raise GroundwireError(
             f"{host}:{port} cannot be bound ({error.strerror})", "name others with --host and --port"

@@ -138,7 +138,7 @@ def _shown(history: Sequence[Message]) -> list[Message]:
     shown: list[Message] = []
     room = SHOWN_BYTES
     for message in islice(spoken_by, SHOWN):
-        content = message.content[:MESSAGE].encode()[:room].decode(errors="ignore")
+        content = plain(message.content[:MESSAGE]).encode()[:room].decode(errors="ignore")
         room -= len(content.encode())
         if not content:
             break

@@ -165,23 +165,26 @@ def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: s
     def counted(where: ColumnElement[bool]) -> ColumnElement[Any]:
         return func.sum(case((where, 1), else_=0))
 
-    query = select(
-        column,
-        counted(served),
-        counted(judged),
-        counted(judged & (traces.c.ungrounded > 0)),
-        total(traces.c.prompt_tokens, served),
-        total(traces.c.completion_tokens, served),
-        total(traces.c.cost_nanodollars, served),
-        counted(served & traces.c.cost_nanodollars.is_(None)),
-        func.avg(case((served, traces.c.total_ms))),
-        counted(shadow),
-        total(traces.c.cost_nanodollars, shadow),
-    )
+    columns = {
+        "requests": counted(served),
+        "answered": counted(judged),
+        "ungrounded": counted(judged & (traces.c.ungrounded > 0)),
+        "prompt_tokens": total(traces.c.prompt_tokens, served),
+        "completion_tokens": total(traces.c.completion_tokens, served),
+        "nanodollars": total(traces.c.cost_nanodollars, served),
+        "unpriced": counted(served & traces.c.cost_nanodollars.is_(None)),
+        "shadows": counted(shadow),
+        "shadow_nanodollars": total(traces.c.cost_nanodollars, shadow),
+    }
+    mean = func.avg(case((served, traces.c.total_ms)))
+    query = select(column, mean, *columns.values()).group_by(column)
     query = query.where(traces.c.created_at >= since, traces.c.channel.in_((*SERVED, Channel.SHADOW)), *_of(key))
     with told(engine.url), engine.connect() as connection:
-        rows = connection.execute(query.group_by(column)).all()
-    found = [Use(row[0] or "unknown", *map(int, row[1:8]), row[8], *map(int, row[9:])) for row in rows]
+        rows = connection.execute(query).all()
+    found = [
+        Use(name=name or "unknown", mean_ms=mean_ms, **dict(zip(columns, map(int, sums), strict=True)))
+        for name, mean_ms, *sums in rows
+    ]
     return sorted(found, key=lambda use: (-use.requests, use.name))
 
 

@@ -110,7 +110,7 @@ def require_all(key: Key | None) -> None:
 def link(request: Request, path: str, **query: Any) -> str:
     """The address of a path of ours, below whatever a proxy has put before it; a value that is null is left out."""
     given = urlencode({name: str(value) for name, value in query.items() if value is not None})
-    return request.scope.get("root_path", "") + quote(path) + (f"?{given}" if given else "")
+    return f"{request.scope.get('root_path', '')}{quote(path)}{'?' if given else ''}{given}"
 
 
 def _require_own(request: Request) -> None:

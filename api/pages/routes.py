@@ -232,7 +232,9 @@ def reports(request: Request, key: Caller) -> HTMLResponse:
     runtime = _runtime(request)
     runs, written = evaluations.latest(runtime), evaluations.reports(runtime.settings.home)
     shown = {score.metric.name: score.metric for run in runs for score in run.scores if score.metric.name in HEADLINES}
-    return page(request, "reports.html", key, runs=runs, reports=written, metrics=[shown[name] for name in HEADLINES if name in shown])
+    return page(
+        request, "reports.html", key, runs=runs, reports=written, metrics=[shown[name] for name in HEADLINES if name in shown]
+    )
 
 
 @router.get("/reports/runs/{id}")

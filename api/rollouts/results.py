@@ -56,7 +56,7 @@ class Guarded(Value):
     allowed: str
     """The margin, for people: `5.0 points`, `20 %`."""
     state: str
-    """`breached`, `held`, `waiting` for requests of both arms, or `not known` where no request says."""
+    """`breached`, `not breached`, `waiting` for requests of both arms, or `not known` where no request says."""
     comparisons: int
     missing: int
     """Requests that say nothing of it: of cost, those whose price is not known."""
@@ -157,7 +157,7 @@ def _guarded(watch: Watch) -> Guarded:
     return Guarded(
         metric=METRICS[watch.name],
         allowed=watch.allowed,
-        state="breached" if watch.breached else "held" if watch.blocks else waiting,
+        state="breached" if watch.breached else "not breached" if watch.blocks else waiting,
         comparisons=len(watch.blocks),
         missing=watch.missing,
         difference=watch.difference,

@@ -165,11 +165,16 @@ class Rollouts:
 
 async def _repeated(work: Callable[[], None], threads: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
+    last = ""
     while True:
         try:
             await loop.run_in_executor(threads, work)
-        except Exception as error:  # noqa: BLE001 - whatever fails here, serving goes on
-            logging.getLogger("groundwire").warning("rollouts go on as they were known: %s", error)
+            last = ""
+        except Exception as error:
+            if str(error) != last:
+                ours = not isinstance(error, GroundwireError)
+                logging.getLogger("groundwire").warning("rollouts go on as they were known: %s", error, exc_info=ours)
+            last = str(error)
         await asyncio.sleep(EVERY)
 
 

@@ -20,7 +20,7 @@ from evals.comparison import Estimate
 from rag.trace import dollars
 
 _STYLE = {Status.RUNNING: "cyan", Status.PROMOTED: "green", Status.ROLLED_BACK: "red", Status.STOPPED: "yellow"}
-_GUARDRAIL = {"breached": "red", "held": "green", "waiting": "dim", "not known": "yellow"}
+_GUARDRAIL = {"breached": "red", "not breached": "green", "waiting": "dim", "not known": "yellow"}
 
 
 def listing(rollouts: Iterable[Rollout]) -> Table:

@@ -20,7 +20,7 @@ def open_llm(model: str) -> LLM:
         return smollm2()
     if model.startswith(OURS):
         raise GroundwireError(f"unknown model {model!r}", f"the local ones are {' and '.join(LOCAL)}")
-    from rag.llms.litellm import LiteLLM, provider
+    from rag.llms.litellm import LiteLLM, named
 
-    provider(model)
+    named(model)
     return LiteLLM()

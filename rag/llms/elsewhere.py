@@ -169,13 +169,12 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _carry_out(asked: Line, writer: asyncio.StreamWriter) -> None:
-    from rag.llms.litellm import LiteLLM, library, price, provider
+    from rag.llms.litellm import LiteLLM, named, price
 
     try:
         match asked:
             case {"open": model}:
-                provider(model)
-                name, seller = library().get_llm_provider(model)[:2]
+                name, seller = named(model)
                 about = {"window": LiteLLM().window(model), "price": price(model, model), "provider": seller, "name": name}
                 writer.write(_line(about))
             case {"stream": request}:

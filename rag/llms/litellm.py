@@ -14,8 +14,8 @@ import re
 import time
 import warnings
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any
+from contextlib import aclosing, contextmanager
+from typing import Any, NamedTuple
 
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms import tokens
@@ -47,13 +47,22 @@ def library() -> Any:
     return litellm
 
 
-def provider(model: str) -> str:
-    """The provider that litellm would call for `model`. Raises `GroundwireError` where it knows none."""
+class Named(NamedTuple):
+    """A model by the name that its provider has for it, and the provider's name."""
+
+    model: str
+    provider: str
+
+
+@functools.cache
+def named(model: str) -> Named:
+    """Whom litellm would call for `model`, and for what. Raises `GroundwireError` where it knows nobody."""
     litellm = library()
     try:
-        return str(litellm.get_llm_provider(model)[1])
+        bare, seller, *_ = litellm.get_llm_provider(model)
     except litellm.exceptions.BadRequestError:
         raise GroundwireError(f"unknown model {model!r}", "name the provider, as in openai/gpt-4.1-mini") from None
+    return Named(str(bare), str(seller))
 
 
 class LiteLLM:
@@ -82,27 +91,23 @@ class LiteLLM:
             usage = response.usage if response.usage.prompt_tokens else None
             yield self._completion(request, response.model, choice.finish_reason, usage)
             return
-        answered_by, finish_reason, usage = request.model, None, None
+        end = _End()
         with _translated(request.model):
             response = await self._call(litellm, request, stream=True, stream_options={"include_usage": True})
             try:
-                async for chunk in response:
-                    answered_by = chunk.model or answered_by
-                    usage = getattr(chunk, "usage", None) or usage
-                    for choice in chunk.choices:
-                        finish_reason = choice.finish_reason or finish_reason
-                        if choice.delta.content:
-                            yield choice.delta.content
+                async with aclosing(_read(litellm, response)) as pieces:
+                    async for piece in pieces:
+                        if isinstance(piece, str):
+                            yield piece
+                        else:
+                            end = piece
             finally:
                 await response.aclose()
-        # litellm makes up what a provider leaves out: "stop" where a stream just ended, its own count where no usage was told.
-        if response.received_finish_reason is None or finish_reason is None:
+        if end.finish_reason is None:
             raise UpstreamError(
                 f"{request.model} broke off in the middle of its answer", "try again, or name a fallback model", retryable=True
             )
-        if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
-            usage = None
-        yield self._completion(request, answered_by, finish_reason, usage)
+        yield self._completion(request, end.model or request.model, end.finish_reason, end.usage)
 
     async def _call(self, litellm: Any, request: Request, **streaming: Any) -> Any:
         return await litellm.acompletion(
@@ -133,14 +138,14 @@ class LiteLLM:
         """See `rag.llms.base.LLM`."""
 
         def count() -> list[int]:
-            bare, seller, *_ = library().get_llm_provider(model)
+            bare, seller = named(model)
             return tokens.count(seller, bare, texts)
 
         return await asyncio.to_thread(count)
 
     def window(self, model: str) -> int | None:
         """As the price map that litellm ships has it."""
-        bare, seller = library().get_llm_provider(model)[:2]
+        bare, seller = named(model)
         known = (library().model_cost.get(name) for name in (model, f"{seller}/{bare}", bare))
         return next((entry.get("max_input_tokens") for entry in known if entry), None)
 
@@ -150,7 +155,7 @@ class LiteLLM:
 
     def estimate(self, request: Request, text: str) -> Usage:
         """See `rag.llms.base.LLM`."""
-        bare, seller, *_ = library().get_llm_provider(request.model)
+        bare, seller = named(request.model)
         return tokens.estimate(seller, bare, request, text)
 
     async def close(self) -> None:
@@ -161,6 +166,62 @@ class LiteLLM:
             kept = library().in_memory_llm_clients_cache.cache_dict
             for name in [name for name, client in kept.items() if getattr(client, "is_closed", bool)()]:
                 del kept[name]
+
+
+class _End(NamedTuple):
+    """What a stream says besides its text; null where it did not."""
+
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: Any = None
+
+
+def _read(litellm: Any, response: Any) -> AsyncGenerator[str | _End, None]:
+    """The text of a stream as it arrives, then its end."""
+    from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
+
+    events = response.completion_stream
+    # A dialect of OpenAI's has a subclass, which mends it.
+    if type(events) is OpenAIChatCompletionStreamingHandler:
+        return _read_openai(litellm, events)
+    return _read_any(response)
+
+
+async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, None]:
+    """Off the wire: litellm would make three objects of each word, which is most of what a call costs here."""
+    end = _End()
+    async for line in events.response_iterator:
+        if not line.startswith("data:") or line.endswith("[DONE]"):
+            continue
+        try:
+            chunk = json.loads(line.removeprefix("data:"))
+        except ValueError:
+            continue
+        if chunk.get("error"):
+            events.chunk_parser(chunk)
+        end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)
+        for choice in chunk.get("choices", ()):
+            end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
+            if text := (choice.get("delta") or {}).get("content"):
+                yield text
+    yield end._replace(usage=end.usage and litellm.Usage(**end.usage))
+
+
+async def _read_any(response: Any) -> AsyncGenerator[str | _End, None]:
+    """Whatever the provider speaks, as litellm tells it."""
+    end = _End()
+    async for chunk in response:
+        end = end._replace(model=chunk.model or end.model, usage=getattr(chunk, "usage", None) or end.usage)
+        for choice in chunk.choices:
+            end = end._replace(finish_reason=choice.finish_reason or end.finish_reason)
+            if choice.delta.content:
+                yield choice.delta.content
+    # litellm makes up what a provider leaves out: "stop" where a stream just ended, its own count where no usage was told.
+    if response.received_finish_reason is None:
+        end = end._replace(finish_reason=None)
+    if not any(getattr(chunk, "usage", None) for chunk in response.chunks):
+        end = end._replace(usage=None)
+    yield end
 
 
 def _usage(told: Any) -> Usage | None:
@@ -180,7 +241,7 @@ def _usage(told: Any) -> Usage | None:
 def price(model: str, answered_by: str) -> Price | None:
     """That of the model as requested, or as the provider names it where the request named a deployment."""
     prices: Mapping[str, Price] = library().model_cost
-    bare, seller, *_ = library().get_llm_provider(model)
+    bare, seller = named(model)
     for name in (model, f"{seller}/{bare}", bare, f"{seller}/{answered_by}", answered_by):
         found = prices.get(name)
         if found is not None and found.get("litellm_provider") == seller:
@@ -220,7 +281,7 @@ def _upstream_error(model: str, error: Exception) -> UpstreamError:
     headers = getattr(error, "litellm_response_headers", None) or {}
     status = getattr(error, "status_code", None) if headers else None
     causes = tuple(_causes(error))
-    timed_out = any(isinstance(cause, (openai.APITimeoutError, TimeoutError)) for cause in causes)
+    timed_out = any(isinstance(cause, (openai.APITimeoutError, httpx.TimeoutException, TimeoutError)) for cause in causes)
     refused = bool(headers) or any(isinstance(cause, httpx.ConnectError) for cause in causes)
     answered = f"answered {status}" if status else "did not answer in time" if timed_out else "failed"
     return UpstreamError(

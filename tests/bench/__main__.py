@@ -30,6 +30,7 @@ from rag.variant import Model, Retrieval, Variant
 from tests.bench import corpus
 from tests.bench.clock import median_ms
 from tests.bench.evaluation import evaluation
+from tests.bench.serving import serving
 from tests.servers.groundwire import served
 
 ROOT = Path(__file__).parents[2]
@@ -58,6 +59,9 @@ class Mocked:
 
     def cost(self, model: str, usage: Usage) -> int:
         return 0
+
+    def estimate(self, request: Request, text: str) -> Usage:
+        return Usage()
 
     async def close(self) -> None:
         pass
@@ -163,6 +167,7 @@ def main() -> None:
         console.print(f"ingest of 10,000 chunks: first {first:.1f} s, again {second:.3f} s, {first / second:.0f}x as fast")
         asyncio.run(stages(runtime, console))
     processes(settings, console)
+    serving(SCRATCH / "serving", settings, console)
     evaluation(SCRATCH / "evaluation", console)
     if TORCH.exists():
         embedders(console)

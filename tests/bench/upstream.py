@@ -1,10 +1,11 @@
 """A provider on loopback, in a process of its own, that answers every request after the same time and counts.
 
-Speaks OpenAI's `/v1/chat/completions`, not streamed. `python -m tests.bench.upstream SECONDS` tells its port.
+Speaks OpenAI's `/v1/chat/completions`, streamed word by word where it is asked to. `python -m tests.bench.upstream SECONDS` tells its port.
 """
 
 import asyncio
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -19,15 +20,26 @@ import httpx
 ROOT = Path(__file__).parents[2]
 ANSWER = "A trace is the record of one request [1]. It keeps the passages, the claims, the tokens and the cost [1]."
 USAGE = {"prompt_tokens": 400, "completion_tokens": 30, "total_tokens": 430}
+HEAD = {"id": "bench", "created": 0, "model": "gpt-4.1-mini"}
 CHOICE = {"index": 0, "message": {"role": "assistant", "content": ANSWER}, "finish_reason": "stop"}
-COMPLETION = {
-    "id": "bench",
-    "object": "chat.completion",
-    "created": 0,
-    "model": "gpt-4.1-mini",
-    "choices": [CHOICE],
-    "usage": USAGE,
-}
+WHOLE = json.dumps({**HEAD, "object": "chat.completion", "choices": [CHOICE], "usage": USAGE}).encode()
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
+
+
+def _chunk(delta: dict[str, str], finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    return _event({**HEAD, "object": "chat.completion.chunk", "choices": [choice]})
+
+
+STREAMED = [
+    *(_chunk({"content": word}) for word in re.findall(r"\S+\s*", ANSWER)),
+    _chunk({}, "stop"),
+    _event({**HEAD, "object": "chat.completion.chunk", "choices": [], "usage": USAGE}),
+    b"data: [DONE]\n\n",
+]
 
 
 class Seen(NamedTuple):
@@ -76,16 +88,24 @@ class Application:
     async def __call__(
         self, scope: Any, receive: Callable[[], Awaitable[Any]], send: Callable[[dict[str, Any]], Awaitable[None]]
     ) -> None:
-        while (await receive()).get("more_body"):
-            pass
+        asked = b""
+        while (received := await receive()).get("more_body"):
+            asked += received["body"]
+        asked += received["body"]
+        kind = b"application/json"
         if scope["path"] == "/seen":
-            body, self._seen = self._seen._asdict(), Seen()
+            bodies, self._seen = [json.dumps(self._seen._asdict()).encode()], Seen()
         else:
-            body = await self._answer()
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"application/json")]})
-        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
+            await self._answer()
+            bodies = [WHOLE]
+            if b'"stream": true' in asked or b'"stream":true' in asked:
+                kind, bodies = b"text/event-stream", STREAMED
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", kind)]})
+        for body in bodies:
+            await send({"type": "http.response.body", "body": body, "more_body": True})
+        await send({"type": "http.response.body"})
 
-    async def _answer(self) -> dict[str, Any]:
+    async def _answer(self) -> None:
         self._under_way += 1
         seen = self._seen
         most = max(seen.most_at_once, self._under_way)
@@ -93,7 +113,6 @@ class Application:
         await asyncio.sleep(self._seconds)
         self._under_way -= 1
         self._seen = self._seen._replace(last=time.monotonic())
-        return COMPLETION
 
 
 def main(seconds: float) -> None:
@@ -101,6 +120,8 @@ def main(seconds: float) -> None:
     import uvicorn
 
     with socket.create_server(("127.0.0.1", 0), backlog=256) as listening:
+        # Otherwise a piece waits until the one before is acknowledged, which takes 40 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         print(listening.getsockname()[1], flush=True)
         server = uvicorn.Server(uvicorn.Config(Application(seconds), log_level="critical", lifespan="off"))
         server.run(sockets=[listening])

@@ -8,15 +8,30 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import httpx
 
 from rag.settings import Settings
 
 
+class Server(NamedTuple):
+    """One that is ready, and its process."""
+
+    url: str
+    process: "subprocess.Popen[str]"
+
+
 @contextmanager
 def served(settings: Settings, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[str]:
     """The URL of a server that is ready; it is asked to end afterwards, and has to end well."""
+    with running(settings, *options, environment=environment) as server:
+        yield server.url
+
+
+@contextmanager
+def running(settings: Settings, *options: str, environment: Mapping[str, str] | None = None) -> Iterator[Server]:
+    """As `served`, for who watches the process or ends it."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -29,7 +44,7 @@ def served(settings: Settings, *options: str, environment: Mapping[str, str] | N
             if process.poll() is not None:
                 raise RuntimeError(f"the server did not start: {process.communicate()[1]}")
             time.sleep(0.05)
-        yield url
+        yield Server(url, process)
     finally:
         process.terminate()
         _, told = process.communicate(timeout=30)

@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from prompts.encoding import encoding
+
 End = Literal["finish", "cut", "drop", "malformed", "error"]
 
 
@@ -55,6 +57,18 @@ def failure(status: int, message: str = "scripted failure", **headers: str) -> R
     return Reply(status=status, message=message, headers={name.replace("_", "-"): value for name, value in headers.items()})
 
 
+@dataclass(frozen=True, kw_only=True)
+class Bill:
+    """What the provider charges for one call: tokens, `prompt` and `completion` including the kinds within them."""
+
+    model: str
+    prompt: int
+    completion: int
+    cached: int = 0
+    cache_written: int = 0
+    reasoning: int = 0
+
+
 @dataclass
 class Call:
     """One request as it was received, and what became of it."""
@@ -70,6 +84,8 @@ class Call:
     """The reply was sent to its scripted end."""
     disconnected: bool = False
     """The client left before that."""
+    bill: Bill | None = None
+    """What was generated is charged, whether anybody read it or not; a refusal is not."""
 
     @property
     def under_way(self) -> bool:
@@ -120,6 +136,11 @@ class Provider:
         """For `ANTHROPIC_BASE_URL`; `OPENAI_BASE_URL` wants `/v1` after it."""
         host, port = self._server.servers[0].sockets[0].getsockname()
         return f"http://{host}:{port}"
+
+    @property
+    def ledger(self) -> list[Bill]:
+        """All that was charged since the last script."""
+        return [call.bill for call in self.calls if call.bill]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -180,26 +201,41 @@ async def _respond(
 ) -> Response:
     if reply.before and await _left(request, reply.before):
         call.disconnected = True
+        call.bill = _cut_short(call, reply)
         return Response(status_code=499)
     if reply.status != 200:
         call.ended = True
         return JSONResponse(error, reply.status, dict(reply.headers))
     if not call.body.get("stream"):
         call.ended = True
+        call.bill = _in_full(call, reply)
         return JSONResponse(whole, headers=dict(reply.headers))
-    return StreamingResponse(_watched(call, events), media_type="text/event-stream", headers=dict(reply.headers))
+    return StreamingResponse(_watched(call, reply, events), media_type="text/event-stream", headers=dict(reply.headers))
 
 
-async def _watched(call: Call, events: AsyncIterator[str]) -> AsyncIterator[str]:
+def _in_full(call: Call, reply: Reply) -> Bill:
+    kinds = {"cached": reply.cached, "cache_written": reply.cache_written, "reasoning": reply.reasoning}
+    return Bill(model=call.body["model"], prompt=reply.prompt, completion=reply.completion, **kinds)
+
+
+def _cut_short(call: Call, reply: Reply) -> Bill:
+    generated = encoding().encode_ordinary("".join(reply.pieces[: call.sent]))
+    return Bill(model=call.body["model"], prompt=reply.prompt, completion=len(generated))
+
+
+async def _watched(call: Call, reply: Reply, events: AsyncIterator[str]) -> AsyncIterator[str]:
     try:
         async for event in events:
             yield event
         call.ended = True
+        if reply.end == "finish":
+            call.bill = _in_full(call, reply)
     except ConnectionAbortedError:
         call.ended = True
         raise
     finally:
         call.disconnected = not call.ended
+        call.bill = call.bill or _cut_short(call, reply)
 
 
 async def _paced(call: Call, reply: Reply) -> AsyncIterator[str]:

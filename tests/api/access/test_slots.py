@@ -1,0 +1,166 @@
+"""Slots: so many at once, so many in a queue that is kept in order, the others refused at once; and the end of it."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncIterator
+
+import pytest
+
+from api.access.slots import Slots
+from api.problem import BusyError, ClosingError
+
+pytestmark = pytest.mark.anyio
+
+
+class Crowd:
+    """Requests that hold their slot until they are told to end."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self.begun: list[int] = []
+        self.ends: dict[int, asyncio.Event] = {}
+        self.tasks: dict[int, asyncio.Task[None]] = {}
+
+    async def come(self, *numbers: int) -> None:
+        for number in numbers:
+            self.ends[number] = asyncio.Event()
+            self.tasks[number] = asyncio.create_task(self._request(number))
+            await asyncio.sleep(0)
+
+    async def _request(self, number: int) -> None:
+        async with self.slots.taken():
+            self.begun.append(number)
+            await self.ends[number].wait()
+
+    async def end(self, *numbers: int) -> None:
+        for number in numbers:
+            self.ends[number].set()
+            await asyncio.wait_for(self.tasks[number], 5)
+
+
+@pytest.fixture
+async def crowd() -> AsyncIterator[Crowd]:
+    made = Crowd(Slots(2, 3))
+    yield made
+    for task in made.tasks.values():
+        task.cancel()
+
+
+async def test_who_finds_no_slot_waits_in_order_and_who_finds_no_place_is_refused_at_once(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3, 4, 5)
+    assert crowd.begun == [1, 2]
+    assert (crowd.slots.busy, crowd.slots.waiting) == (2, 3)
+    began = time.perf_counter()
+    with pytest.raises(BusyError, match="ask again when Retry-After says"):
+        await crowd.slots.taken().__aenter__()
+    assert time.perf_counter() - began < 0.05
+    await crowd.end(2)
+    await crowd.come(6)
+    await crowd.end(1, 3, 4, 5)
+    assert crowd.begun == [1, 2, 3, 4, 5, 6]
+    await crowd.end(6)
+    assert (crowd.slots.busy, crowd.slots.waiting) == (0, 0)
+
+
+async def test_who_leaves_the_queue_makes_room_in_it(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3, 4, 5)
+    crowd.tasks[3].cancel()
+    await asyncio.wait({crowd.tasks[3]})
+    assert crowd.slots.waiting == 2
+    await crowd.come(6)
+    await crowd.end(1, 2, 4, 5, 6)
+    assert crowd.begun == [1, 2, 4, 5, 6]
+
+
+async def test_a_slot_that_is_handed_to_who_leaves_is_handed_on(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3, 4)
+    crowd.ends[1].set()
+    await asyncio.sleep(0)  # 1 ends, and 3 is given its slot
+    crowd.tasks[3].cancel()
+    await asyncio.wait({crowd.tasks[3]})
+    assert crowd.begun == [1, 2, 4]
+    await crowd.end(2, 4)
+    assert crowd.slots.busy == 0
+
+
+async def test_who_is_leaving_is_passed_over(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3, 4)
+    crowd.tasks[3].cancel()
+    crowd.ends[1].set()
+    await asyncio.wait({crowd.tasks[1], crowd.tasks[3]}, timeout=5)
+    await asyncio.sleep(0)
+    assert crowd.begun == [1, 2, 4]
+    await crowd.end(2, 4)
+    assert crowd.slots.busy == 0
+
+
+async def test_a_request_that_fails_gives_its_slot_back() -> None:
+    slots = Slots(1, 0)
+    with pytest.raises(RuntimeError):
+        async with slots.taken():
+            raise RuntimeError
+    async with slots.taken():
+        assert slots.busy == 1
+
+
+async def test_the_wait_is_told_by_how_long_requests_took_lately() -> None:
+    slots = Slots(2, 1)
+    for _ in range(60):
+        async with slots.taken():
+            await asyncio.sleep(0.01)
+    crowd = Crowd(slots)
+    await crowd.come(1, 2, 3)
+    with pytest.raises(BusyError) as refused:
+        await slots.taken().__aenter__()
+    assert 0.01 <= refused.value.retry_after < 0.1
+    await crowd.end(1, 2, 3)
+
+
+async def test_nothing_is_taken_after_the_end_begins_and_what_was_taken_is_waited_for(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3)
+    crowd.slots.close()
+    with pytest.raises(ClosingError, match="the server is being stopped: ask again in a moment"):
+        await crowd.slots.taken().__aenter__()
+    drained = asyncio.create_task(crowd.slots.drained())
+    await crowd.end(1, 2)
+    await asyncio.sleep(0)
+    assert not drained.done()
+    assert crowd.begun == [1, 2, 3]
+    await crowd.end(3)
+    await asyncio.wait_for(drained, 1)
+
+
+async def test_what_never_began_is_drained() -> None:
+    await asyncio.wait_for(Slots(1, 0).drained(), 1)
+
+
+@pytest.mark.parametrize("leaving", [0.0, 0.3])
+async def test_four_times_too_many_are_answered_or_refused_and_no_slot_is_lost(leaving: float) -> None:
+    chance = random.Random(7)
+    slots, answered, refused, most = Slots(8, 16), 0, 0, 0
+
+    async def request() -> None:
+        nonlocal answered, refused, most
+        try:
+            async with slots.taken():
+                most = max(most, slots.busy)
+                await asyncio.sleep(0.002)
+                answered += 1
+        except BusyError:
+            refused += 1
+
+    tasks = []
+    for number in range(400):
+        tasks.append(asyncio.create_task(request()))
+        if chance.random() < leaving:
+            asyncio.get_running_loop().call_later(chance.uniform(0, 0.004), chance.choice(tasks).cancel)
+        await asyncio.sleep(0.001 if number % 16 == 0 else 0)
+    ended = await asyncio.gather(*tasks, return_exceptions=True)
+    left = sum(isinstance(end, asyncio.CancelledError) for end in ended)
+    assert (left > 0) == (leaving > 0)
+    assert answered + refused + left >= 400
+    assert refused > 0
+    assert most == 8
+    assert (slots.busy, slots.waiting) == (0, 0)
+    await asyncio.wait_for(slots.drained(), 1)

@@ -1,0 +1,160 @@
+"""The overview's sums: who is counted, in which slot, and without reading a body."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event, insert, text
+
+from api.pages.overview import WINDOWS, Overview, overview, uses
+from rag.ledger.database import connect
+from rag.ledger.schema import feedback, traces
+
+NOW = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+    yield engine
+    engine.dispose()
+
+
+def add(engine: Engine, minutes_ago: float, **columns: Any) -> str:
+    with engine.begin() as connection:
+        id = f"id-{connection.execute(text('SELECT count(*) FROM traces')).scalar_one():04d}"
+        row = {
+            "id": id,
+            "created_at": ago(minutes_ago),
+            "owner": "here:1:x",
+            "outcome": "answered",
+            "channel": "chat",
+            "collection": "shop",
+            "variant": "default",
+            "variant_sha256": "0" * 64,
+            "model": "m",
+            "prompt_tokens": 100,
+            "completion_tokens": 10,
+            "cost_nanodollars": 7,
+            "first_token_ms": 50.0,
+            "held_ms": None,
+            "total_ms": 100.0,
+            "body": "no JSON: nobody may read it",
+            "prompt": "answer@2",
+            "ungrounded": 0,
+        }
+        connection.execute(insert(traces), row | columns)
+    return id
+
+
+def ago(minutes: float) -> str:
+    return (NOW - timedelta(minutes=minutes)).isoformat(timespec="milliseconds")
+
+
+def last(engine: Engine, window: str = "hour", key: str | None = None) -> Overview:
+    return overview(engine, WINDOWS[window], key=key, now=NOW)
+
+
+def test_nothing_asked_is_nothing_counted(engine: Engine) -> None:
+    found = last(engine)
+    assert (found.requests, found.rate, found.total.p50, found.variants) == (0, None, None, [])
+    assert len(found.slots) == 30
+
+
+def test_requests_of_the_window_are_counted_by_how_they_ended(engine: Engine) -> None:
+    for minutes, outcome in ((1, "answered"), (2, "answered"), (3, "failed"), (4, None), (61, "answered"), (-1, "answered")):
+        add(engine, minutes, outcome=outcome)
+    found = last(engine)
+    assert found.outcomes == {"answered": 2, "failed": 1, "running": 1}
+    assert sum(sum(slot.outcomes.values()) for slot in found.slots) == 4
+    assert last(engine, "day").requests == 5
+
+
+def test_a_slot_has_what_began_in_it(engine: Engine) -> None:
+    add(engine, 0.25)
+    add(engine, 2.4, outcome="refused")
+    add(engine, 2.6, outcome="refused")
+    newest, before, earlier = reversed(last(engine).slots[-3:])
+    assert newest.begins == NOW.replace(second=0)
+    assert [slot.outcomes["answered"] + slot.outcomes["refused"] for slot in (newest, before, earlier)] == [1, 1, 1]
+
+
+def test_quantiles_are_of_values_that_were_there(engine: Engine) -> None:
+    for n in range(1, 101):
+        add(engine, 1, total_ms=float(n), first_token_ms=None)
+    found = last(engine)
+    assert found.total == (50.0, 95.0, 99.0)
+    assert found.first_text.p50 is None
+    assert not found.known("first_text")
+    assert found.slots[-2].total == found.total
+
+
+def test_the_hallucination_rate_is_of_answers_that_were_judged(engine: Engine) -> None:
+    for ungrounded, outcome in ((0, "answered"), (2, "answered"), (None, "answered"), (3, "refused"), (1, "failed")):
+        add(engine, 1, ungrounded=ungrounded, outcome=outcome)
+    found = last(engine)
+    assert (found.sum("ungrounded"), found.sum("answered"), found.rate) == (1, 2, 0.5)
+    assert found.variants[0].rate == 0.5
+
+
+def test_copies_are_counted_apart_and_evaluations_not_at_all(engine: Engine) -> None:
+    add(engine, 1, cost_nanodollars=1_000)
+    add(engine, 1, cost_nanodollars=None)
+    add(engine, 1, channel="shadow", cost_nanodollars=500)
+    add(engine, 1, channel="evals", cost_nanodollars=9_000)
+    add(engine, 1, channel="ask", cost_nanodollars=9_000)
+    found = last(engine)
+    (use,) = found.variants
+    assert (found.requests, found.sum("nanodollars")) == (2, 1_000)
+    assert (use.requests, use.nanodollars, use.unpriced, use.each) == (2, 1_000, 1, 1_000)
+    assert (use.shadows, use.shadow_nanodollars, use.prompt_tokens) == (1, 500, 200)
+
+
+def test_use_is_told_by_prompt_the_most_used_first(engine: Engine) -> None:
+    for prompt, cost in (("answer@1", 1), ("answer@2", 2), ("answer@2", 4), (None, 8)):
+        add(engine, 1, prompt=prompt, cost_nanodollars=cost)
+    found = uses(engine, "prompt", ago(60))
+    assert [(use.name, use.nanodollars) for use in found] == [("answer@2", 6), ("answer@1", 1), ("unknown", 8)]
+
+
+def test_a_key_is_told_of_itself_alone(engine: Engine) -> None:
+    for key in ("mine", "mine", "other"):
+        id = add(engine, 1, key_id=key)
+        thumb(engine, id, "up")
+    add(engine, 1, key_id="mine", channel="shadow")
+    found = last(engine, key="mine")
+    assert (found.requests, found.sum("up"), found.variants[0].requests, found.variants[0].shadows) == (2, 2, 2, 0)
+    assert (last(engine).requests, last(engine).sum("up")) == (3, 3)
+
+
+def thumb(engine: Engine, id: str, way: str | None, minutes_ago: float = 1, author: str = "a") -> None:
+    row = {"trace_id": id, "author": author, "created_at": ago(minutes_ago), "thumb": way}
+    with engine.begin() as connection:
+        connection.execute(insert(feedback), row)
+
+
+def test_thumbs_count_when_they_are_given(engine: Engine) -> None:
+    id = add(engine, 600)
+    thumb(engine, id, "up", 3)
+    thumb(engine, id, "down", 0.1, "b")
+    thumb(engine, id, None, 0.1, "c")
+    thumb(engine, id, "up", 61, "d")
+    found = last(engine)
+    assert (found.sum("up"), found.sum("down"), found.slots[-1].down) == (1, 1, 1)
+
+
+def test_no_statement_reads_the_bodies(engine: Engine) -> None:
+    """The index has all that is read: the rows, which hold the bodies, are left alone."""
+    plans: list[str] = []
+
+    def explained(_connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if statement.startswith("SELECT") and "traces" in statement:
+            plans.extend(row[-1] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+
+    event.listen(engine, "before_cursor_execute", explained)
+    last(engine, "week")
+    reading = [plan for plan in plans if "traces" in plan]
+    assert len(reading) == 3
+    assert all("USING COVERING INDEX traces_by_time" in plan for plan in reading)

@@ -1,0 +1,190 @@
+"""The state of rollouts: each change is done once, by whoever comes first, and leaves a row in the audit."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from sqlalchemy import Engine, text
+
+from api.rollouts.policy import Kind
+from api.rollouts.rollouts import Choice, Rollouts
+from api.rollouts.state import Arm, Change, State, Status, now
+from rag.errors import GroundwireError, NotFoundError, StorageError
+from rag.ledger.database import connect
+from tests.api.rollouts.traffic import VARIANTS, policy
+
+UNITS = [f"user {number}" for number in range(300)]
+
+
+@pytest.fixture
+def rollouts(engine: Engine) -> Rollouts:
+    return Rollouts(engine)
+
+
+def audit(rollouts: Rollouts, name: str = "trial") -> list[tuple[str, Change, str]]:
+    return [(event.actor, event.event, event.detail) for event in rollouts.events(name)]
+
+
+def variants(rollouts: Rollouts, model: str = "trial") -> set[str]:
+    return {rollouts.choose(model, unit).variant for unit in UNITS}
+
+
+def test_a_name_that_is_no_rollout_is_a_variant(rollouts: Rollouts) -> None:
+    assert rollouts.choose("careful", "user 1") == Choice("careful")
+    assert rollouts.names() == []
+
+
+def test_a_rollout_decides_from_its_start_to_beyond_its_end(rollouts: Rollouts) -> None:
+    rollouts.start(policy(kind="ab", description="shorter answers"), VARIANTS, "ann")
+    assert variants(rollouts) == {"now", "next"}
+    assert rollouts.promote("trial", "bob", "looks good").state.status is Status.PROMOTED
+    assert variants(rollouts) == {"next"}
+    assert rollouts.rollback("trial", "ann", "it does not").state.why == "it does not"
+    assert variants(rollouts) == {"now"}
+    assert rollouts.names() == ["trial"]
+    assert audit(rollouts) == [
+        ("ann", Change.STARTED, "shorter answers"),
+        ("bob", Change.PROMOTED, "looks good"),
+        ("ann", Change.ROLLED_BACK, "it does not"),
+    ]
+
+
+def test_a_restart_assigns_as_before(rollouts: Rollouts, engine: Engine) -> None:
+    rollouts.start(policy(stages=[30, 100]), VARIANTS, "ann")
+    again = Rollouts(engine)
+    assert [again.choose("trial", unit) for unit in UNITS] == [rollouts.choose("trial", unit) for unit in UNITS]
+
+
+def test_an_ended_rollout_is_replaced_by_one_of_its_name(rollouts: Rollouts) -> None:
+    rollouts.start(policy(), VARIANTS, "ann")
+    with pytest.raises(GroundwireError, match="rollout trial is running: `api rollout stop trial` ends it"):
+        rollouts.start(policy(kind="ab"), VARIANTS, "ann")
+    rollouts.stop("trial", "ann")
+    started = rollouts.start(policy(kind="ab"), VARIANTS, "ann")
+    assert (started.policy.kind, started.revision, started.state.ended) == (Kind.AB, 2, False)
+    assert rollouts.get("trial") == started == rollouts.all()[0]
+    assert len(audit(rollouts)) == 3
+
+
+def test_names_are_of_one_thing(rollouts: Rollouts) -> None:
+    with pytest.raises(GroundwireError, match="rollout other has the name of a variant: rename its file"):
+        rollouts.start(policy("other"), VARIANTS, "ann")
+    with pytest.raises(NotFoundError, match="variant never does not exist: there are next, now, other"):
+        rollouts.start(policy(candidate="never"), VARIANTS, "ann")
+    with pytest.raises(NotFoundError, match="rollout trial does not exist"):
+        rollouts.stop("trial", "ann")
+    assert rollouts.names() == []
+
+
+@pytest.mark.parametrize("end", [Rollouts.stop, Rollouts.promote, Rollouts.rollback])
+def test_what_has_ended_does_not_end_again(rollouts: Rollouts, end: Callable[..., object]) -> None:
+    rollouts.start(policy(), VARIANTS, "ann")
+    rollouts.stop("trial", "ann")
+    with pytest.raises(GroundwireError, match="rollout trial has ended: stopped"):
+        end(rollouts, "trial", "ann")
+    assert len(audit(rollouts)) == 2
+
+
+def test_a_switch_is_one_change_and_the_same_goes_back(rollouts: Rollouts) -> None:
+    rollouts.start(policy(kind="blue-green"), VARIANTS, "ann")
+    assert variants(rollouts) == {"now"}
+    assert rollouts.switch("trial", "ann").state.active is Arm.CANDIDATE
+    assert variants(rollouts) == {"next"}
+    rollouts.switch("trial", "ann")
+    assert variants(rollouts) == {"now"}
+    assert [event for _, event, _ in audit(rollouts)] == [Change.STARTED, Change.SWITCHED, Change.SWITCHED]
+
+
+def test_only_a_blue_green_is_switched(rollouts: Rollouts) -> None:
+    rollouts.start(policy(), VARIANTS, "ann")
+    with pytest.raises(GroundwireError, match="of kind canary: only a blue-green is switched"):
+        rollouts.switch("trial", "ann")
+
+
+def test_of_many_who_try_a_step_one_takes_it(engine: Engine) -> None:
+    Rollouts(engine).start(policy(), VARIANTS, "ann")
+    barrier = threading.Barrier(8)
+
+    def race(number: int) -> int:
+        own = connect(str(engine.url))
+        mine, taken = Rollouts(own), 0
+        for stage in range(1, 6):
+            barrier.wait()
+            mine.refresh()
+            rollout = mine.running()[0]
+            barrier.wait()
+            taken += mine.step(rollout, Change.ADVANCED, State(stage=stage % 3, since=now()), f"worker {number}")
+        own.dispose()
+        return taken
+
+    with ThreadPoolExecutor(8) as threads:
+        taken = list(threads.map(race, range(8)))
+    assert sum(taken) == 5
+    found = Rollouts(engine)
+    assert found.get("trial").revision == 5
+    assert len(audit(found)) == 6
+
+
+def test_a_step_from_what_was_is_not_taken(rollouts: Rollouts) -> None:
+    stale = rollouts.start(policy(), VARIANTS, "ann")
+    rollouts.stop("trial", "ann")
+    assert not rollouts.step(stale, Change.ADVANCED, State(stage=1, since=now()), "worker")
+    assert rollouts.get("trial").state.status is Status.STOPPED
+    assert len(audit(rollouts)) == 2
+
+
+@pytest.mark.anyio
+async def test_other_processes_know_within_half_a_second_and_nobody_waits(engine: Engine) -> None:
+    ours, theirs = Rollouts(engine), Rollouts(engine)
+    running = asyncio.create_task(ours.run())
+    try:
+        await asyncio.to_thread(theirs.start, policy(kind="blue-green"), VARIANTS, "ann")
+        assert await told(ours, "now") < 0.9
+        await asyncio.to_thread(theirs.switch, "trial", "ann")
+        assert await told(ours, "next") < 0.9
+    finally:
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+
+
+async def told(rollouts: Rollouts, variant: str) -> float:
+    """Seconds until requests are answered by `variant`; the loop never stands still."""
+    begun = seen = time.perf_counter()
+    while rollouts.choose("trial", "user 1").variant != variant:
+        await asyncio.sleep(0.002)
+        assert time.perf_counter() - seen < 0.3
+        seen = time.perf_counter()
+        assert seen - begun < 5
+    return seen - begun
+
+
+@pytest.mark.anyio
+async def test_a_database_that_fails_ends_nothing(engine: Engine, caplog: pytest.LogCaptureFixture) -> None:
+    rollouts = Rollouts(engine)
+    rollouts.start(policy(kind="blue-green"), VARIANTS, "ann")
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE rollouts RENAME TO away"))
+    running = asyncio.create_task(rollouts.run())
+    await asyncio.sleep(0.6)
+    assert not running.done()
+    assert variants(rollouts) == {"now"}
+    assert "rollouts go on as they were known" in caplog.text
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE away RENAME TO rollouts"))
+    await asyncio.to_thread(Rollouts(engine).switch, "trial", "ann")
+    assert await told(rollouts, "next") < 1
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+def test_a_row_of_another_version_is_told(rollouts: Rollouts, engine: Engine) -> None:
+    rollouts.start(policy(), VARIANTS, "ann")
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE rollouts SET state = '{\"mood\": 1}'"))
+    with pytest.raises(StorageError, match="rollout trial of the ledger was written by another version"):
+        Rollouts(engine)

@@ -1,0 +1,90 @@
+"""A hundred clients leave in the middle of their answers: nothing goes on behind them, and what was spent is on record."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from rag.llms.litellm import library
+from rag.runtime import Runtime
+from rag.settings import Settings
+from rag.trace import Outcome
+from tests.faults.serving import MODES, Mode, asked, nanodollars, post, shop, traces
+from tests.servers.groundwire import served
+from tests.servers.provider import Call, Provider, Reply
+
+CLIENTS = 100
+PIECES = ("Kettles are covered ", "for 24 months [1]. ", *(f"Word {number} of many. " for number in range(200)))
+VARIANT = '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 1\n[retriever]\nabstain = false\n'
+SLACK = 3
+"""Pieces that the provider has sent, at most, when its client has left before it reads them; each has at most 6 tokens."""
+
+
+def reply(call: Call) -> Reply:
+    """Slow enough to be left, its prompt counted by litellm."""
+    prompt = library().token_counter(model=call.body["model"], messages=call.body["messages"])
+    return Reply(pieces=PIECES, first=0.3, between=0.5, prompt=prompt)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return shop(tmp_path_factory.mktemp("leaving"), {"default": VARIANT})
+
+
+@pytest.fixture(scope="module")
+def url(settings: Settings, server: Provider) -> Iterator[str]:
+    library().token_counter(model="gpt-4.1-mini", text="loads the tokenizer")
+    with served(settings, "--collection", "shop", "--slots", str(2 * CLIENTS), environment=server.environment) as url:
+        yield url
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("mode", MODES)
+async def test_everybody_leaves_at_once(url: str, settings: Settings, server: Provider, mode: Mode) -> None:
+    server.play(reply)
+    questions = [f"How long is the warranty of kettle {number} by {mode}?" for number in range(CLIENTS)]
+    clients = [asyncio.create_task(post(url, *asked(mode, question))) for question in questions]
+    async with asyncio.timeout(60):
+        while len(server.calls) < CLIENTS or not all(call.sent for call in server.calls):
+            await asyncio.sleep(0.01)
+    for client in clients:
+        client.cancel()
+    left = time.monotonic()
+    await asyncio.gather(*clients, return_exceptions=True)
+    await server.settled(1.0)
+    assert time.monotonic() - left < 1.0
+    assert all(call.disconnected for call in server.calls)
+
+    with Runtime(settings) as runtime:
+        async with asyncio.timeout(10):
+            while not all(trace.outcome for trace in traces(runtime, questions)):
+                await asyncio.sleep(0.05)
+        found = traces(runtime, questions)
+    assert sorted(trace.question for trace in found) == sorted(questions)
+    assert {trace.outcome for trace in found} == {Outcome.DISCONNECTED}
+    assert all(trace.estimated and trace.cost_nanodollars for trace in found)
+    assert len(server.calls) == CLIENTS
+    unread = nanodollars(server.ledger) - sum(trace.cost_nanodollars or 0 for trace in found)
+    assert 0 <= unread <= CLIENTS * SLACK * 6 * 1600
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", MODES)
+async def test_who_stays_is_not_disturbed(url: str, settings: Settings, server: Provider, mode: Mode) -> None:
+    server.play(lambda _: Reply(pieces=("Kettles are covered ", "for 24 months [1]."), first=0.3, between=0.3))
+    questions = [f"How long is kettle {number} covered by {mode}?" for number in range(20)]
+    clients = [asyncio.create_task(post(url, *asked(mode, question))) for question in questions]
+    async with asyncio.timeout(30):
+        while len(server.calls) < len(questions):
+            await asyncio.sleep(0.01)
+    for client in clients[::2]:
+        client.cancel()
+    answers = await asyncio.gather(*clients[1::2])
+    assert all(answer.status == 200 and b"24 months" in answer.body for answer in answers)
+    with Runtime(settings) as runtime:
+        found = {trace.question: trace for trace in traces(runtime, questions)}
+    for answer, question in zip(answers, questions[1::2], strict=True):
+        assert found[question].id == answer.trace_id
+        assert found[question].cost_nanodollars == 100 * 400 + 7 * 1600

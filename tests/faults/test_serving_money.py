@@ -1,0 +1,111 @@
+"""What the traces say was spent is what the provider's own ledger says, to the nano-dollar, whatever became of the requests."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from api.rollouts.policy import Kind, Policy
+from api.rollouts.rollouts import Rollouts
+from rag.llms.base import Purpose
+from rag.runtime import Runtime
+from rag.settings import Settings
+from rag.trace import Channel, Trace
+from tests.faults.serving import MODES, asked, nanodollars, post, shop, traces
+from tests.servers.groundwire import served
+from tests.servers.provider import Call, Provider, Reply, failure
+
+MODELS = '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 2\nfallbacks = ["anthropic/claude-sonnet-4-5"]\n'
+EVERYTHING = '[prompts]\nrewrite = "rewrite"\n[retriever]\nabstain = false\n[validator]\njudge = "openai/gpt-4.1-nano"\n'
+VARIANTS = {
+    "plain": f"{MODELS}{EVERYTHING}",
+    "quoting": f'{MODELS}{EVERYTHING}[release]\npolicy = "quote"\ngate = "sentence"\n',
+    "trying": f'{MODELS}{EVERYTHING}[release]\npolicy = "retry"\n',
+}
+REQUESTS = 60
+UNCERTAIN = "Kettles may well be covered for some two years or so, limescale aside [1]. They are covered for 36 months [1]."
+
+
+def reply(call: Call) -> Reply:
+    """Refused, busy, broken or answered by the number in the question; every call has tokens of its own."""
+    number = int("".join(filter(str.isdigit, str(call.body["messages"])[-40:])) or 0) + len(call.body["messages"])
+    kinds = {"cached": number % 7, "prompt": 100 + number, "completion": 1 + number % 50}
+    if call.body["model"] == "gpt-4.1-mini" and number % 4 == 1:
+        return failure(503 if number % 8 == 1 else 429)
+    return Reply(pieces=(UNCERTAIN[: 40 + number], UNCERTAIN[40 + number :]), **kinds)
+
+
+@pytest.fixture(scope="module")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    settings = shop(tmp_path_factory.mktemp("money"), VARIANTS)
+    with Runtime(settings) as runtime:
+        shadow = Policy(name="careful", kind=Kind.SHADOW, control="plain", candidate="trying", share=100)
+        Rollouts(runtime.engine).start(shadow, VARIANTS, "tests")
+    return settings
+
+
+@pytest.fixture(scope="module")
+def url(settings: Settings, server: Provider) -> Iterator[str]:
+    with served(settings, "--collection", "shop", "--variant", "plain", environment=server.environment) as url:
+        yield url
+
+
+async def ended(settings: Settings, count: int) -> list[Trace]:
+    with Runtime(settings) as runtime:
+        async with asyncio.timeout(20):
+            while len(found := traces(runtime)) < count or not all(trace.outcome for trace in found):
+                await asyncio.sleep(0.1)
+        return found
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(120)
+async def test_every_call_is_accounted_for(url: str, settings: Settings, server: Provider) -> None:
+    server.play(reply)
+    models = ("careful", "quoting", "trying")
+    before = [{"role": "user", "content": "Tell me about kettles."}, {"role": "assistant", "content": "They boil water."}]
+    asking = []
+    for number in range(REQUESTS):
+        mode, model = MODES[number % len(MODES)], models[number % len(models)]
+        path, body = asked(mode, f"And how long is it covered, number {number}?", model)
+        if path == "/chat":
+            body["history"] = before
+        else:
+            body["messages"] = [*before, *body["messages"]]
+        asking.append(post(url, path, body))
+        if model == "careful":
+            # A copy is left out where too many are under way.
+            await asyncio.gather(*asking)
+            asking.clear()
+            await server.settled()
+    await asyncio.gather(*asking)
+    shadowed = sum(models[number % len(models)] == "careful" for number in range(REQUESTS))
+    found = await ended(settings, REQUESTS + shadowed)
+    await server.settled()
+
+    attempts = [attempt for trace in found for attempt in trace.attempts]
+    assert Counter(trace.channel for trace in found)[Channel.SHADOW] == shadowed
+    assert {attempt.purpose for attempt in attempts} == set(Purpose)
+    assert {attempt.model for attempt in attempts} == {f"openai/{name}" for name in ("gpt-4.1-mini", "gpt-4.1-nano")} | {
+        "anthropic/claude-sonnet-4-5"
+    }
+    assert any(attempt.throttled for attempt in attempts)
+    assert not any(attempt.estimated for attempt in attempts)
+    assert len(attempts) == len(server.calls)
+    assert sum(trace.cost_nanodollars or 0 for trace in found) == nanodollars(server.ledger) > 0
+
+
+@pytest.mark.anyio
+async def test_every_accepted_request_has_one_trace(url: str, settings: Settings, server: Provider) -> None:
+    server.play(lambda call: failure(401) if "3?" in call.text else Reply())
+    questions = [f"What of request {number}?" for number in range(40)]
+    answers = await asyncio.gather(
+        *(post(url, *asked(MODES[number % 4], question, "quoting")) for number, question in enumerate(questions))
+    )
+    accepted = [answer.trace_id for answer in answers]
+    with Runtime(settings) as runtime:
+        found = traces(runtime, questions)
+    assert sorted(trace.id for trace in found) == sorted(accepted)
+    assert len(set(accepted)) == len(questions)
+    assert all(trace.outcome for trace in found)
