@@ -30,7 +30,9 @@ def serve(
     variant: Annotated[str, typer.Option(help="Answer by this variant or rollout.")] = "default",
     host: Annotated[str, typer.Option(help="Bind to this address; any but loopback asks for keys.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Bind to this port; 0 takes a free one.", min=0, max=65535)] = 8000,
-    slots: Annotated[int, typer.Option(help="Answer so many requests at once in each process; half as many more wait.", min=1)] = 64,
+    slots: Annotated[
+        int, typer.Option(help="Answer so many requests at once in each process; half as many more wait.", min=1)
+    ] = 64,
     workers: Annotated[int, typer.Option(help="Serve by so many processes.", min=1)] = 1,
 ) -> None:
     """Serve the pages on /, POST /chat and POST /v1/chat/completions."""

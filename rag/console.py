@@ -87,9 +87,8 @@ def summary(trace: Trace) -> Text:
     line = Text()
     line.append(trace.outcome or "running", OUTCOME[trace.outcome])
     line.append(f" ({trace.reason})" if trace.reason else "", "dim")
-    line.append(
-        f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {dollars(trace.cost_nanodollars, estimated=trace.estimated)}"
-    )
+    cost = dollars(trace.cost_nanodollars, estimated=trace.estimated)
+    line.append(f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {cost}")
     line.append(f" · first text {_ms(trace.first_token_ms)}, whole answer {_ms(trace.total_ms)}\n")
     line.append(f"trace {trace.id}", "dim")
     return line

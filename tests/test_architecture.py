@@ -17,6 +17,8 @@ HEAVY = {
     "faiss",
     "tantivy",
     "sqlalchemy",
+    "prometheus_client",
+    "opentelemetry",
     "fastapi",
     "lxml",
     "pypdf",
