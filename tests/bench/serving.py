@@ -9,7 +9,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -17,9 +16,12 @@ from statistics import median
 from typing import Any
 
 import aiohttp
+import httpx
 from rich.console import Console
 from rich.table import Table
 
+from rag.embedders.batching import Batching
+from rag.embedders.onnx import OnnxEmbedder
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel
@@ -79,6 +81,7 @@ def serving(folder: Path, settings: Settings, console: Console) -> None:
             if PEERS_PYTHON.exists():
                 beside(settings, provider.url, found)
     told(parts, found, console)
+    asyncio.run(batches(console))
 
 
 async def in_process(settings: Settings, url: str, found: Found) -> dict[str, float]:
@@ -117,8 +120,6 @@ async def in_process(settings: Settings, url: str, found: Found) -> dict[str, fl
                     async with writing:
                         await asyncio.to_thread(commit, question)
 
-                import httpx
-
                 asked = {"model": "gpt-4.1-mini", "messages": [{"role": "user", "content": "word " * 500}]}
                 vectors = {question: pipeline.retriever.embed(question) for question in QUESTIONS}
                 with httpx.Client() as session:
@@ -146,7 +147,7 @@ async def over_http(url: str, name: str, found: Found) -> None:
                     response.raise_for_status()
                     await response.read()
 
-            await loaded(ask, QUESTIONS, 8, 40)
+            await loaded(ask, QUESTIONS, 8, len(QUESTIONS))
             await measure(f"{name}{', streamed' * stream}", ask, found)
 
 
@@ -205,6 +206,22 @@ def told(parts: dict[str, float], found: Found, console: Console) -> None:
         console.print(f"{name}: {', '.join(ratios)}")
 
 
-if __name__ == "__main__":
-    home = Settings(home=Path(sys.argv[1]))
-    serving(Path(sys.argv[2]), home, Console(width=160))
+async def batches(console: Console) -> None:
+    """Questions embedded one by one, and those that come at the same time together; in turn."""
+    embedder = OnnxEmbedder()
+    together = Batching(embedder).embed
+
+    async def alone(question: str) -> None:
+        await asyncio.to_thread(embedder.embed, [question])
+
+    asks: dict[str, Ask] = {"alone": alone, "together": together}
+    table = Table("clients", "", "p50 ms", "p95 ms", "a second", title=f"Embedding questions; the median of {ROUNDS} rounds")
+    for clients in (1, 8, 32):
+        seen: dict[str, list[Load]] = {name: [] for name in asks}
+        for _ in range(ROUNDS):
+            for name, ask in asks.items():
+                seen[name].append(await loaded(ask, QUESTIONS, clients, 400))
+        for name, loads in seen.items():
+            load = Load(*map(median, zip(*loads, strict=True)))
+            table.add_row(str(clients), name, f"{load.p50_ms:.1f}", f"{load.p95_ms:.1f}", f"{load.a_second:.0f}")
+    console.print(table)
