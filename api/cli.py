@@ -52,23 +52,23 @@ def serve(
         require_keys(host, Keys(runtime.engine))
         answering = Rollouts(runtime.engine).choose(variant, "").variant
         asyncio.run(runtime.pipeline(runtime.variant(answering), collection))
-        with _listening(host, port) as listening:
-            port = listening.getsockname()[1]
+        with _bound(host, port) as bound:
+            port = bound.getsockname()[1]
             typer.echo(f"answering from {collection} on http://{host}:{port}")
             if workers == 1:
                 served = create_app(runtime, collection, variant, slots=slots, queue=slots // 2)
                 config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
-                uvicorn.Server(config).run(sockets=[listening])
+                uvicorn.Server(config).run(sockets=[bound])
                 return
     place = Place(host, port)
     supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, grace_seconds=GRACE_SECONDS)
 
 
-def _listening(host: str, port: int) -> "socket":
-    from api.workers import listen
+def _bound(host: str, port: int) -> "socket":
+    from api.workers import bound
 
     try:
-        return listen(host, port)
+        return bound(host, port)
     except OSError as error:
         raise GroundwireError(
             f"{host}:{port} cannot be bound ({error.strerror})", "name others with --host and --port"

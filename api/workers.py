@@ -23,7 +23,6 @@ from rag.settings import Settings
 
 UNRESPONSIVE_SECONDS = 30
 """A worker that says nothing for so long is replaced."""
-BACKLOG = 2048
 
 
 class Place(NamedTuple):
@@ -34,7 +33,7 @@ class Place(NamedTuple):
     port: int
 
     def __reduce__(self) -> tuple[Callable[[str, int], socket.socket], tuple[str, int]]:
-        return partial(listen, reuse_port=True), (self.host, self.port)
+        return partial(bound, reuse_port=True), (self.host, self.port)
 
 
 def supervise(place: Place, workers: int, collection: str, model: str, *, slots: int, queue: int, grace_seconds: int) -> None:
@@ -63,14 +62,23 @@ def application(collection: str, model: str, *, slots: int, queue: int) -> FastA
     return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue)
 
 
-def listen(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
-    """A socket whose connections send each piece of an answer at once: otherwise a piece waits for the client to have acknowledged the
-    one before, which clients put off for 40 ms."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listening = socket.create_server((host, port), family=family, backlog=BACKLOG, reuse_port=reuse_port)
+def bound(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """A socket that listens only once its server is ready: until then the kernel deals its connections to other workers.
+
+    What it accepts sends each piece of an answer at once: otherwise a piece waits for the client to have acknowledged the one before,
+    which clients put off for 40 ms.
+    """
+    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
     # Inherited by what it accepts. asyncio would set it, were the protocol of the socket spelt out.
-    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return listening
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        bound.bind((host, port))
+    except OSError:
+        bound.close()
+        raise
+    return bound
 
 
 def _end_with_parent() -> None:

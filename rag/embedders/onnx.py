@@ -15,6 +15,9 @@ from rag.embedders.base import Vectors
 
 _BATCH_TOKENS = 512
 """Of one run, padding included: more gains no speed, and memory grows with it."""
+_WORTH_TOKENS = 64
+"""Of one run, so that a second core is worth its while."""
+THREADS = min(2, os.cpu_count() or 1)
 
 
 class OnnxEmbedder:
@@ -36,7 +39,7 @@ class OnnxEmbedder:
         # Batches share the cores, not the work of one: threads within a run wait for each other spinning, which takes a core from
         # whoever serves, and gains a lone question less than a millisecond.
         options.intra_op_num_threads = 1
-        self._threads = ThreadPoolExecutor(min(2, os.cpu_count() or 1), "embedder")
+        self._threads = ThreadPoolExecutor(THREADS, "embedder")
         # The arena would keep the memory of the largest batch for good.
         options.enable_cpu_mem_arena = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -47,7 +50,8 @@ class OnnxEmbedder:
     def embed(self, texts: Sequence[str]) -> Vectors:
         tokens = [self._fit(encoding.ids) for encoding in self._tokenizer.encode_batch_fast(list(texts))]
         vectors = np.empty((len(tokens), self.dimensions), np.float32)
-        batches = list(_batches([len(ids) for ids in tokens]))
+        lengths = [len(ids) for ids in tokens]
+        batches = list(_batches(lengths, min(_BATCH_TOKENS, max(_WORTH_TOKENS, sum(lengths) // THREADS))))
         runs = self._threads.map if len(batches) > 1 else map
         for batch, found in zip(batches, runs(self._run, ([tokens[row] for row in batch] for batch in batches)), strict=True):
             vectors[batch] = found
@@ -69,11 +73,11 @@ class OnnxEmbedder:
         return pooled
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
     """Rows of like length together, so that little is padding."""
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if batch and (len(batch) + 1) * lengths[row] > _BATCH_TOKENS:
+        if batch and (len(batch) + 1) * lengths[row] > most:
             yield batch
             batch = []
         batch.append(row)

@@ -127,7 +127,7 @@ class Traces:
         with told(self.engine.url), self.engine.connect() as connection:
             rows = connection.execute(query.limit(2)).all()
         if not rows:
-            raise NotFoundError(f"no trace has the id {id}", "list the latest ones for theirs")
+            raise NotFoundError(f"no trace has the id {id}", "`rag trace` lists the latest ones")
         if len(rows) > 1:
             raise GroundwireError(f"more than one trace id begins with {id}", "give more of it")
         return Trace.model_validate_json(rows[0].body)
