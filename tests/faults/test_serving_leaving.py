@@ -47,7 +47,7 @@ async def test_everybody_leaves_at_once(url: str, settings: Settings, server: Pr
     questions = [f"How long is the warranty of kettle {number} by {mode}?" for number in range(CLIENTS)]
     clients = [asyncio.create_task(post(url, *asked(mode, question))) for question in questions]
     async with asyncio.timeout(60):
-        while len(server.calls) < CLIENTS or not all(call.sent for call in server.calls):
+        while len(server.calls) < CLIENTS or not all(call.sent > SLACK for call in server.calls):
             await asyncio.sleep(0.01)
     for client in clients:
         client.cancel()

@@ -31,6 +31,6 @@ def test_padding_in_a_batch_changes_no_vector(embedder: OnnxEmbedder) -> None:
 
 @pytest.mark.parametrize("lengths", [[], [5], [256] * 9, [3, 256, 3, 100, 2, 900, 5000]])
 def test_batches_hold_each_row_once_and_stay_small(lengths: list[int]) -> None:
-    batches = list(_batches(lengths))
+    batches = list(_batches(lengths, 512))
     assert sorted(row for batch in batches for row in batch) == list(range(len(lengths)))
     assert all(len(batch) == 1 or len(batch) * max(lengths[row] for row in batch) <= 1024 for batch in batches)
