@@ -78,7 +78,7 @@ def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64
             for last in (allowances.close, runtime.writer.close, spans.stop):
                 await asyncio.to_thread(last)
 
-    app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url="/docs", redoc_url=None)
+    app = FastAPI(title="Groundwire", lifespan=lifespan, docs_url=None, redoc_url=None)
     for part in (openai, chat, feedback, traces, exposition, routes):
         app.include_router(part.router)
     app.add_exception_handler(GroundwireError, _told)

@@ -5,12 +5,13 @@ Knows the stream. Knows no dialect: how an event is written is handed in.
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping
 from contextlib import aclosing
 
 from fastapi import Request
 from fastapi.responses import Response
 from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
+from starlette.types import Receive, Scope, Send
 
 from api.disconnect import unless_disconnected
 from api.problem import CLIENT_CLOSED_REQUEST, FaultError, traced
@@ -39,7 +40,24 @@ async def event_stream(
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     id = first.trace.id if isinstance(first, Done) else first.trace_id if isinstance(first, Retrieved) else ""
     lines = kept_alive(_lines(first, events, write, failed), PING_SECONDS)
-    return EventSourceResponse(lines, headers={**HEADERS, **traced(id)})
+    return Streamed(lines, events, headers={**HEADERS, **traced(id)})
+
+
+class Streamed(EventSourceResponse):
+    """A response that closes what it streams as it ends, also where the client left while a piece was being sent."""
+
+    def __init__(
+        self, lines: AsyncGenerator[bytes, None], events: AsyncGenerator[Event, None], headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(lines, headers=headers)
+        self._streamed = (lines, events)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            for generator in self._streamed:
+                await generator.aclose()
 
 
 async def _lines(
@@ -62,7 +80,7 @@ async def _lines(
         yield failed(FaultError("the server failed on the way", "its log says why"))
 
 
-async def kept_alive(lines: AsyncGenerator[bytes, None], seconds: float) -> AsyncIterator[bytes]:
+async def kept_alive(lines: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:
     """The same lines, with a comment whenever none comes for so long. `lines` raise nothing; they are closed when this is."""
     ready: asyncio.Queue[bytes | None] = asyncio.Queue(1)
 

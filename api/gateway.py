@@ -7,7 +7,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, suppress
 
 from uuid_utils import uuid7
 
@@ -15,8 +15,9 @@ from api.access.allowance import Allowances, Settle
 from api.access.keys import Key
 from api.access.slots import Slots
 from api.rollouts.rollouts import Choice, Rollouts
+from api.rollouts.state import Arm
 from api.telemetry import metrics, spans
-from rag.errors import GroundwireError
+from rag.errors import ConfigurationError, GroundwireError, UpstreamError
 from rag.pipeline import Done, Event, Pipeline, drained
 from rag.runtime import Runtime
 from rag.trace import Channel, Origin, Trace
@@ -68,7 +69,7 @@ class Gateway:
     async def pipeline(self, model: str | None = None, collection: str | None = None) -> Pipeline:
         """What answers for whom no rollout decides."""
         choice = self.rollouts.choose(model or self.model, "")
-        return await self.runtime.pipeline(self.runtime.variant(choice.variant), collection or self.collection)
+        return await self.runtime.pipeline(choice.variant, collection or self.collection)
 
     async def close(self) -> None:
         """Leave the copies that are still being answered."""
@@ -84,12 +85,19 @@ class Gateway:
         model, collection = asked.model or self.model, asked.collection or self.collection
         if key:
             key.require(collection, model)
-        id, unit = str(uuid7()), _unit(asked.user, key)
-        choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit or id)
-        origin = Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm)
         async with metrics.held(self.slots.taken()):
-            variant = asked.variant or self.runtime.variant(choice.variant)
-            pipeline = await self.runtime.pipeline(variant, collection)
+            # Requests are judged in the order of their ids: one that has waited must not come before those that were answered meanwhile.
+            id, unit = str(uuid7()), _unit(asked.user, key)
+            choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit or id)
+            try:
+                pipeline = await self.runtime.pipeline(asked.variant or choice.variant, collection)
+            except (ConfigurationError, UpstreamError) as error:
+                if choice.arm is not Arm.CANDIDATE:
+                    raise
+                await self._take_back(model, error)
+                choice = self.rollouts.choose(model, unit or id)
+                pipeline = await self.runtime.pipeline(choice.variant, collection)
+            origin = Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm)
             async with self._admitted(key, id, pipeline, asked.question) as settle:
 
                 def ended(trace: Trace) -> None:
@@ -118,6 +126,11 @@ class Gateway:
         async with self.allowances.admitted(key, id, ceiling) as settle:
             yield settle
 
+    async def _take_back(self, rollout: str, error: GroundwireError) -> None:
+        """A candidate that cannot even be asked leaves no trace by which it could be judged."""
+        with suppress(GroundwireError):  # another request has done it
+            await asyncio.to_thread(self.rollouts.rollback, rollout, "gateway", f"the candidate cannot be used: {error}")
+
     def _follow(self, trace: Trace, choice: Choice) -> None:
         """Have a copy of the question answered by the rollout's candidate, which the reader does not wait for."""
         if choice.shadow is None:
@@ -132,7 +145,7 @@ class Gateway:
     async def _shadow(self, trace: Trace, variant: str) -> None:
         origin = trace.origin.model_copy(update={"arm": "candidate", "shadow_of": trace.id})
         try:
-            pipeline = await self.runtime.pipeline(self.runtime.variant(variant), trace.collection)
+            pipeline = await self.runtime.pipeline(variant, trace.collection)
             await drained(
                 pipeline.stream(trace.question, Channel.SHADOW, trace.where, history=trace.history, origin=origin, ended=_observe)
             )

@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from rag.characters import Sound
-from rag.errors import GroundwireError, NotFoundError, StorageError, UpstreamError
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError, UpstreamError
 from rag.trace import Outcome
 
 STATUS = {Outcome.ANSWERED: 200, Outcome.REFUSED: 200, Outcome.FAILED: 502, Outcome.TIMED_OUT: 504}
@@ -76,13 +76,24 @@ class Problem(BaseModel):
     @classmethod
     def of(cls, error: GroundwireError) -> Self:
         """The failure as a problem. What only the operator can mend, and its paths, go to the log."""
+        if isinstance(error, ConfigurationError):
+            logging.getLogger("groundwire").error("%s", error)
+            return cls(title="this is not set up correctly", detail="the server's log says why", status=_status(error))
         if isinstance(error, StorageError):
             logging.getLogger("groundwire").error("%s", error)
             return cls(title="the documents cannot be read at present", detail="the server's log says why", status=_status(error))
         return cls(title=error.problem, detail=error.mend, status=_status(error))
 
 
-_STATUS = {InvalidError: 422, UnauthorizedError: 401, ForbiddenError: 403, ClosingError: 503, BusyError: 429, FaultError: 500}
+_STATUS = {
+    InvalidError: 422,
+    UnauthorizedError: 401,
+    ForbiddenError: 403,
+    ClosingError: 503,
+    BusyError: 429,
+    FaultError: 500,
+    ConfigurationError: 500,
+}
 
 
 def headers(error: GroundwireError) -> dict[str, str]:

@@ -13,8 +13,8 @@ from rag.release import Policy
 from rag.validators import judge
 from rag.variant import Variant
 
-SENTENCE = 16
-"""Tokens: no answer's sentences are shorter than that on average, so no more of them are judged one by one."""
+SENTENCE = 8
+"""Tokens of a short sentence: no more of an answer are judged one by one than it has room for such."""
 
 
 class Calls(NamedTuple):

@@ -15,6 +15,10 @@ Count = Callable[[Sequence[str]], Awaitable[list[int]]]
 Render = Callable[[Sequence[Passage]], tuple[Message, ...]]
 
 
+class NoRoomError(GroundwireError):
+    """Not one passage fits."""
+
+
 class Context(NamedTuple):
     """What is sent, and what was left out; passages are numbered from 1 in the order of their rank."""
 
@@ -26,7 +30,7 @@ class Context(NamedTuple):
 async def pack(passages: Sequence[Passage], budget: int, room: int | None, count: Count, render: Render) -> Context:
     """Take passages in rank order while their texts fit `budget` tokens and the rendered messages fit `room` (null: no limit).
 
-    A passage that does not fit is passed over, a shorter one after it may still be taken. Raises `GroundwireError` where
+    A passage that does not fit is passed over, a shorter one after it may still be taken. Raises `NoRoomError` where
     there are passages and not one fits.
     """
     sizes = await count([passage.text for passage in passages])
@@ -43,10 +47,8 @@ async def pack(passages: Sequence[Passage], budget: int, room: int | None, count
     if passages and not taken:
         smallest = f"no passage fits: the smallest has {min(sizes)} tokens"
         if min(sizes) > budget:
-            raise GroundwireError(
-                f"{smallest}, and {budget} are allowed for all", "raise retriever.context_tokens in the variant"
-            )
-        raise GroundwireError(
+            raise NoRoomError(f"{smallest}, and {budget} are allowed for all", "raise retriever.context_tokens in the variant")
+        raise NoRoomError(
             f"{smallest}, and the model reads {room} in all", "lower llm.max_tokens, or name a model with a larger window"
         )
     left_out = tuple(

@@ -150,6 +150,8 @@ def _turns(history: Sequence[Message]) -> list[list[Message]]:
     """The latest, oldest first; each begins with the user."""
     turns: list[list[Message]] = [[]]
     for message in reversed(history):
+        if not message.content.strip():
+            continue
         if message.role in (USER, ASSISTANT):
             turns[0].insert(0, Message(role=message.role, content=plain(message.content)))
         if message.role == USER:
@@ -171,7 +173,9 @@ def _asks_the_same(reply: str, question: str, history: Sequence[Message]) -> boo
         return False
     language = analyzer.language(" ".join((question, *(message.content[:TURN] for message in history[-SHOWN:]))))
     before = {
-        term for text in (question, *(message.content for message in history[-SHOWN:])) for term in analyzer.terms(text, language)
+        term
+        for text in (question, *(message.content[:MESSAGE] for message in history[-SHOWN:]))
+        for term in analyzer.terms(text, language)
     }
     terms = analyzer.asked(reply, (language,))
     return sum(term in before for term in terms) >= KNOWN * len(terms)

@@ -5,7 +5,11 @@ Knows which failures are worth another try. Knows no provider.
 
 from prompts.errors import GroundwireError, NotFoundError
 
-__all__ = ["GroundwireError", "NotFoundError", "StorageError", "UpstreamError"]
+__all__ = ["ConfigurationError", "GroundwireError", "NotFoundError", "StorageError", "UpstreamError"]
+
+
+class ConfigurationError(GroundwireError):
+    """A variant, or what it names, that cannot be used: no fault of who asked."""
 
 
 class StorageError(GroundwireError):

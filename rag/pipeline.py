@@ -6,7 +6,7 @@ Knows the order of the stages, and what the end of a request is called. Knows no
 import time
 from asyncio import CancelledError, to_thread, wrap_future
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from functools import partial
 from itertools import takewhile
@@ -18,7 +18,7 @@ from prompts.fence import fence
 from prompts.prompt import Prompt
 from rag.ceiling import ceiling
 from rag.characters import sound
-from rag.context import Context, pack
+from rag.context import Context, NoRoomError, pack
 from rag.conversation import Rewriter, depends, recent, standalone
 from rag.errors import GroundwireError, UpstreamError
 from rag.gate import Gate, Stretch, after
@@ -223,11 +223,13 @@ class Pipeline:
             raise
         except Exception as error:
             recording.end(Outcome.FAILED, f"{type(error).__name__}: {error}")
+            written = self.traces.submit(recording.trace)
             ended(recording.trace)
-            await self.traces.record(recording.trace)
+            await wrap_future(written)
             raise
+        written = self.traces.submit(recording.trace)
         ended(recording.trace)
-        await self.traces.record(recording.trace)
+        await wrap_future(written)
         yield Done(recording.trace)
 
     async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
@@ -282,8 +284,9 @@ class Pipeline:
                 # Where nobody watches it arrive, the model's turn is not kept waiting for the judgement.
                 for stretch in () if self.whole else gate.complete(recording.trace.draft):
                     await self._mend(recording, mending, stretch)
-                    if text := mending.next():
-                        recording.note(claims=mending.claims, withheld=mending.withheld)
+                    text = mending.next()
+                    recording.note(claims=mending.claims, withheld=mending.withheld)
+                    if text:
                         yield text
         for stretch in gate.rest(recording.trace.draft):
             await self._mend(recording, mending, stretch)
@@ -331,23 +334,28 @@ class Pipeline:
         Counted by the tokenizer of the first that can be asked for it.
         """
         failure: UpstreamError | None = None
-        windows = [window for model in self.models if (window := self.router.llm(model).window(model))]
         for model in self.models:
-            count = partial(self.router.llm(model).count_tokens, model)
-            budget = self.variant.retriever.context_tokens
             try:
-                said = await recent(history, int(SAID * budget), count) if history else ()
-                return await pack(
-                    passages,
-                    budget=budget,
-                    room=min([self._prompt_tokens(question), *(window - self.variant.llm.max_tokens for window in windows)]),
-                    count=count,
-                    render=partial(self._render, question, said),
-                )
+                return await self._packed(model, question, passages, history)
             except UpstreamError as error:
                 failure = error
         assert failure
         raise failure
+
+    async def _packed(self, model: str, question: str, passages: Sequence[Passage], history: Sequence[Message]) -> Context:
+        windows = [window for model in self.models if (window := self.router.llm(model).window(model))]
+        budget, count = self.variant.retriever.context_tokens, partial(self.router.llm(model).count_tokens, model)
+        packing = partial(
+            pack,
+            passages,
+            budget=budget,
+            room=min([self._prompt_tokens(question), *(window - self.variant.llm.max_tokens for window in windows)]),
+            count=count,
+        )
+        if said := await recent(history, int(SAID * budget), count) if history else ():
+            with suppress(NoRoomError):
+                return await packing(render=partial(self._render, question, said))
+        return await packing(render=partial(self._render, question, ()))
 
     async def _revise(self, recording: Recording, messages: tuple[Message, ...]) -> None:
         """Another draft, in place of the one there is; where the call fails, that one stays."""
@@ -396,7 +404,7 @@ class Pipeline:
             seed=model.seed,
             stop=self.prompt.stop,
             whole=self.whole,
-            question=recording.trace.question,
+            question=recording.trace.query or recording.trace.question,
             passages=recording.trace.passages,
             refusal=self.refusal,
         )

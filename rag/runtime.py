@@ -6,6 +6,8 @@ Knows which backend serves which name, and what stays open for how long. Knows n
 import threading
 from asyncio import to_thread
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +16,7 @@ from rag import variant as variants
 from rag.conversation import Rewriter
 from rag.embedders import open_embedder
 from rag.embedders.base import Embedder
-from rag.errors import GroundwireError
+from rag.errors import ConfigurationError, GroundwireError, UpstreamError
 from rag.ledger.corpus import Corpus
 from rag.ledger.database import connect
 from rag.ledger.traces import Traces
@@ -110,18 +112,34 @@ class Runtime:
         model = variant.validator.judge
         return Judge(router, model, Library(self.settings.prompts).get("grounding"), variant.llm) if model else None
 
-    async def pipeline(self, variant: Variant, collection: str) -> Pipeline:
-        """One variant over the collection's current generation."""
+    async def pipeline(self, variant: Variant | str, collection: str) -> Pipeline:
+        """One variant, or the one of that name, over the collection's current generation. Raises `ConfigurationError` for a variant
+        that cannot be used.
+        """
         return await to_thread(self._pipeline, variant, collection)
 
-    def _pipeline(self, variant: Variant, collection: str) -> Pipeline:
-        return Pipeline(
-            variant=variant,
-            prompt=Library(self.settings.prompts).get(variant.prompts.answer),
-            retriever=self.retriever(collection),
-            router=self.router,
-            validator=self.validator(variant.validator),
-            rewriter=self.rewriter(variant, self.router),
-            judge=self.judge(variant, self.router),
-            traces=self.traces,
-        )
+    def _pipeline(self, variant: Variant | str, collection: str) -> Pipeline:
+        retriever = self.retriever(collection)
+        variant = self.variant(variant) if isinstance(variant, str) else variant
+        with _configured(variant.name):
+            return Pipeline(
+                variant=variant,
+                prompt=Library(self.settings.prompts).get(variant.prompts.answer),
+                retriever=retriever,
+                router=self.router,
+                validator=self.validator(variant.validator),
+                rewriter=self.rewriter(variant, self.router),
+                judge=self.judge(variant, self.router),
+                traces=self.traces,
+            )
+
+
+@contextmanager
+def _configured(variant: str) -> Iterator[None]:
+    """What a variant names and cannot be had is told as its fault."""
+    try:
+        yield
+    except UpstreamError:
+        raise
+    except GroundwireError as error:
+        raise ConfigurationError(f"variant {variant}: {error.problem}", error.mend) from error

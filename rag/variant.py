@@ -10,7 +10,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from rag.errors import GroundwireError, NotFoundError
+from rag.errors import ConfigurationError, NotFoundError
 from rag.llms.base import CallPolicy
 from rag.release import UNGROUNDED, UNPROVED, Policy
 from rag.types import Value, Verdict
@@ -107,22 +107,22 @@ def names(folder: Path) -> list[str]:
 
 
 def load(folder: Path, name: str) -> Variant:
-    """Read `<folder>/<name>.toml`. Raises `GroundwireError` naming the file, the field and the mend."""
+    """Read `<folder>/<name>.toml`. Raises `ConfigurationError` naming the file, the field and the mend; `NotFoundError` where there is none."""
     if name not in names(folder):
         raise NotFoundError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
     path = folder / f"{name}.toml"
     try:
         fields = tomllib.loads(path.read_text(encoding="utf-8"))
         if "name" in fields:
-            raise GroundwireError(
+            raise ConfigurationError(
                 f"{path}: name: a variant is named by its file", "remove the field, and rename the file if need be"
             )
         return Variant(name=name, **fields)
     except OSError as error:
-        raise GroundwireError(f"{path} cannot be read ({error.strerror})", "make it readable") from error
+        raise ConfigurationError(f"{path} cannot be read ({error.strerror})", "make it readable") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GroundwireError(f"{path} is not TOML: {error}", "mend that line") from error
+        raise ConfigurationError(f"{path} is not TOML: {error}", "mend that line") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise GroundwireError(f"{path}: {field}: {first['msg']}", "see the guide's page on variants for the fields") from error
+        raise ConfigurationError(f"{path}: {field}: {first['msg']}", "see the guide's page on variants for the fields") from error

@@ -3,6 +3,7 @@
 Knows the tables of allowances and admissions, and who decides. Knows nothing of what a request does.
 """
 
+import logging
 import queue
 import threading
 import time
@@ -18,6 +19,7 @@ from api.access.account import too_many
 from api.access.accounts import Accounts
 from api.access.keys import Key
 from api.problem import BusyError, ForbiddenError
+from rag.errors import GroundwireError
 from rag.ledger.database import exclusive
 from rag.trace import dollars
 
@@ -96,7 +98,11 @@ class Allowances:
             settle(None)
         # Whoever asks one thing after another may reach another process next, which has to know that this one is over.
         for decided in settled:
-            await wrap_future(decided)
+            try:
+                await wrap_future(decided)
+            except GroundwireError as error:
+                # The answer was given: what is held for it expires, and is charged in full.
+                logging.getLogger("groundwire").error("the end of request %s is not on its key's account: %s", id, error)
 
     def close(self) -> None:
         """Decide what is waiting and end the thread."""

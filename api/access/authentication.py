@@ -13,7 +13,7 @@ from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
 from api.access.keys import Key, Keys
-from api.problem import UnauthorizedError
+from api.problem import ForbiddenError, UnauthorizedError
 from api.telemetry import metrics
 from rag.errors import GroundwireError
 
@@ -37,6 +37,7 @@ class Caller(SecurityBase):
             if key:
                 return key
         if not (keys.any() if keys.fresh(None) else await to_thread(keys.any)):
+            _require_this_machine(request)
             return None
         metrics.rejected("unauthorized")
         if secret is None:
@@ -56,12 +57,12 @@ def shown(request: Request) -> str | None:
     """The secret in the `Authorization` header; without that header, in the cookie, if one of our own pages sends it."""
     header = request.headers.get("authorization")
     if header is None:
-        return request.cookies.get(COOKIE) if _from_our_pages(request) else None
+        return request.cookies.get(COOKIE) if from_our_pages(request) else None
     scheme, secret = get_authorization_scheme_param(header)
     return secret if scheme.lower() == "bearer" else ""
 
 
-def _from_our_pages(request: Request) -> bool:
+def from_our_pages(request: Request) -> bool:
     """Whether what changes something was sent by our own origin, as browsers say; `SameSite` lets in other ports of this host.
 
     `Sec-Fetch-Site` tells it also behind a proxy that changes the host, but is sent over TLS and to loopback only.
@@ -71,7 +72,23 @@ def _from_our_pages(request: Request) -> bool:
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
-    return urlsplit(request.headers.get("origin", "")).netloc == request.headers.get("host")
+    return _netloc(request.headers.get("origin", "")) == request.headers.get("host")
+
+
+def _netloc(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
+
+
+def _require_this_machine(request: Request) -> None:
+    """Raises `ForbiddenError` where an open server is asked by another name than this machine's own: a page of any site can have its
+    own name point here, and would then be of the same origin (DNS rebinding).
+    """
+    host = request.url.hostname or ""
+    if not _loopback(host):
+        raise ForbiddenError(f"a server without keys answers this machine only, not {host}", "`api keys create NAME` makes a key")
 
 
 def keep(secret: str, request: Request, response: Response) -> None:

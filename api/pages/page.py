@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlencode
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -17,10 +17,11 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.access.authentication import visible
+from api.access.authentication import from_our_pages, visible
 from api.access.keys import Key
 from api.pages import plots, shown
 from api.problem import ForbiddenError, InvalidError, Problem, UnauthorizedError, headers
+from api.telemetry import metrics
 from evals import format
 from evals.report.text import printable
 from rag.errors import GroundwireError
@@ -71,13 +72,16 @@ class PageRoute(APIRoute):
                 _require_own(request)
                 return await handle(request)
             except UnauthorizedError:
-                there = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+                # What was sent is not sent again: a form's page is where to go on.
+                path = request.url.path if request.method == "GET" else request.url.path.rpartition("/")[0] or "/"
+                there = path + (f"?{request.url.query}" if request.url.query else "")
                 return RedirectResponse(f"{link(request, '/login')}?{urlencode({'next': there})}", 303)
             except RequestValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
                 return refused(request, InvalidError(f"{field}: {first['msg']}", "mend that part of the address"))
             except GroundwireError as error:
+                metrics.turned_away(error)
                 return refused(request, error)
 
         return handler
@@ -115,8 +119,7 @@ def link(request: Request, path: str, **query: Any) -> str:
 
 def _require_own(request: Request) -> None:
     """Raises `ForbiddenError` where the page of another site sends a form here: a browser says so, whether there is a cookie or not."""
-    origin = request.headers.get("origin")
-    if request.method == "POST" and origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
+    if "origin" in request.headers and not from_our_pages(request):
         raise ForbiddenError("another site sent this form", "open the page here, and send it from there")
 
 

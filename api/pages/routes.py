@@ -69,7 +69,7 @@ def chat(request: Request, key: Caller) -> HTMLResponse:
     gateway = _gateway(request)
     filled = (collection.name for collection in gateway.runtime.corpus.collections() if collection.generation)
     allowed = [name for name in filled if key is None or key.collections is None or name in key.collections]
-    return page(request, "chat.html", key, collections=allowed, collection=gateway.collection)
+    return page(request, "chat.html", key, collections=allowed, collection=gateway.collection, inspects=visible(key) is None)
 
 
 @router.get("/traces")
@@ -328,6 +328,9 @@ async def _form(request: Request) -> dict[str, str]:
 
 def _own(request: Request, address: str) -> str:
     """The address, where it is one of ours, and the first page where it is not."""
-    parts = urlsplit(address)
-    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address and not parts.netloc
+    try:
+        foreign = bool(urlsplit(address).netloc)
+    except ValueError:
+        foreign = True
+    ours = address.startswith("/") and not address.startswith("//") and "\\" not in address and not foreign
     return address if ours else link(request, "/")

@@ -116,7 +116,7 @@ class Policy(Value):
     guardrails: Guardrails = Guardrails()
     alpha: float = Field(default=0.05, gt=0, lt=1)
     """How often a candidate within all margins may be taken back by chance; the guardrails share it equally (Bonferroni)."""
-    observation: Observation = Observation.REQUEST
+    observation: Observation = Observation.UNIT
     prediction: Prediction | None = None
     """What was found offline: in the file, the path of a `report.json` of `evals run`, from the file's folder."""
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from evals import judge
 from evals.cases import Case
+from rag.conversation import standalone
 from rag.llms.base import Usage
 from rag.llms.reply import TRIES
 from rag.llms.router import Router
@@ -68,15 +69,16 @@ def _cost(router: Router, model: str, prompt: int, completion: int) -> int | Non
 async def _texts(pipeline: Pipeline, case: Case) -> list[str]:
     """What would be sent, with what was said before."""
     retrieval = pipeline.variant.retriever
-    vector = await pipeline.retriever.embedded(case.question)
+    query = standalone(case.question, case.history)
+    vector = await pipeline.retriever.embedded(query)
     found = await to_thread(
         pipeline.retriever.search,
-        case.question,
+        query,
         vector,
         mode=retrieval.mode,
         top_k=retrieval.top_k,
         candidates=retrieval.candidates,
         where={},
     )
-    context = await pipeline.packed(case.question, found.passages, case.history)
+    context = await pipeline.packed(case.question, found.passages, case.history if query != case.question else ())
     return [message.content for message in context.messages]

@@ -26,6 +26,7 @@ from evals.scorers import score
 from evals.scorers.base import Scorer
 from prompts.library import Library
 from rag.characters import sound
+from rag.conversation import standalone
 from rag.errors import GroundwireError
 from rag.llms import OURS, elsewhere, open_llm
 from rag.llms.base import LLM, Attempt, CallPolicy
@@ -298,7 +299,7 @@ class Execution:
             for case in cases
             if not known or not all((case.id, repeat) in done for done in known for repeat in range(self.repeats))
         ]
-        questions = [sound(case.question.strip()) for case in asked]
+        questions = [standalone(sound(case.question.strip()), case.history) for case in asked]
         self._retriever.look_up(questions, [arm.variant.retriever for arm in self.arms])
 
     def _order(self, case: Case, repeat: int) -> Sequence[int]:

@@ -32,10 +32,13 @@ class Batching:
 
     async def embed(self, question: str) -> Vectors:
         """The question's vector, shape (dimensions,). Raises what the embedder raised for the call that it was in."""
-        asked = _Asked(question, asyncio.get_running_loop().create_future())
+        loop = asyncio.get_running_loop()
+        if self._calling is None or self._calling.done() or self._calling.get_loop() is not loop:
+            # What an earlier loop left behind nobody waits for.
+            self._waiting = []
+            self._calling = loop.create_task(self._call())
+        asked = _Asked(question, loop.create_future())
         self._waiting.append(asked)
-        if self._calling is None or self._calling.done():
-            self._calling = asyncio.create_task(self._call())
         return await asked.vector
 
     async def _call(self) -> None:
@@ -44,13 +47,14 @@ class Batching:
             questions = [asked.question for asked in batch]
             try:
                 vectors = await asyncio.get_running_loop().run_in_executor(self._thread, self._embedder.embed, questions)
+                answered = list(zip(batch, vectors, strict=True))
             except Exception as error:  # noqa: BLE001 - it is raised where each vector is waited for
                 for asked in _left(batch):
                     asked.vector.set_exception(error)
             else:
-                for row, asked in enumerate(batch):
+                for asked, vector in answered:
                     if not asked.vector.done():
-                        asked.vector.set_result(vectors[row])
+                        asked.vector.set_result(vector)
 
     def _next(self) -> list[_Asked]:
         waiting = _left(self._waiting)

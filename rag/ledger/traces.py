@@ -106,6 +106,10 @@ class Page(NamedTuple):
     next: str | None
 
 
+WHOLE = 36
+"""Characters of an id."""
+
+
 class Traces:
     """Reads and writes traces. `key` is who reads: a key sees what it asked itself, and no shadow of it; null sees everything."""
 
@@ -123,7 +127,9 @@ class Traces:
 
     def get(self, id: str, *, key: str | None = None) -> Trace:
         """The trace whose id is, or begins with, `id`. Raises `GroundwireError` where there is none, or more than one."""
-        query = select(traces.c.body).where(traces.c.id.startswith(id, autoescape=True), *_seen_by(key))
+        # A whole one is found by the key of the table; its beginning by looking at all.
+        named = traces.c.id == id if len(id) == WHOLE else traces.c.id.startswith(id, autoescape=True)
+        query = select(traces.c.body).where(named, *_seen_by(key))
         with told(self.engine.url), self.engine.connect() as connection:
             rows = connection.execute(query.limit(2)).all()
         if not rows:
@@ -147,7 +153,9 @@ class Traces:
         query = select(*_SUMMARY).where(*_conditions(selection), *_seen_by(key))
         with told(self.engine.url), self.engine.connect() as connection:
             if after is not None:
-                last = connection.execute(select(traces.c.created_at, traces.c.id).where(traces.c.id == after)).one_or_none()
+                last = connection.execute(
+                    select(traces.c.created_at, traces.c.id).where(traces.c.id == after, *_seen_by(key))
+                ).one_or_none()
                 if last is None:
                     raise NotFoundError(f"no trace has the id {after}", "begin with the first page again")
                 query = query.where(tuple_(traces.c.created_at, traces.c.id) < tuple_(*last))

@@ -191,12 +191,11 @@ async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, 
     """Off the wire: litellm would make three objects of each word, which is most of what a call costs here."""
     end = _End()
     async for line in events.response_iterator:
-        if not line.startswith("data:") or line.endswith("[DONE]"):
+        said = line.removeprefix("data:").strip()
+        # A failure may come bare, in place of a stream.
+        if not said.startswith("{"):
             continue
-        try:
-            chunk = json.loads(line.removeprefix("data:"))
-        except ValueError:
-            continue
+        chunk = json.loads(said)
         if chunk.get("error"):
             events.chunk_parser(chunk)
         end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)

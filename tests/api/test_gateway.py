@@ -18,7 +18,7 @@ from api.gateway import Asked, Gateway
 from api.problem import BusyError, ForbiddenError
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.rollouts import Rollouts
-from rag.errors import GroundwireError, NotFoundError
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError
 from rag.ledger import schema
 from rag.pipeline import Delta
 from rag.runtime import Runtime
@@ -193,3 +193,27 @@ async def test_a_user_is_answered_by_one_arm_each_time(gateway: Gateway) -> None
         answered = [(await gateway.answer(asked, None)).variant.name for _ in range(2)]
         assert len(set(answered)) == 1
     assert {trace.variant.name for trace in traces(gateway)} == {"plain", "other"}
+
+
+@pytest.mark.parametrize("broken", ['[prompts]\nanswer = "answer@99"\n', "llm = 7\n", '[llm]\nmodel = "nobody/nothing"\n'])
+async def test_a_candidate_that_cannot_be_used_is_taken_back_at_once(gateway: Gateway, broken: str) -> None:
+    start(gateway, Kind.CANARY, stages=[99, 100])
+    (gateway.runtime.settings.variants / "other.toml").write_text(broken)
+    for _ in range(5):
+        trace = await gateway.answer(ASKED.model_copy(update={"model": "answers"}), None)
+        assert (trace.outcome, trace.variant.name) == (Outcome.ANSWERED, "plain")
+    assert "cannot be used" in gateway.rollouts.get("answers").state.why
+
+
+async def test_a_collection_that_is_not_there_is_no_fault_of_the_candidate(gateway: Gateway) -> None:
+    start(gateway, Kind.CANARY, stages=[99, 100])
+    for _ in range(5):
+        with pytest.raises(NotFoundError):
+            await gateway.answer(ASKED.model_copy(update={"model": "answers", "collection": "nope"}), None)
+    assert not gateway.rollouts.get("answers").state.ended
+
+
+async def test_a_variant_that_is_broken_is_no_fault_of_who_asks(gateway: Gateway) -> None:
+    (gateway.runtime.settings.variants / "plain.toml").write_text("llm = 7\n")
+    with pytest.raises(ConfigurationError):
+        await gateway.answer(ASKED, None)

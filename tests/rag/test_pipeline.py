@@ -442,3 +442,23 @@ async def test_a_variant_may_have_its_model_rewrite_the_question(runtime: Runtim
     assert trace.cost_nanodollars == (50 + 100) * 400 + (9 + 7) * 1600
     assert trace.versions.prompts.keys() == {"answer@2", "rewrite@1"}
     assert trace.stages.keys() >= {"rewrite"}
+
+
+async def test_what_was_said_gives_way_where_a_passage_needs_its_room(
+    runtime: Runtime, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answering = await pipeline(runtime)
+    long = (Message(role="user", content="Do you sell kettles? " * 40), BEFORE[1])
+    monkeypatch.setattr(Pipeline, "_prompt_tokens", lambda *_: 360)
+    trace = await answering.answer(RESTS, Channel.ASK, history=long)
+    assert trace.outcome is Outcome.ANSWERED
+    assert trace.passages
+    assert long[0] not in trace.messages
+
+
+async def test_what_was_withheld_is_on_record_though_nothing_was_shown(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(FALSE, " ", FALSE, " ", TRUE), between=0.2, end="cut"))
+    gated = variant().model_copy(update={"release": Release(policy=Policy.QUOTE, gate="sentence")})
+    _, trace = await text_and_trace(await runtime.pipeline(gated, "shop"))
+    assert trace.outcome is Outcome.FAILED
+    assert trace.ungrounded

@@ -169,8 +169,9 @@ function finish(turn, card, answer, result) {
   if (result.passages.length) card.append(folded(`Passages (${result.passages.length})`, passageList(result.passages, result.claims)));
 }
 
-// The reader never gets what is withheld with the answer: it is in the trace alone.
+// Readers never see what is withheld; whoever may see all traces does.
 async function withheld(id) {
+  if (!("inspects" in document.getElementById("ask").dataset)) return [];
   const response = await fetch(`${root}/v1/traces/${id}`).catch(() => null);
   return response?.ok ? (await response.json()).withheld : [];
 }

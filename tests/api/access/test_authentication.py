@@ -55,9 +55,24 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
-async def test_before_a_key_was_made_everybody_is_let_in_whatever_they_show(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/who")).json() is None
-    assert (await client.get("/who", headers={"Authorization": "Bearer sk-any"})).status_code == 200
+@pytest.mark.parametrize("url", ["http://localhost", "http://127.0.0.1:8000", "http://[::1]:8000"])
+async def test_before_a_key_was_made_everybody_here_is_let_in_whatever_they_show(app: FastAPI, url: str) -> None:
+    async with client_of(app, url) as client:
+        assert (await client.get("/who")).json() is None
+        assert (await client.get("/who", headers={"Authorization": "Bearer sk-any"})).status_code == 200
+
+
+async def test_a_name_that_was_made_to_point_here_is_not_let_in_without_a_key(app: FastAPI) -> None:
+    async with client_of(app, "http://evil.example:8000") as client:
+        refused = await client.get("/who")
+    assert refused.status_code == 403
+    assert "evil.example" in refused.json()["title"]
+
+
+async def test_an_origin_that_is_none_is_a_foreign_one(client: httpx.AsyncClient, keys: Keys) -> None:
+    _, secret = keys.create("website")
+    refused = await client.post("/who", headers={"Origin": "http://[", "Cookie": f"groundwire_key={secret}"})
+    assert refused.status_code == 401
 
 
 async def test_a_key_is_asked_for_once_there_is_one(client: httpx.AsyncClient, keys: Keys) -> None:

@@ -168,7 +168,7 @@ def test_a_users_later_requests_do_not_count_where_units_do() -> None:
     made = [request(2 * n, "control", unit=f"c{n}") for n in range(200)]
     made += [request(2 * n + 1, "candidate", Outcome.FAILED if n % 2 else Outcome.ANSWERED, unit=f"u{n % 4}") for n in range(200)]
     made.sort()
-    by_request, by_unit = watch("error"), watch("error", observation="unit")
+    by_request, by_unit = watch("error", observation="request"), watch("error")
     for found in (by_request, by_unit):
         found.look(made, NOW)
     assert by_request.breached
@@ -191,7 +191,7 @@ def test_users_who_differ_keep_the_error_where_units_count() -> None:
 
 
 def test_a_copy_is_set_against_its_original() -> None:
-    trial = policy(kind="shadow", share=100)
+    trial = policy(kind="shadow", share=100, observation="request")
     equal, worse = watches(trial), watches(trial)
     rng = np.random.default_rng(5)
     for watched, behaviour in ((equal, EQUAL), (worse, Behaviour(hallucination=0.4))):

@@ -28,7 +28,7 @@ def test_three_lines_are_a_canary(tmp_path: Path) -> None:
         100,
     )
     assert list(policy.guardrails.watched) == ["error", "hallucination", "latency", "cost"]
-    assert (policy.alpha, policy.observation, policy.prediction) == (0.05, Observation.REQUEST, None)
+    assert (policy.alpha, policy.observation, policy.prediction) == (0.05, Observation.UNIT, None)
 
 
 def test_every_field_can_be_said(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from tests.api.rollouts.traffic import Behaviour, asked, policy, record, started
 
 
 def test_the_figures_are_those_of_the_requests(engine: Engine) -> None:
-    rollouts = started(engine, policy(kind="ab", share=40))
+    rollouts = started(engine, policy(kind="ab", share=40, observation="request"))
     made = asked(np.random.default_rng(1), rollouts.get("trial"), 1_000, Behaviour(hallucination=0.2), users=150)
     made[0] = made[0]._replace(outcome=None)
     made[1] = made[1]._replace(cost_nanodollars=None, unit=None)

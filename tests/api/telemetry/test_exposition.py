@@ -46,7 +46,7 @@ def client(tmp_path: Path) -> Iterator[TestClient]:
     app.state.keys = Keys(engine)
     app.include_router(exposition.router)
     app.add_exception_handler(GroundwireError, told)
-    with TestClient(app) as client:
+    with TestClient(app, base_url="http://localhost") as client:
         yield client
     engine.dispose()
 
