@@ -71,10 +71,18 @@ class LiteLLM:
     `route` is what litellm is told to call, where that is not the model's own name.
     """
 
-    def __init__(self, *, route: str | None = None, base_url: str | None = None, key: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        route: str | None = None,
+        base_url: str | None = None,
+        key: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self._route = route
         self._base_url = base_url
         self._key = key
+        self._headers = headers
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
@@ -122,6 +130,7 @@ class LiteLLM:
             max_retries=0,
             api_base=self._base_url,
             api_key=self._key,
+            extra_headers=self._headers,
             **streaming,
         )
 

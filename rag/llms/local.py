@@ -32,6 +32,10 @@ ANSWER_THREADS = 1
 """A second thread doubles the speed of reading a prompt, and adds nothing to that of writing, which waits for memory."""
 
 
+ONCE = {"Connection": "close"}
+"""The server closes a connection after each answer; a call that comes before that is noticed must not be sent over it."""
+
+
 class Address(NamedTuple):
     """Where a llama.cpp server listens, and the key it asks for."""
 
@@ -87,7 +91,7 @@ class SmolLM2:
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
         address = await asyncio.to_thread(self._server.address)
-        llm = LiteLLM(route=f"openai/{ALIAS}", base_url=f"{address.url}/v1", key=address.key)
+        llm = LiteLLM(route=f"openai/{ALIAS}", base_url=f"{address.url}/v1", key=address.key, headers=ONCE)
         async with aclosing(llm.stream(request)) as pieces:
             async for piece in pieces:
                 yield piece if isinstance(piece, str) else piece.model_copy(update={"model": NAME, "cost_nanodollars": 0})

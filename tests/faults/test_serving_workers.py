@@ -23,10 +23,12 @@ VARIANTS = dict.fromkeys(("blue", "green"), '[llm]\nmodel = "local/extractive"\n
 REQUESTS = 40
 QUESTION = "How long is the warranty on a kettle?"
 AGREED_SECONDS = 1.0
+STARTED_SECONDS = 90.0
+"""By when a worker has started, on a machine that has other things to do."""
 BURST = 10
 """Requests that a key of 60 a minute may make at once."""
 
-pytestmark = [pytest.mark.anyio, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.anyio, pytest.mark.timeout(240)]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +57,7 @@ def pids(settings: Settings, answered: list[tuple[int, str]]) -> set[int]:
 
 async def both(url: str, settings: Settings) -> set[int]:
     """The workers, as soon as there are two that answer."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(STARTED_SECONDS):
         while len(found := pids(settings, await burst(url, "blue"))) < 2:
             await asyncio.sleep(0.2)
     return found
@@ -87,7 +89,7 @@ async def test_a_switch_holds_for_both_within_a_second(groundwire: Server, setti
 async def test_a_worker_that_is_killed_is_replaced(groundwire: Server, settings: Settings) -> None:
     before = await both(groundwire.url, settings)
     os.kill(min(before), signal.SIGKILL)
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(STARTED_SECONDS):
         while True:
             try:
                 if len(after := pids(settings, await burst(groundwire.url, "blue"))) == 2 and after != before:
