@@ -4,8 +4,6 @@ Knows the tables of allowances and admissions, and who decides. Knows nothing of
 """
 
 import logging
-import queue
-import threading
 import time
 from asyncio import CancelledError, wrap_future
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -21,10 +19,8 @@ from api.access.keys import Key
 from api.problem import BusyError, ForbiddenError
 from rag.errors import GroundwireError
 from rag.ledger.database import exclusive
+from rag.ledger.grouping import Grouping
 from rag.trace import dollars
-
-GROUP = 256
-"""Most decisions in one transaction."""
 
 Settle = Callable[[int | None], None]
 """Tells what an admitted request cost, in nano-dollars; null where that is not known."""
@@ -62,9 +58,7 @@ class Allowances:
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
-        self._entries: queue.SimpleQueue[Admission | Settlement | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._ending = threading.Lock()
+        self._groups: Grouping[Admission | Settlement] = Grouping(self._decide, "allowances")
         self._next_token: dict[str, float] = {}
         """When a key that had no token gets one: until then nobody has to look."""
 
@@ -106,11 +100,7 @@ class Allowances:
 
     def close(self) -> None:
         """Decide what is waiting and end the thread."""
-        with self._ending:
-            if self._thread:
-                self._entries.put(None)
-                self._thread.join()
-                self._thread = None
+        self._groups.close()
 
     def _require(self, key: Key, ceiling: int | None) -> None:
         """Refuse what needs no look at the account."""
@@ -130,23 +120,11 @@ class Allowances:
             raise too_many(key, wait)
 
     def _submit(self, entry: Admission | Settlement) -> Future[None]:
-        with self._ending:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._decide_groups, name="allowances", daemon=True)
-                self._thread.start()
-            self._entries.put(entry)
+        self._groups.put(entry)
         return entry.decided
 
-    def _decide_groups(self) -> None:
-        ended = False
-        while not ended:
-            group = [self._entries.get()]
-            while len(group) < GROUP and not self._entries.empty():
-                group.append(self._entries.get())
-            ended = None in group
-            self._decide([entry for entry in group if entry and entry.decided.set_running_or_notify_cancel()])
-
-    def _decide(self, entries: Sequence[Admission | Settlement]) -> None:
+    def _decide(self, group: Sequence[Admission | Settlement]) -> None:
+        entries = [entry for entry in group if entry.decided.set_running_or_notify_cancel()]
         try:
             with exclusive(self._engine) as connection:
                 refusals = self._decided(connection, entries)

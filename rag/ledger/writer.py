@@ -3,8 +3,6 @@
 Knows tables and their keys. Knows nothing of what a row says.
 """
 
-import queue
-import threading
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import Future
@@ -13,9 +11,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Table, bindparam, delete, insert
 
 from rag.ledger.database import told
-
-GROUP = 256
-"""Most rows in one commit."""
+from rag.ledger.grouping import Grouping
 
 Row = dict[str, Any]
 
@@ -33,36 +29,17 @@ class Writer:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._entries: queue.SimpleQueue[Entry | None] = queue.SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._ending = threading.Lock()
+        self._groups = Grouping(self._commit, "ledger-writer")
 
     def submit(self, table: Table, row: Row) -> Future[None]:
         """Write a row, in place of an earlier one with the same key; done when it is committed."""
         entry = Entry(table, row, Future())
-        with self._ending:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._write_groups, name="ledger-writer", daemon=True)
-                self._thread.start()
-            self._entries.put(entry)
+        self._groups.put(entry)
         return entry.written
 
     def close(self) -> None:
         """Commit what is waiting and end the thread."""
-        with self._ending:
-            if self._thread:
-                self._entries.put(None)
-                self._thread.join()
-                self._thread = None
-
-    def _write_groups(self) -> None:
-        ended = False
-        while not ended:
-            group = [self._entries.get()]
-            while len(group) < GROUP and not self._entries.empty():
-                group.append(self._entries.get())
-            ended = None in group
-            self._commit([entry for entry in group if entry])
+        self._groups.close()
 
     def _commit(self, entries: Sequence[Entry]) -> None:
         error: BaseException | None = None

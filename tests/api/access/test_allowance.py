@@ -3,7 +3,6 @@
 import asyncio
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
@@ -18,6 +17,7 @@ from api.problem import BusyError, ForbiddenError
 from rag.errors import StorageError
 from rag.ledger.schema import admissions, allowances
 from tests.api.access.races import BUDGET, CONCURRENT, at_once, committed, racers
+from tests.commits import Held
 
 pytestmark = pytest.mark.anyio
 
@@ -231,26 +231,6 @@ async def test_what_was_charged_when_it_expired_is_not_charged_again(engine: Eng
     assert spent(engine, key) == 60
 
 
-class Held:
-    """Holds the next commit until it is let go, so that requests wait; counts commits."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.commits = 0
-        self._begun, self._let_go = threading.Event(), threading.Event()
-        event.listen(engine, "commit", self._commit)
-
-    def _commit(self, _: object) -> None:
-        self.commits += 1
-        self._begun.set()
-        assert self._let_go.wait(30)
-
-    async def wait(self) -> None:
-        assert await asyncio.to_thread(self._begun.wait, 30)
-
-    def let_go(self) -> None:
-        self._let_go.set()
-
-
 async def test_requests_that_come_while_one_is_committed_share_the_next(engine: Engine, shared: Allowances) -> None:
     key = budgeted(engine, budget=1_000)
     held = Held(engine)
@@ -265,7 +245,7 @@ async def test_requests_that_come_while_one_is_committed_share_the_next(engine: 
         return True
 
     first = asyncio.create_task(request(0))
-    await held.wait()
+    await asyncio.to_thread(held.wait)
     waiting = [asyncio.create_task(request(number)) for number in range(1, 20)]
     await asyncio.sleep(0.02)
     held.let_go()
@@ -283,7 +263,7 @@ async def test_what_ends_makes_room_for_what_is_decided_with_it(engine: Engine, 
     # Kept: what is collected as garbage is over.
     first, second = shared.admitted(other, "held", 0), shared.admitted(key, "b", 60)
     holding = asyncio.create_task(first.__aenter__())
-    await held.wait()
+    await asyncio.to_thread(held.wait)
     settle(40)
     next_one = asyncio.create_task(second.__aenter__())
     await asyncio.sleep(0.02)
@@ -302,7 +282,7 @@ async def test_who_leaves_while_it_is_decided_holds_nothing(engine: Engine, shar
             raise AssertionError("it left before")
 
     leaving = asyncio.create_task(request("a"))
-    await held.wait()
+    await asyncio.to_thread(held.wait)
     queued = asyncio.create_task(request("b"))
     await asyncio.sleep(0.02)
     leaving.cancel()

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, select
+from sqlalchemy import Engine, select
 
 from rag.errors import GroundwireError
 from rag.ledger.database import connect
+from rag.ledger.grouping import GROUP
 from rag.ledger.schema import responses, results, runs
-from rag.ledger.writer import GROUP, Row, Writer
+from rag.ledger.writer import Row, Writer
+from tests.commits import Held
 
 
 @pytest.fixture
@@ -40,26 +42,6 @@ def response(key: str) -> Row:
 def bodies(engine: Engine) -> dict[tuple[str, str, int], str]:
     with engine.connect() as connection:
         return {(row.run_id, row.case_id, row.repeat): row.body for row in connection.execute(select(results))}
-
-
-class Held:
-    """Holds the writer's first commit until it is let go, so that rows wait; counts commits."""
-
-    def __init__(self, engine: Engine) -> None:
-        self.commits = 0
-        self._begun, self._let_go = threading.Event(), threading.Event()
-        event.listen(engine, "commit", self._commit)
-
-    def _commit(self, _: object) -> None:
-        self.commits += 1
-        self._begun.set()
-        assert self._let_go.wait(30)
-
-    def wait(self) -> None:
-        assert self._begun.wait(30)
-
-    def let_go(self) -> None:
-        self._let_go.set()
 
 
 def test_rows_of_several_tables_that_wait_share_one_commit(engine: Engine, writer: Writer) -> None:
@@ -145,7 +127,7 @@ class Meddling(queue.SimpleQueue[Any]):
 
 
 def test_no_row_is_lost_to_a_writer_that_is_being_closed(engine: Engine, writer: Writer) -> None:
-    writer._entries = meddling = Meddling(writer.close)
+    writer._groups._entries = meddling = Meddling(writer.close)
     writer.submit(results, result("a")).result(10)
     meddling.closing.join()
     assert list(bodies(engine)) == [("r", "a", 0)]
