@@ -22,6 +22,7 @@ from api.body import LARGEST, BodyLimit
 from api.gateway import Gateway
 from api.pages import routes
 from api.problem import FaultError, InvalidError, ProtocolError, documented, problem
+from api.rollouts.controller import Controller
 from api.rollouts.rollouts import Rollouts
 from api.telemetry import exposition, metrics, spans
 from rag.errors import GroundwireError
@@ -62,7 +63,7 @@ def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64
         app.state.gateway = gateway
         # Opened before the first connection is accepted: a worker process that starts anew keeps nobody waiting.
         await gateway.pipeline()
-        judging = asyncio.create_task(rollouts.run())
+        judging = asyncio.create_task(Controller(rollouts).run())
         try:
             yield
         finally:

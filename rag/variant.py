@@ -4,12 +4,12 @@ Knows the file's fields, their bounds and their identity. Knows nothing of how a
 """
 
 import hashlib
-import tomllib
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from rag import toml
 from rag.errors import ConfigurationError, NotFoundError
 from rag.llms.base import CallPolicy
 from rag.release import UNGROUNDED, UNPROVED, Policy
@@ -112,16 +112,7 @@ def load(folder: Path, name: str) -> Variant:
         raise NotFoundError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
     path = folder / f"{name}.toml"
     try:
-        fields = tomllib.loads(path.read_text(encoding="utf-8"))
-        if "name" in fields:
-            raise ConfigurationError(
-                f"{path}: name: a variant is named by its file", "remove the field, and rename the file if need be"
-            )
-        return Variant(name=name, **fields)
-    except OSError as error:
-        raise ConfigurationError(f"{path} cannot be read ({error.strerror})", "make it readable") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is not TOML: {error}", "mend that line") from error
+        return Variant(name=name, **toml.fields(path, "variant", "make it readable"))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

@@ -93,14 +93,11 @@ def switch(name: Name, why: Why = "") -> None:
 @contextmanager
 def _rollouts() -> "Iterator[Rollouts]":
     from api.rollouts.rollouts import Rollouts
-    from rag.ledger.database import connect
+    from rag.ledger.database import opened
     from rag.settings import Settings
 
-    engine = connect(Settings().ledger_url)
-    try:
+    with opened(Settings().ledger_url) as engine:
         yield Rollouts(engine)
-    finally:
-        engine.dispose()
 
 
 def _tell(rollout: "Rollout") -> None:

@@ -3,7 +3,11 @@
 Knows when a step is due. Keeps nothing that a restart would lose: all of it follows from the requests and the state.
 """
 
+import asyncio
+import logging
 import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
 from sqlalchemy import distinct, func, select
@@ -13,9 +17,12 @@ from api.rollouts.policy import Kind, Observation
 from api.rollouts.requests import LATE, first_id, read
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Arm, Change, Rollout, State, Status, now
+from rag.errors import GroundwireError
 from rag.ledger.database import told
 from rag.ledger.schema import traces
 
+EVERY = 0.4
+"""Seconds between two looks at the state, and at the requests."""
 ACTOR = "groundwire"
 """Who did it, in the audit."""
 
@@ -27,6 +34,18 @@ class Controller:
         self._rollouts = rollouts
         self._watches: dict[tuple[str, str], list[Watch]] = {}
 
+    async def run(self) -> None:
+        """Until cancelled: learn what others changed, and take the steps that the requests call for.
+
+        Any number of processes may do so at once. What fails is logged and tried again: answering goes on by what is known.
+        """
+        # Threads of its own: under load, those of the event loop are all at work on answers.
+        threads = ThreadPoolExecutor(2, thread_name_prefix="rollouts")
+        try:
+            await asyncio.gather(_repeated(self._rollouts.refresh, threads), _repeated(self.look, threads))
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
     def look(self) -> None:
         """Read what came since the last look, and take the steps that are due."""
         running = [rollout for rollout in self._rollouts.running() if rollout.policy.kind is not Kind.BLUE_GREEN]
@@ -36,7 +55,7 @@ class Controller:
 
     def _judge(self, rollout: Rollout, watched: list[Watch]) -> None:
         at = time.time()
-        observe(self._rollouts, rollout, watched, at)
+        _observe(self._rollouts, rollout, watched, at)
         breaches = "; ".join(watch.told() for watch in watched if watch.breached)
         if breaches:
             self._step(rollout, Change.ROLLED_BACK, Status.ROLLED_BACK, rollout.state.stage, breaches)
@@ -57,7 +76,7 @@ class Controller:
         self._rollouts.step(rollout, change, State(status=status, stage=stage, since=now(), why=why), ACTOR)
 
 
-def observe(rollouts: Rollouts, rollout: Rollout, watched: list[Watch], at: float) -> None:
+def _observe(rollouts: Rollouts, rollout: Rollout, watched: list[Watch], at: float) -> None:
     """Show the watches the requests that they have not looked at."""
     ready = watched
     after = min((watch.last for watch in watched), default="") or first_id(rollout.created_at)
@@ -90,3 +109,18 @@ def candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
 
 def _key(rollout: Rollout) -> tuple[str, str]:
     return rollout.name, rollout.created_at
+
+
+async def _repeated(work: Callable[[], None], threads: ThreadPoolExecutor) -> None:
+    loop = asyncio.get_running_loop()
+    last = ""
+    while True:
+        try:
+            await loop.run_in_executor(threads, work)
+            last = ""
+        except Exception as error:
+            if str(error) != last:
+                ours = not isinstance(error, GroundwireError)
+                logging.getLogger("groundwire").warning("rollouts go on as they were known: %s", error, exc_info=ours)
+            last = str(error)
+        await asyncio.sleep(EVERY)

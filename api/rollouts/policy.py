@@ -5,13 +5,13 @@ Knows the file's fields, their bounds and defaults. Knows nothing of how any of 
 
 import enum
 import re
-import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, ValidationError, model_validator
 
 from api.rollouts.prediction import Prediction, read
+from rag import toml
 from rag.errors import GroundwireError
 from rag.types import Value
 
@@ -133,19 +133,11 @@ def load(path: Path) -> Policy:
         raise GroundwireError(
             f"{path}: {path.stem!r} is no name for a rollout", "use small letters, digits, . _ and -, at most 64"
         )
+    fields = toml.fields(path, "rollout", "name a file that is there and readable")
     try:
-        fields: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        if "name" in fields:
-            raise GroundwireError(
-                f"{path}: name: a rollout is named by its file", "remove the field, and rename the file if need be"
-            )
         if isinstance(report := fields.get("prediction"), str):
             fields["prediction"] = read(path.parent / report)
         policy = Policy(name=path.stem, **fields)
-    except OSError as error:
-        raise GroundwireError(f"{path} cannot be read ({error.strerror})", "name a file that is there and readable") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise GroundwireError(f"{path} is not TOML: {error}", "mend that line") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])

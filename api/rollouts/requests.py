@@ -47,11 +47,16 @@ def first_id(at: str, later: float = 0.0) -> str:
     return f"{milliseconds[:8]}-{milliseconds[8:]}"
 
 
+def id_at(seconds: float) -> str:
+    """What the ids of all requests that come from then on (seconds since 1970) are not below."""
+    return first_id(datetime.fromtimestamp(seconds, UTC).isoformat())
+
+
 def read(engine: Engine, experiment: str, after: str, until: float) -> Iterator[list[Request]]:
     """Portions of the requests above the id `after` that began before `until` (seconds since 1970), in their order."""
     columns = traces.c
     wanted = [columns[name] for name in Request._fields]
-    before = first_id(datetime.fromtimestamp(until, UTC).isoformat())
+    before = id_at(until)
     while True:
         query = select(*wanted).where(columns.experiment == experiment, columns.id > after, columns.id < before)
         with told(engine.url), engine.connect() as connection:

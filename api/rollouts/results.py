@@ -9,10 +9,10 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Engine, func, select
 
-from api.rollouts.controller import held, observe
+from api.rollouts.controller import held
 from api.rollouts.guardrails import ENDED_WELL, MEASURES, METRICS, Watch, watches
 from api.rollouts.policy import Kind
-from api.rollouts.requests import LATE, Request, first_id, read
+from api.rollouts.requests import LATE, Request, first_id, id_at, read
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Arm, Change, Event, Rollout
 from evals.comparison import Estimate
@@ -98,10 +98,13 @@ def results(rollouts: Rollouts, name: str) -> Results:
     """All of it is computed anew from the ledger. Raises `NotFoundError` where there is no such rollout."""
     rollout, at = rollouts.get(name), time.time()
     watched = [] if rollout.policy.kind is Kind.BLUE_GREEN else watches(rollout.policy)
-    observe(rollouts, rollout, watched, at)
     requests = [
         request for portion in read(rollouts.engine, name, first_id(rollout.created_at), at + LATE) for request in portion
     ]
+    late = id_at(at - LATE)
+    known = [request for request in requests if request.id < late]
+    for watch in watched:
+        watch.look(known, at)
     events = tuple(event for event in rollouts.events(name) if event.at >= rollout.created_at)
     thumbs = _thumbs(rollouts.engine, rollout)
     sides = {arm: [request for request in requests if request.arm is arm] for arm in Arm}

@@ -3,10 +3,7 @@
 Knows rows, and which change may follow which state. Knows nothing of guardrails.
 """
 
-import asyncio
-import logging
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,12 +18,9 @@ from rag.ledger.schema import rollout_events, rollouts
 
 __all__ = ["Choice", "Rollouts"]
 
-EVERY = 0.4
-"""Seconds between two looks at the state, and at the requests."""
-
 
 class Rollouts:
-    """Opened with the state as it is; from then on `refresh`, or `run`, tells what others changed."""
+    """Opened with the state as it is; from then on `refresh` tells what others changed."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -45,20 +39,6 @@ class Rollouts:
         """What answers `unit` where `model` is asked for: a name that is no rollout is a variant. From memory, without I/O."""
         rollout = self._known.get(model)
         return choose(rollout, unit) if rollout else Choice(model)
-
-    async def run(self) -> None:
-        """Until cancelled: learn what others changed, and take the steps that the requests call for.
-
-        Any number of processes may do so at once. What fails is logged and tried again: answering goes on by what is known.
-        """
-        from api.rollouts.controller import Controller
-
-        # Threads of its own: under load, those of the event loop are all at work on answers.
-        threads = ThreadPoolExecutor(2, thread_name_prefix="rollouts")
-        try:
-            await asyncio.gather(_repeated(self.refresh, threads), _repeated(Controller(self).look, threads))
-        finally:
-            threads.shutdown(wait=False, cancel_futures=True)
 
     def refresh(self) -> None:
         """Read the state of all rollouts."""
@@ -161,21 +141,6 @@ class Rollouts:
             rollout = self.get(name)
             if self.step(rollout, change, to(rollout), actor):
                 return self.get(name)
-
-
-async def _repeated(work: Callable[[], None], threads: ThreadPoolExecutor) -> None:
-    loop = asyncio.get_running_loop()
-    last = ""
-    while True:
-        try:
-            await loop.run_in_executor(threads, work)
-            last = ""
-        except Exception as error:
-            if str(error) != last:
-                ours = not isinstance(error, GroundwireError)
-                logging.getLogger("groundwire").warning("rollouts go on as they were known: %s", error, exc_info=ours)
-            last = str(error)
-        await asyncio.sleep(EVERY)
 
 
 def _require_running(rollout: Rollout) -> None:

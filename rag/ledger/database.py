@@ -35,6 +35,16 @@ def connect(url: str) -> Engine:
 
 
 @contextmanager
+def opened(url: str) -> Iterator[Engine]:
+    """`connect`, for as long as it is needed."""
+    engine = connect(url)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextmanager
 def exclusive(engine: Engine) -> Iterator[Connection]:
     """A transaction in which what is read stays true until what is written is committed.
 

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import Engine, text
 
+from api.rollouts.controller import Controller
 from api.rollouts.policy import Kind
 from api.rollouts.rollouts import Choice, Rollouts
 from api.rollouts.state import Arm, Change, State, Status, now
@@ -139,7 +140,7 @@ def test_a_step_from_what_was_is_not_taken(rollouts: Rollouts) -> None:
 @pytest.mark.anyio
 async def test_other_processes_know_within_half_a_second_and_nobody_waits(engine: Engine) -> None:
     ours, theirs = Rollouts(engine), Rollouts(engine)
-    running = asyncio.create_task(ours.run())
+    running = asyncio.create_task(Controller(ours).run())
     try:
         await asyncio.to_thread(theirs.start, policy(kind="blue-green"), VARIANTS, "ann")
         assert await told(ours, "now") < 0.9
@@ -168,7 +169,7 @@ async def test_a_database_that_fails_ends_nothing(engine: Engine, caplog: pytest
     rollouts.start(policy(kind="blue-green"), VARIANTS, "ann")
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE rollouts RENAME TO away"))
-    running = asyncio.create_task(rollouts.run())
+    running = asyncio.create_task(Controller(rollouts).run())
     await asyncio.sleep(0.6)
     assert not running.done()
     assert variants(rollouts) == {"now"}
