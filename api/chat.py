@@ -7,13 +7,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.sse import format_sse_event
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 
-from api.access.authentication import caller
-from api.access.keys import Key
+from api.access.authentication import Shown
 from api.disconnect import unless_disconnected
 from api.events import event_stream
 from api.gateway import Asked, Gateway
@@ -171,7 +170,7 @@ FAILED = {"model": Answer, "description": "The model failed, or a deadline passe
 async def chat(
     question: Question,
     request: Request,
-    key: Annotated[Key | None, Depends(caller)],
+    key: Shown,
     x_session_id: Annotated[str | None, Header(max_length=200, description="As `session`, where that is left out.")] = None,
 ) -> Response:
     """Answer a question from the documents.

@@ -19,7 +19,6 @@ app = Command(help="Serve answers over HTTP.")
 app.add_typer(api.access.cli.app, name="keys")
 app.add_typer(api.rollouts.cli.app, name="rollout")
 
-
 GRACE_SECONDS = 30
 """For the requests under way when the server is asked to end."""
 
@@ -51,7 +50,7 @@ def serve(
     with Runtime(Settings()) as runtime:
         require_keys(host, Keys(runtime.engine))
         answering = Rollouts(runtime.engine).choose(variant, "").variant
-        asyncio.run(runtime.pipeline(runtime.variant(answering), collection))
+        asyncio.run(runtime.pipeline(answering, collection))
         with _bound(host, port) as bound:
             port = bound.getsockname()[1]
             typer.echo(f"answering from {collection} on http://{host}:{port}")

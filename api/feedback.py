@@ -5,11 +5,10 @@ Knows the endpoint's request, and who may speak of which trace. Knows nothing of
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.access.authentication import caller, visible
-from api.access.keys import Key
+from api.access.authentication import Shown, visible
 from api.problem import InvalidError, documented
 from rag.ledger.feedback import Entry, Feedback, Opinion
 from rag.runtime import Runtime
@@ -58,7 +57,7 @@ class Entries(BaseModel):
 
 
 @router.post("", summary="Say what an answer was worth", responses=documented(400, 401, 404, 413, 422, 503))
-def give(said: Said, request: Request, key: Annotated[Key | None, Depends(caller)]) -> Entry:
+def give(said: Said, request: Request, key: Shown) -> Entry:
     """Keep a thumb, a score, a comment or a business outcome. What the same key said before of the same trace is replaced, field by
     field: one that is left out stays, one that is null is taken back.
     """
@@ -70,7 +69,7 @@ def give(said: Said, request: Request, key: Annotated[Key | None, Depends(caller
 
 
 @router.get("", summary="Read what was said of an answer", responses=documented(401, 404, 422, 503))
-def of(trace_id: Annotated[TraceId, Query()], request: Request, key: Annotated[Key | None, Depends(caller)]) -> Entries:
+def of(trace_id: Annotated[TraceId, Query()], request: Request, key: Shown) -> Entries:
     """What was said of a trace that the key may see."""
     runtime: Runtime = request.app.state.gateway.runtime
     runtime.traces.require(trace_id, key=visible(key))

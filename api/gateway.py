@@ -66,10 +66,9 @@ class Gateway:
         """`stream`, drained."""
         return await drained(self.stream(asked, key))
 
-    async def pipeline(self, model: str | None = None, collection: str | None = None) -> Pipeline:
-        """What answers for whom no rollout decides."""
-        choice = self.rollouts.choose(model or self.model, "")
-        return await self.runtime.pipeline(choice.variant, collection or self.collection)
+    async def pipeline(self) -> Pipeline:
+        """What answers a request that names nothing."""
+        return await self.runtime.pipeline(self.rollouts.choose(self.model, "").variant, self.collection)
 
     async def close(self) -> None:
         """Leave the copies that are still being answered."""
@@ -88,15 +87,7 @@ class Gateway:
         async with metrics.held(self.slots.taken()):
             # Requests are judged in the order of their ids: one that has waited must not come before those that were answered meanwhile.
             id, unit = str(uuid7()), _unit(asked.user, key)
-            choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit or id)
-            try:
-                pipeline = await self.runtime.pipeline(asked.variant or choice.variant, collection)
-            except (ConfigurationError, UpstreamError) as error:
-                if choice.arm is not Arm.CANDIDATE:
-                    raise
-                await self._take_back(model, error)
-                choice = self.rollouts.choose(model, unit or id)
-                pipeline = await self.runtime.pipeline(choice.variant, collection)
+            choice, pipeline = await self._chosen(asked, model, collection, unit or id)
             origin = Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm)
             async with self._admitted(key, id, pipeline, asked.question) as settle:
 
@@ -107,15 +98,24 @@ class Gateway:
                 events = pipeline.stream(
                     asked.question, asked.channel, asked.where, history=asked.history, origin=origin, id=id, ended=ended
                 )
-                try:
-                    async with aclosing(events):
-                        async for event in events:
-                            if isinstance(event, Done):
-                                self._follow(event.trace, choice)
-                            yield event
-                finally:
-                    # What was refused before its trace began has cost nothing; what has a trace is settled by it.
-                    settle(0)
+                async with aclosing(events):
+                    async for event in events:
+                        if isinstance(event, Done):
+                            self._follow(event.trace, choice)
+                        yield event
+
+    async def _chosen(self, asked: Asked, model: str, collection: str, unit: str) -> tuple[Choice, Pipeline]:
+        """What answers. A candidate that cannot even be asked leaves no trace by which it could be judged: it is taken back at once."""
+        choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit)
+        try:
+            return choice, await self.runtime.pipeline(asked.variant or choice.variant, collection)
+        except (ConfigurationError, UpstreamError) as error:
+            if choice.arm is not Arm.CANDIDATE:
+                raise
+            with suppress(GroundwireError):  # another request has done it
+                await asyncio.to_thread(self.rollouts.rollback, model, "gateway", f"the candidate cannot be used: {error}")
+        choice = self.rollouts.choose(model, unit)
+        return choice, await self.runtime.pipeline(choice.variant, collection)
 
     @asynccontextmanager
     async def _admitted(self, key: Key | None, id: str, pipeline: Pipeline, question: str) -> AsyncIterator[Settle]:
@@ -124,12 +124,11 @@ class Gateway:
             return
         ceiling = await asyncio.to_thread(pipeline.ceiling, question) if key.daily_nanodollars is not None else None
         async with self.allowances.admitted(key, id, ceiling) as settle:
-            yield settle
-
-    async def _take_back(self, rollout: str, error: GroundwireError) -> None:
-        """A candidate that cannot even be asked leaves no trace by which it could be judged."""
-        with suppress(GroundwireError):  # another request has done it
-            await asyncio.to_thread(self.rollouts.rollback, rollout, "gateway", f"the candidate cannot be used: {error}")
+            try:
+                yield settle
+            finally:
+                # What was refused before its trace began has cost nothing; what has a trace is settled by it.
+                settle(0)
 
     def _follow(self, trace: Trace, choice: Choice) -> None:
         """Have a copy of the question answered by the rollout's candidate, which the reader does not wait for."""

@@ -5,11 +5,11 @@ Knows where ours goes in OpenAI's format: `model` names a variant or a rollout. 
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel
 
-from api.access.authentication import caller
+from api.access.authentication import Shown
 from api.access.keys import Key
 from api.disconnect import unless_disconnected
 from api.events import event_stream
@@ -47,7 +47,7 @@ class Models(BaseModel):
 
 
 @router.get("/models", summary="List the models", responses=documented(401, 503, model=Failure))
-async def models(request: Request, key: Annotated[Key | None, Depends(caller)]) -> Models:
+async def models(request: Request, key: Shown) -> Models:
     """The variants and rollouts that the key may ask."""
     return Models(data=[Model(id=name) for name in _names(request, key)])
 
@@ -57,7 +57,7 @@ async def models(request: Request, key: Annotated[Key | None, Depends(caller)]) 
     summary="Look up a model",
     responses=documented(401, 404, 422, 503, model=Failure),
 )
-async def model(model: str, request: Request, key: Annotated[Key | None, Depends(caller)]) -> Model:
+async def model(model: str, request: Request, key: Shown) -> Model:
     """One variant or rollout."""
     if model not in _names(request, key):
         raise NotFoundError(f"model {model} does not exist", "`GET /v1/models` lists what there is")
@@ -82,7 +82,7 @@ def _names(request: Request, key: Key | None) -> list[str]:
 async def complete(
     completing: Completing,
     request: Request,
-    key: Annotated[Key | None, Depends(caller)],
+    key: Shown,
     x_session_id: Annotated[str | None, Header(max_length=200, description="As `user`, where that is left out.")] = None,
 ) -> Response:
     """Answer the last user message from the documents, with the messages before it as the history.

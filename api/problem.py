@@ -76,15 +76,17 @@ class Problem(BaseModel):
     @classmethod
     def of(cls, error: GroundwireError) -> Self:
         """The failure as a problem. What only the operator can mend, and its paths, go to the log."""
-        if isinstance(error, ConfigurationError):
-            logging.getLogger("groundwire").error("%s", error)
-            return cls(title="this is not set up correctly", detail="the server's log says why", status=_status(error))
-        if isinstance(error, StorageError):
-            logging.getLogger("groundwire").error("%s", error)
-            return cls(title="the documents cannot be read at present", detail="the server's log says why", status=_status(error))
+        for kind, title in _NOT_FOR_STRANGERS.items():
+            if isinstance(error, kind):
+                logging.getLogger("groundwire").error("%s", error)
+                return cls(title=title, detail="the server's log says why", status=_status(error))
         return cls(title=error.problem, detail=error.mend, status=_status(error))
 
 
+_NOT_FOR_STRANGERS = {
+    ConfigurationError: "this is not set up correctly",
+    StorageError: "the documents cannot be read at present",
+}
 _STATUS = {
     InvalidError: 422,
     UnauthorizedError: 401,
@@ -93,6 +95,8 @@ _STATUS = {
     BusyError: 429,
     FaultError: 500,
     ConfigurationError: 500,
+    StorageError: 503,
+    NotFoundError: 404,
 }
 
 
@@ -108,19 +112,12 @@ def headers(error: GroundwireError) -> dict[str, str]:
 
 
 def _status(error: GroundwireError) -> int:
-    """As the kind of error says; 404 for what is not there, 400 for what is asked wrongly otherwise; 502 and 504 for what is behind
-    us, 503 for our own storage.
-    """
+    """As the kind of error says: 502 and 504 for what is behind us, 400 for what is asked wrongly otherwise."""
     if isinstance(error, UpstreamError):
         return 504 if error.timed_out else 502
-    if isinstance(error, StorageError):
-        return 503
     if isinstance(error, ProtocolError):
         return error.status
-    for kind, status in _STATUS.items():
-        if isinstance(error, kind):
-            return status
-    return 404 if isinstance(error, NotFoundError) else 400
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 400)
 
 
 def problem(error: GroundwireError) -> JSONResponse:

@@ -5,12 +5,11 @@ Knows the endpoints, and who may see what. Knows nothing of how traces are found
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from api.access.authentication import caller, visible
-from api.access.keys import Key
+from api.access.authentication import Shown, visible
 from api.feedback import TraceId
 from api.problem import ForbiddenError, documented, traced
 from rag.ledger.traces import Selection, Summary
@@ -37,7 +36,7 @@ class Listed(BaseModel):
 
 
 @router.get("", summary="List traces", responses=documented(401, 403, 404, 422, 503))
-def page(listing: Annotated[Listing, Query()], request: Request, key: Annotated[Key | None, Depends(caller)]) -> Listed:
+def page(listing: Annotated[Listing, Query()], request: Request, key: Shown) -> Listed:
     """The traces that the key may see and that fit all filters, newest first: its own, or all where it is an administrator's."""
     seen_by = visible(key)
     if listing.key and seen_by:
@@ -48,7 +47,7 @@ def page(listing: Annotated[Listing, Query()], request: Request, key: Annotated[
 
 
 @router.get("/{id}", summary="Open a trace", response_model=Trace, responses=documented(401, 404, 422, 503))
-def whole(id: Annotated[TraceId, Path()], request: Request, key: Annotated[Key | None, Depends(caller)]) -> Response:
+def whole(id: Annotated[TraceId, Path()], request: Request, key: Shown) -> Response:
     """All that is known of one request: the messages as sent, passages, claims with their evidence, attempts, times and cost."""
     runtime: Runtime = request.app.state.gateway.runtime
     found = runtime.traces.get(id, key=visible(key))

@@ -50,5 +50,5 @@ def _calls(variant: Variant, prompt: int) -> Iterator[Calls]:
 
 
 def _cost(router: Router, calls: Calls) -> int | None:
-    one = router.llm(calls.model).cost(calls.model, Usage(prompt=calls.prompt, completion=calls.completion))
+    one = router.cost(calls.model, Usage(prompt=calls.prompt, completion=calls.completion))
     return None if one is None else one * calls.times

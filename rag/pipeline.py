@@ -6,20 +6,17 @@ Knows the order of the stages, and what the end of a request is called. Knows no
 import time
 from asyncio import CancelledError, to_thread, wrap_future
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
-from itertools import takewhile
 from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
 
-from prompts.fence import fence
 from prompts.prompt import Prompt
+from rag.assembly import Assembly
 from rag.ceiling import ceiling
 from rag.characters import sound
-from rag.context import Context, NoRoomError, pack
-from rag.conversation import Rewriter, depends, recent, standalone
+from rag.conversation import Rewriter, depends, standalone
 from rag.errors import GroundwireError, UpstreamError
 from rag.gate import Gate, Stretch, after
 from rag.ledger.traces import Traces
@@ -34,13 +31,6 @@ from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Variant
-
-TOKENIZERS = 2
-"""Tokens of any model for one of another, at most."""
-SITUATION = 100
-"""Tokens that the title and the headings of a passage may take."""
-SAID = 0.5
-"""Tokens that may be sent of what was said before, for each of the passages'."""
 
 
 class Retrieved(NamedTuple):
@@ -147,7 +137,7 @@ class Pipeline:
         self.whole = whole
         self.turn = turn
         self.refusal = prompt.refusal or REFUSAL
-        self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
+        self.assembly = Assembly(variant, prompt, router)
 
     @property
     def validated_by(self) -> str:
@@ -248,7 +238,7 @@ class Pipeline:
 
         with recording.stage("pack"):
             trace = recording.trace
-            context = await self.packed(trace.question, found.passages, trace.history if trace.query else ())
+            context = await self.assembly.packed(trace.question, found.passages, trace.history if trace.query else ())
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
@@ -320,42 +310,7 @@ class Pipeline:
 
     def ceiling(self, question: str) -> int | None:
         """Nano-dollars that one request can cost at most; null where the price of a model is not known."""
-        return ceiling(self.variant, self.router, self._prompt_tokens(question))
-
-    def _prompt_tokens(self, question: str) -> int:
-        """Of the answer's prompt at most, by the tokenizer of any model; `packed` keeps to it."""
-        bare = sum(len(message.content.encode()) for message in self._render(question, (), ()))
-        rules = self.variant.retriever
-        return bare + TOKENIZERS * (int((1 + SAID) * rules.context_tokens) + SITUATION * rules.top_k)
-
-    async def packed(self, question: str, passages: Sequence[Passage], history: Sequence[Message] = ()) -> Context:
-        """The passages, and what was said before where there is any, into the smallest window of all models that may answer.
-
-        Counted by the tokenizer of the first that can be asked for it.
-        """
-        failure: UpstreamError | None = None
-        for model in self.models:
-            try:
-                return await self._packed(model, question, passages, history)
-            except UpstreamError as error:
-                failure = error
-        assert failure
-        raise failure
-
-    async def _packed(self, model: str, question: str, passages: Sequence[Passage], history: Sequence[Message]) -> Context:
-        windows = [window for model in self.models if (window := self.router.llm(model).window(model))]
-        budget, count = self.variant.retriever.context_tokens, partial(self.router.llm(model).count_tokens, model)
-        packing = partial(
-            pack,
-            passages,
-            budget=budget,
-            room=min([self._prompt_tokens(question), *(window - self.variant.llm.max_tokens for window in windows)]),
-            count=count,
-        )
-        if said := await recent(history, int(SAID * budget), count) if history else ():
-            with suppress(NoRoomError):
-                return await packing(render=partial(self._render, question, said))
-        return await packing(render=partial(self._render, question, ()))
+        return ceiling(self.variant, self.router, self.assembly.tokens(question))
 
     async def _revise(self, recording: Recording, messages: tuple[Message, ...]) -> None:
         """Another draft, in place of the one there is; where the call fails, that one stays."""
@@ -383,16 +338,6 @@ class Pipeline:
                 candidates=retrieval.candidates,
                 where=trace.where,
             )
-
-    def _render(self, question: str, said: Sequence[Message], passages: Sequence[Passage]) -> tuple[Message, ...]:
-        texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]
-        texts += [message.content for message in said]
-        rendered = [
-            Message(**message)
-            for message in self.prompt.render(question=question, passages=passages, fence=fence(texts, question))
-        ]
-        head = list(takewhile(lambda message: message.role == "system", rendered))
-        return (*head, *said, *rendered[len(head) :])
 
     async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm

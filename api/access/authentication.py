@@ -5,9 +5,10 @@ Knows the header, the cookie of the pages and how both look in OpenAPI. Knows no
 
 import ipaddress
 from asyncio import to_thread
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
@@ -46,6 +47,8 @@ class Caller(SecurityBase):
 
 
 caller = Caller()
+Shown = Annotated[Key | None, Depends(caller)]
+"""What an endpoint takes: the key of its request."""
 
 
 def visible(key: Key | None) -> str | None:

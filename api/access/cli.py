@@ -3,8 +3,8 @@
 Knows options and output. Knows nothing of how keys are kept or checked.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Annotated
 
@@ -102,16 +102,11 @@ def nanodollars(dollars: str) -> int:
     return int(exact.scaleb(9))
 
 
-@contextmanager
-def _ledger() -> Iterator["Engine"]:
-    from rag.ledger.database import connect
+def _ledger() -> "AbstractContextManager[Engine]":
+    from rag.ledger.database import opened
     from rag.settings import Settings
 
-    engine = connect(Settings().ledger_url)
-    try:
-        yield engine
-    finally:
-        engine.dispose()
+    return opened(Settings().ledger_url)
 
 
 def _dumped(key: "Key", **more: object) -> str:

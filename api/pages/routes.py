@@ -5,15 +5,15 @@ Knows addresses, and what each page is made of. Knows no markup and no SQL.
 
 from asyncio import to_thread
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlsplit
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from pydantic import ValidationError
 
-from api.access.authentication import caller, forget, keep, visible
-from api.access.keys import Key, Keys
+from api.access.authentication import Shown, forget, keep, visible
+from api.access.keys import Keys
 from api.disconnect import unless_disconnected
 from api.gateway import Asked, Gateway
 from api.pages import evaluations
@@ -34,8 +34,6 @@ from rag.types import Verdict
 from rag.variant import names
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
-
-Caller = Annotated[Key | None, Depends(caller)]
 
 PERIODS = {
     "hour": ("in the last hour", timedelta(hours=1)),
@@ -64,7 +62,7 @@ async def static(name: str) -> Response:
 
 
 @router.get("/")
-def chat(request: Request, key: Caller) -> HTMLResponse:
+def chat(request: Request, key: Shown) -> HTMLResponse:
     """Ask, and see what the answer rests on."""
     gateway = _gateway(request)
     filled = (collection.name for collection in gateway.runtime.corpus.collections() if collection.generation)
@@ -75,7 +73,7 @@ def chat(request: Request, key: Caller) -> HTMLResponse:
 @router.get("/traces")
 def traces(
     request: Request,
-    key: Caller,
+    key: Shown,
     since: str = "",
     outcome: str = "",
     variant: str = "",
@@ -115,7 +113,7 @@ def traces(
 
 
 @router.get("/traces/{id}")
-def trace(request: Request, key: Caller, id: str, replay: str | None = None) -> HTMLResponse:
+def trace(request: Request, key: Shown, id: str, replay: str | None = None) -> HTMLResponse:
     """One request, whole; beside its replay where there was one."""
     runtime = _runtime(request)
     found = runtime.traces.get(id, key=visible(key))
@@ -138,7 +136,7 @@ def trace(request: Request, key: Caller, id: str, replay: str | None = None) -> 
 
 
 @router.post("/traces/{id}/replay")
-async def replay(request: Request, key: Caller, id: str) -> Response:
+async def replay(request: Request, key: Shown, id: str) -> Response:
     """Ask the question of a trace once more, by its variant as it was then, and show both."""
     gateway = _gateway(request)
     found = await to_thread(gateway.runtime.traces.get, id, key=visible(key))
@@ -158,7 +156,7 @@ async def replay(request: Request, key: Caller, id: str) -> Response:
 
 
 @router.get("/overview")
-def summary(request: Request, key: Caller, window: Literal["hour", "day", "week"] = "day") -> HTMLResponse:
+def summary(request: Request, key: Shown, window: Literal["hour", "day", "week"] = "day") -> HTMLResponse:
     """How it goes: requests, latency, cost, hallucinations and feedback over time."""
     found = overview(_runtime(request).engine, WINDOWS[window], key=visible(key))
     seen = [name for name in found.slots[0].outcomes if found.outcomes.get(name)]
@@ -182,21 +180,21 @@ def summary(request: Request, key: Caller, window: Literal["hour", "day", "week"
 
 
 @router.get("/experiments")
-def experiments(request: Request, key: Caller) -> HTMLResponse:
+def experiments(request: Request, key: Shown) -> HTMLResponse:
     """The rollouts, the latest first."""
     require_all(key)
     return page(request, "experiments.html", key, rollouts=_gateway(request).rollouts.all())
 
 
 @router.get("/experiments/{name}")
-def experiment(request: Request, key: Caller, name: str) -> HTMLResponse:
+def experiment(request: Request, key: Shown, name: str) -> HTMLResponse:
     """What came of one rollout, and how sure that is."""
     require_all(key)
     return page(request, "experiment.html", key, found=results(_gateway(request).rollouts, name))
 
 
 @router.get("/prompts")
-def prompts(request: Request, key: Caller) -> HTMLResponse:
+def prompts(request: Request, key: Shown) -> HTMLResponse:
     """Every prompt of the library, with what its newest version is for."""
     require_all(key)
     library, used = _library(request), _uses(request)
@@ -205,7 +203,7 @@ def prompts(request: Request, key: Caller) -> HTMLResponse:
 
 
 @router.get("/prompts/{name}")
-def prompt(request: Request, key: Caller, name: str, version: int | None = None, against: int | None = None) -> HTMLResponse:
+def prompt(request: Request, key: Shown, name: str, version: int | None = None, against: int | None = None) -> HTMLResponse:
     """The versions of one prompt, the text of one of them, and what differs from another."""
     require_all(key)
     there = {one.number: one for one in versions(_library(request), name, _uses(request))}
@@ -226,7 +224,7 @@ def prompt(request: Request, key: Caller, name: str, version: int | None = None,
 
 
 @router.get("/reports")
-def reports(request: Request, key: Caller) -> HTMLResponse:
+def reports(request: Request, key: Shown) -> HTMLResponse:
     """The latest runs with their scores, and the comparisons that were written."""
     require_all(key)
     runtime = _runtime(request)
@@ -238,14 +236,14 @@ def reports(request: Request, key: Caller) -> HTMLResponse:
 
 
 @router.get("/reports/runs/{id}")
-def run(request: Request, key: Caller, id: str) -> HTMLResponse:
+def run(request: Request, key: Shown, id: str) -> HTMLResponse:
     """One run: every metric, with its interval."""
     require_all(key)
     return page(request, "run.html", key, found=evaluations.scored(_runtime(request), id))
 
 
 @router.get("/reports/{name}")
-def report(request: Request, key: Caller, name: str) -> Response:
+def report(request: Request, key: Shown, name: str) -> Response:
     """A report as it was written: a page that needs nothing else, and gets nothing else."""
     require_all(key)
     policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'; sandbox allow-popups"

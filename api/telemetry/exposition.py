@@ -5,15 +5,13 @@ Knows who may read it, and the folder that worker processes share. Knows nothing
 
 import os
 from pathlib import Path
-from typing import Annotated
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter
 from fastapi.responses import PlainTextResponse, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from api.access.authentication import caller
-from api.access.keys import Key
+from api.access.authentication import Shown
 from api.problem import ForbiddenError, documented
 from api.telemetry.metrics import REGISTRY
 
@@ -24,7 +22,7 @@ router = APIRouter(tags=["operation"])
 
 
 @router.get("/metrics", response_class=PlainTextResponse, summary="Read the metrics", responses=documented(401, 403, 503))
-def metrics(key: Annotated[Key | None, Depends(caller)]) -> Response:
+def metrics(key: Shown) -> Response:
     """Counters, gauges and histograms for Prometheus; where keys exist, an administrator's is asked for."""
     if key is not None and not key.admin:
         raise ForbiddenError(f"the key {key.name} may not read the metrics", "show one that was made with --admin")

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from evals import judge
 from evals.cases import Case
+from rag.ceiling import SENTENCE
 from rag.conversation import standalone
 from rag.llms.base import Usage
 from rag.llms.reply import TRIES
@@ -19,13 +20,11 @@ from rag.validators.judge import CLAIMS, TOKENS_PER_CLAIM
 
 SAMPLED = 10
 """Cases whose prompts are measured."""
-SENTENCE = 8
-"""Tokens of a short sentence: an answer is taken to have one claim in so many at most."""
 
 
 async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
     """Tokens of the prompts of the first cases."""
-    model = pipeline.models[0]
+    model = pipeline.assembly.models[0]
     llm = pipeline.router.llm(model)
     return [sum(await llm.count_tokens(model, await _texts(pipeline, case))) for case in cases[:SAMPLED]]
 
@@ -40,8 +39,8 @@ def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
     judging = _validation_price(pipeline, prompt, twice)
     if judging is None:
         return None
-    lows = [_cost(pipeline.router, model, prompt, 0) for model in pipeline.models[:1]]
-    highs = [_cost(pipeline.router, model, twice * prompt, twice * llm.max_tokens) for model in pipeline.models]
+    lows = [_cost(pipeline.router, model, prompt, 0) for model in pipeline.assembly.models[:1]]
+    highs = [_cost(pipeline.router, model, twice * prompt, twice * llm.max_tokens) for model in pipeline.assembly.models]
     known_lows, known_highs = ([cost for cost in costs if cost is not None] for costs in (lows, highs))
     return (known_lows[0], max(known_highs) + judging) if len(known_lows + known_highs) == len(lows + highs) else None
 
@@ -63,7 +62,7 @@ def _validation_price(pipeline: Pipeline, prompt: int, drafts: int) -> int | Non
 
 
 def _cost(router: Router, model: str, prompt: int, completion: int) -> int | None:
-    return router.llm(model).cost(model, Usage(prompt=prompt, completion=completion))
+    return router.cost(model, Usage(prompt=prompt, completion=completion))
 
 
 async def _texts(pipeline: Pipeline, case: Case) -> list[str]:
@@ -80,5 +79,5 @@ async def _texts(pipeline: Pipeline, case: Case) -> list[str]:
         candidates=retrieval.candidates,
         where={},
     )
-    context = await pipeline.packed(case.question, found.passages, case.history if query != case.question else ())
+    context = await pipeline.assembly.packed(case.question, found.passages, case.history if query != case.question else ())
     return [message.content for message in context.messages]

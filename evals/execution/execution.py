@@ -347,7 +347,7 @@ class Execution:
             bounds = price(pipeline, prompt)
             if bounds is None:
                 judging = pipeline.variant.validator.judge
-                raise _unpriced(", ".join([*pipeline.models, *([judging] if judging else [])]))
+                raise _unpriced(", ".join([*pipeline.assembly.models, *([judging] if judging else [])]))
             most = max(most, bounds[1] + self._most_for_judging(pipeline, prompt))
         return most
 

@@ -12,7 +12,7 @@ from contextlib import aclosing
 
 from rag.errors import UpstreamError
 from rag.llms import OURS, open_llm
-from rag.llms.base import LLM, Attempt, CallPolicy, Completion, Purpose, Request
+from rag.llms.base import LLM, Attempt, CallPolicy, Completion, Purpose, Request, Usage
 from rag.llms.breaker import Breaker
 
 FIRST_BACKOFF = 0.5
@@ -47,6 +47,10 @@ class Router:
         if not found:
             raise failures[0]
         return found
+
+    def cost(self, model: str, usage: Usage) -> int | None:
+        """Of these tokens, in nano-dollars; null where the price of the model is not known."""
+        return self.llm(model).cost(model, usage)
 
     async def stream(
         self, request: Request, policy: CallPolicy, purpose: Purpose, began: float, attempts: list[Attempt]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.assembly import Assembly
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
 from rag.llms.base import Purpose
@@ -449,7 +450,7 @@ async def test_what_was_said_gives_way_where_a_passage_needs_its_room(
 ) -> None:
     answering = await pipeline(runtime)
     long = (Message(role="user", content="Do you sell kettles? " * 40), BEFORE[1])
-    monkeypatch.setattr(Pipeline, "_prompt_tokens", lambda *_: 360)
+    monkeypatch.setattr(Assembly, "tokens", lambda *_: 360)
     trace = await answering.answer(RESTS, Channel.ASK, history=long)
     assert trace.outcome is Outcome.ANSWERED
     assert trace.passages

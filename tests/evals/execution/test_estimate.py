@@ -55,7 +55,7 @@ async def test_the_longest_is_the_dearest_model_s_and_twice_where_another_draft_
     pipeline = await served(runtime)
     once = price(pipeline, 100)
     assert once == (100 * PROMPT, 100 * PROMPT + pipeline.variant.llm.max_tokens * COMPLETION)
-    pipeline.models.append("openai/gpt-4.1")
+    pipeline.assembly.models.append("openai/gpt-4.1")
     dearer = price(pipeline, 100)
     assert dearer is not None
     assert (dearer[0], dearer[1]) == (once[0], 5 * once[1])
