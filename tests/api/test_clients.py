@@ -71,6 +71,7 @@ def test_langchain(guarded: Guarded) -> None:
     assert [found.content for found in model.batch([QUESTION, QUESTION])] == [TRUE, TRUE]
     with pytest.raises(openai.BadRequestError, match="tool_choice cannot be served"):
         model.bind_tools([{"name": "look", "description": "", "parameters": {}}], tool_choice="any").invoke(QUESTION)
+    model.root_client.close()
 
 
 @pytest.mark.skipif(which("curl") is None, reason="curl is not installed")

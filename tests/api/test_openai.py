@@ -1,6 +1,7 @@
 """The OpenAI wire format, read by the official SDK."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -17,8 +18,9 @@ TRUE = "Kettles are covered for 24 months [1]."
 
 
 @pytest.fixture
-def client(url: str) -> openai.OpenAI:
-    return openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0)
+def client(url: str) -> Iterator[openai.OpenAI]:
+    with openai.OpenAI(base_url=f"{url}/v1", api_key="unused", max_retries=0) as client:
+        yield client
 
 
 def test_the_sdk_gets_a_json_answer_with_usage_and_our_extension(
@@ -195,20 +197,21 @@ def test_a_key_is_shown_the_models_that_it_may_use(guarded: Guarded) -> None:
     def client(key: str) -> openai.OpenAI:
         return openai.OpenAI(base_url=f"{guarded.url}/v1", api_key=key, max_retries=0)
 
-    bound = client(guarded.bound)
-    assert [model.id for model in bound.models.list()] == ["extractive"]
-    assert bound.models.retrieve("extractive").owned_by == "groundwire"
-    with pytest.raises(openai.NotFoundError, match="model default does not exist"):
-        bound.models.retrieve("default")
-    assert bound.chat.completions.create(model="extractive", messages=MESSAGES).choices
-    with pytest.raises(openai.PermissionDeniedError, match="may not use the model default"):
-        bound.chat.completions.create(model="default", messages=MESSAGES)
+    with client(guarded.bound) as bound:
+        assert [model.id for model in bound.models.list()] == ["extractive"]
+        assert bound.models.retrieve("extractive").owned_by == "groundwire"
+        with pytest.raises(openai.NotFoundError, match="model default does not exist"):
+            bound.models.retrieve("default")
+        assert bound.chat.completions.create(model="extractive", messages=MESSAGES).choices
+        with pytest.raises(openai.PermissionDeniedError, match="may not use the model default"):
+            bound.chat.completions.create(model="default", messages=MESSAGES)
     for unknown in ("unused", guarded.bound[:-1]):
-        with pytest.raises(openai.AuthenticationError) as refused:
-            client(unknown).chat.completions.create(model="extractive", messages=MESSAGES)
+        with client(unknown) as stranger, pytest.raises(openai.AuthenticationError) as refused:
+            stranger.chat.completions.create(model="extractive", messages=MESSAGES)
         assert refused.value.code == "invalid_api_key"
         assert unknown not in str(refused.value)
-    assert len(list(client(guarded.team).models.list())) == 4
+    with client(guarded.team) as team:
+        assert len(list(team.models.list())) == 4
 
 
 def test_an_unknown_model_is_the_sdks_not_found(client: openai.OpenAI) -> None:
