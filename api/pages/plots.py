@@ -26,6 +26,9 @@ _UNITS: Mapping[str, Callable[[float], str]] = {
     "percent": lambda share: f"{100 * share:.3g} %",
 }
 
+_LEAST = {"count": 4.0, "milliseconds": 1.0, "dollars": 1e5}
+"""Of an axis, so that its ticks differ as they are written, and what is nothing looks so."""
+
 
 def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float]], unit: str) -> Markup:
     """A column for each time, the series on top of each other; a series' name is its class."""
@@ -111,7 +114,7 @@ def whisker(
 def _panel(title: str, begins: Sequence[datetime], most: float, unit: str) -> tuple[ElementTree.Element, Scale]:
     """The frame, from zero to a round number above `most`."""
     svg = _svg(*PANEL, title)
-    y = Scale([0.0, most or 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
+    y = Scale([0.0, max(most, _LEAST.get(unit, 0.0)) or 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
     for tick in y.ticks[:: 2 if len(y.ticks) > 5 else 1]:
         _add(svg, "line", "grid", x1=_LEFT, x2=PANEL[0] - _RIGHT, y1=y(tick), y2=y(tick))
         _add(svg, "text", "", _UNITS[unit](tick), x=_LEFT - 6, y=y(tick) + 4).set("text-anchor", "end")

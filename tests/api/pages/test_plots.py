@@ -42,6 +42,15 @@ def test_all_zero_is_drawn_too() -> None:
     assert "<svg" in lines("Rate", BEGINS, {"rate": [0.0, None, None, None]}, "percent")
 
 
+@pytest.mark.parametrize("unit", ["dollars", "milliseconds", "percent", "count"])
+@pytest.mark.parametrize("most", [0.0, 1e-3])
+def test_the_ticks_of_next_to_nothing_differ_and_fit(unit: str, most: float) -> None:
+    svg = columns("Cost", BEGINS, {"cost": [most, 0, 0, 0]}, unit)
+    ticks = [text.text or "" for text in ElementTree.fromstring(svg).iter("text") if text.get("text-anchor") == "end"]
+    assert len(set(ticks)) == len(ticks)
+    assert max(map(len, ticks)) <= 9
+
+
 def test_names_are_text() -> None:
     for svg in (bar("<b>&", "stage", 0, 1, 2), whisker("<b>&", "candidate", 0, -1, 1, (-1, 1))):
         assert "&lt;b&gt;&amp;" in svg
