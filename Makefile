@@ -56,8 +56,8 @@ bench: .venv/dev.stamp .venv-torch/stamp .venv-peers/stamp
 # Renews the pins of everything but torch and the peers.
 lock: .venv/default.stamp
 	$(PIP) uv
-	$(COMPILE) --extra local pyproject.toml -o requirements/default.lock
-	$(COMPILE) --extra local --extra telemetry --extra dev pyproject.toml -o requirements/dev.lock
+	$(COMPILE) --extra local --extra cluster pyproject.toml -o requirements/default.lock
+	$(COMPILE) --extra local --extra cluster --extra ray --extra telemetry --extra dev pyproject.toml -o requirements/dev.lock
 
 clean:
 	rm -rf .venv .venv-torch .venv-peers data/run

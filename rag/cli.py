@@ -161,9 +161,11 @@ def verify(collection: CollectionName = "default") -> None:
 @index.command()
 def use(generation: str, collection: CollectionName = "default") -> None:
     """Make another generation the current one."""
+    from rag.ingest.ingest import use as run
+
     with _runtime() as runtime:
         runtime.store.verify(collection, generation)
-        runtime.corpus.use(runtime.corpus.collection(collection), generation)
+        run(runtime.corpus.collection(collection), generation, runtime)
     show(f"{collection} is now searched in {generation}")
 
 

@@ -44,7 +44,7 @@ class Runtime:
         self.writer = Writer(self.engine)
         self.corpus = Corpus(self.engine)
         self.traces = Traces(self.engine, self.writer)
-        self.store = open_store(settings.index_root)
+        self.store = open_store(settings.index_place)
         self.router = Router()
         self._embedders: dict[str, Embedder] = {}
         self._retrievers: dict[str, Retriever] = {}
@@ -62,6 +62,7 @@ class Runtime:
             retriever.index.close()
         self._retrievers.clear()
         self._embedders.clear()
+        self.store.close()
         self.engine.dispose()
 
     def embedder(self, name: str) -> Embedder:

@@ -1,4 +1,4 @@
-"""Where things are kept on this machine, from the environment (`GROUNDWIRE_*`).
+"""Where things are kept, from the environment (`GROUNDWIRE_*`).
 
 Knows places, not behaviour: what decides an answer is in the variant. Keys of providers stay in their own variables.
 """
@@ -11,12 +11,17 @@ PACKAGE = Path(__file__).parent
 
 
 class Settings(BaseSettings):
-    """`GROUNDWIRE_HOME` holds everything a run makes; the other two replace the libraries that are shipped."""
+    """`GROUNDWIRE_HOME` holds everything a run makes, but for what is kept on servers; `PROMPTS` and `VARIANTS` replace the libraries
+    that are shipped."""
 
     model_config = SettingsConfigDict(env_prefix="GROUNDWIRE_", frozen=True)
 
     home: Path = Path("data/run")
-    """The ledger and the index generations."""
+    """The ledger and the index generations, unless they have places of their own."""
+    ledger: str | None = None
+    """`postgresql://...`; without it, SQLite in the home."""
+    index: str | None = None
+    """`weaviate://...` or another folder; without it, FAISS in the home."""
     prompts: Path = PACKAGE.parent / "prompts"
     """The prompt library: `<name>/v<version>.prompty`."""
     variants: Path = PACKAGE / "variants"
@@ -26,8 +31,8 @@ class Settings(BaseSettings):
 
     @property
     def ledger_url(self) -> str:
-        return f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+        return self.ledger or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
 
     @property
-    def index_root(self) -> Path:
-        return self.home / "index"
+    def index_place(self) -> str:
+        return self.index or str(self.home / "index")

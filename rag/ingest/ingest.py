@@ -84,6 +84,7 @@ def ingest(
             if after.generation and (before is None or after.generation != before.generation):
                 runtime.store.drop(collection, after.generation)
             raise
+        runtime.store.publish(collection, after.generation)
 
     documents, total = corpus.count(collection)
     added = sum(document.id not in found.known for document in changed)
@@ -116,8 +117,14 @@ def rebuild(collection: str, runtime: "Runtime", *, progress: Progress = silent)
     generation = _built({}, (), workshop)
     if generation is None:
         raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
-    runtime.corpus.use(there, generation.id)
+    use(there, generation.id, runtime)
     return generation
+
+
+def use(there: Collection, generation_id: str, runtime: "Runtime") -> None:
+    """Make another generation the current one. Raises `GroundwireError` where another process changed the collection meanwhile."""
+    runtime.corpus.use(there, generation_id)
+    runtime.store.publish(there.name, generation_id)
 
 
 def _unchanged(found: Survey) -> int:

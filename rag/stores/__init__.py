@@ -2,14 +2,19 @@
 
 from pathlib import Path
 
-from rag.errors import GroundwireError
+from rag.errors import ConfigurationError
 from rag.stores.base import Store
 
 
 def open_store(place: str | Path) -> Store:
-    """The FAISS store of a folder. Raises `GroundwireError` for a URL: no server is known."""
-    if "://" in str(place):
-        raise GroundwireError(f"store {place} is not known", "name a folder")
-    from rag.stores.faiss import FaissStore
+    """The FAISS store of a folder, or the Weaviate store of a URL. Raises `ConfigurationError` for any other URL."""
+    scheme, separator, _ = str(place).partition("://")
+    if not separator:
+        from rag.stores.faiss import FaissStore
 
-    return FaissStore(Path(place))
+        return FaissStore(Path(place))
+    if scheme in ("weaviate", "weaviate+https"):
+        from rag.stores.weaviate import WeaviateStore
+
+        return WeaviateStore(str(place))
+    raise ConfigurationError(f"store {scheme}:// is not known", "set GROUNDWIRE_INDEX to weaviate://HOST:PORT or to a folder")

@@ -6,7 +6,7 @@ generation of a collection is current is the ledger's to say, so that documents 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
@@ -50,6 +50,16 @@ class Generation(Learnt):
     """ISO 8601, UTC."""
 
 
+class Block(NamedTuple):
+    """Chunks that follow one another, with their vectors."""
+
+    chunks: Sequence[Chunk]
+    texts: Sequence[str]
+    """The chunks as JSON: what a store keeps, and gives back to the byte."""
+    vectors: Vectors
+    """Shape (chunks, dimensions), float32."""
+
+
 class Index(Protocol):
     """One generation, opened for search. Safe to call from several threads; results are best first, ties by position."""
 
@@ -66,6 +76,10 @@ class Index(Protocol):
 
     def chunks(self, positions: Sequence[int]) -> list[Chunk]:
         """The chunks at these positions, in the order asked for."""
+        ...
+
+    def blocks(self) -> Iterator[Block]:
+        """All of it, in the order of positions."""
         ...
 
     def close(self) -> None: ...
@@ -89,12 +103,22 @@ class Store(Protocol):
         """
         ...
 
+    def copy(self, index: Index) -> Generation:
+        """Write and seal a generation of another store, under its id. Raises `StorageError`, and leaves nothing, where what arrived is
+        not what that id was given to.
+        """
+        ...
+
     def open(self, collection: str, generation_id: str) -> Index:
-        """Verify its checksums, then open it. Raises `GroundwireError` naming the file that is damaged or missing."""
+        """Open it for search, once it is seen to be whole. Raises `StorageError` naming what is damaged or missing."""
         ...
 
     def verify(self, collection: str, generation_id: str) -> None:
         """Read every byte and compare. Raises as `open`."""
+        ...
+
+    def publish(self, collection: str, generation_id: str | None) -> None:
+        """Show people who look into the store, not into the ledger, which generation is current, or that none is."""
         ...
 
     def generations(self, collection: str) -> Iterator[Generation]:
@@ -102,3 +126,7 @@ class Store(Protocol):
         ...
 
     def drop(self, collection: str, generation_id: str) -> None: ...
+
+    def close(self) -> None:
+        """Let go of connections; indexes that are open are of no use afterwards."""
+        ...

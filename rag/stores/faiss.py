@@ -4,14 +4,11 @@ Knows the three engines. Knows no embedder, and not which generation is current.
 """
 
 import contextlib
-import hashlib
 import itertools
 import json
 import sqlite3
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +19,10 @@ from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
 from rag.stores import sealed
-from rag.stores.base import Generation, Index, Learnt, collection_name
-from rag.types import Chunk, Filter, Hit, Scalar
+from rag.stores.base import Block, Generation, Index, Learnt, collection_name
+from rag.stores.contents import Contents, paired
+from rag.stores.facets import Facets, facets, wanted
+from rag.types import Chunk, Filter, Hit
 
 _VECTORS = "vectors.faiss"
 _LEXICAL = "lexical"
@@ -36,14 +35,12 @@ CREATE TABLE passages (position INTEGER PRIMARY KEY, chunk TEXT NOT NULL);
 CREATE TABLE facets (facet TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (facet, position)) WITHOUT ROWID;
 """
 _WRITER_BYTES = 64_000_000
-_LANGUAGE_SHARE = 0.02
-"""A language of fewer of the chunks than this is mostly a misdetection, and no question is analysed in it."""
+_ROWS = 4_096
+"""Of a block that is read back."""
 _PROBES = 32
 """Lists an IVF search reads, of twice the square root of the chunks."""
 
 Positions = NDArray[np.int64]
-Facets = tuple[tuple[str, ...], ...]
-"""One entry a key of a filter: any of its facets must be there."""
 
 
 class FaissStore:
@@ -61,19 +58,22 @@ class FaissStore:
         vectors: Iterable[Vectors],
         learn: Callable[[Index], Learnt],
     ) -> Generation:
-        home = self._root / collection_name(collection)
-        with sealed.unsealed(home) as folder, contextlib.closing(_Contents(folder)) as contents:
-            contents.fill(chunks, vectors)
-            contents.finish(inverted=contents.count > self._exact_limit)
+        def learnt(contents: Contents, folder: Path) -> Generation:
             generation = contents.generation(collection, embedder)
             with contextlib.closing(FaissIndex(folder, generation, self._exact_limit)) as index:
-                generation = generation.model_copy(update=dict(learn(index)))
-            with sealed.writing(home):
-                for lock in folder.glob(f"{_LEXICAL}/*.lock"):
-                    lock.unlink()
-                (folder / _GENERATION).write_text(generation.model_dump_json(), encoding="utf-8")
-                sealed.seal(folder, generation.id)
-        return generation
+                return generation.model_copy(update=dict(learn(index)))
+
+        return self._sealed(collection, paired(chunks, vectors), learnt)
+
+    def copy(self, index: Index) -> Generation:
+        def same(contents: Contents, _: Path) -> Generation:
+            contents.require(index.generation)
+            return index.generation
+
+        if index.generation.id in sealed.names(self._root / collection_name(index.generation.collection)):
+            self.verify(index.generation.collection, index.generation.id)
+            return index.generation
+        return self._sealed(index.generation.collection, index.blocks(), same)
 
     def open(self, collection: str, generation_id: str) -> Index:
         folder = self._folder(collection, generation_id)
@@ -91,8 +91,29 @@ class FaissStore:
         home = self._root / collection_name(collection)
         return (_read(home / name) for name in sealed.names(home))
 
+    def publish(self, collection: str, generation_id: str | None) -> None:
+        """The ledger alone says it."""
+
     def drop(self, collection: str, generation_id: str) -> None:
         sealed.remove(self._folder(collection, generation_id))
+
+    def close(self) -> None:
+        """Nothing is held but by open indexes."""
+
+    def _sealed(self, collection: str, blocks: Iterable[Block], identify: Callable[[Contents, Path], Generation]) -> Generation:
+        """Write blocks into a folder, and seal it as the generation that `identify` tells."""
+        home = self._root / collection_name(collection)
+        with sealed.unsealed(home) as folder, contextlib.closing(_Writing(folder)) as writing:
+            for block in blocks:
+                writing.add(block)
+            writing.finish(inverted=writing.contents.count > self._exact_limit)
+            generation = identify(writing.contents, folder)
+            with sealed.writing(home):
+                for lock in folder.glob(f"{_LEXICAL}/*.lock"):
+                    lock.unlink()
+                (folder / _GENERATION).write_text(generation.model_dump_json(), encoding="utf-8")
+                sealed.seal(folder, generation.id)
+        return generation
 
     def _folder(self, collection: str, generation_id: str) -> Path:
         home = self._root / collection_name(collection)
@@ -124,7 +145,7 @@ class FaissIndex:
         self._reading = threading.Lock()
 
     def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
-        positions = self._match(_facets(where)) if where else None
+        positions = self._match(wanted(where)) if where else None
         matching = self.generation.chunks if positions is None else len(positions)
         k = min(k, matching)
         if k < 1:
@@ -141,7 +162,7 @@ class FaissIndex:
         if not asked or min(k, self.generation.chunks) < 1:
             return []
         terms = [query.term_query(self._schema, "terms", term, "freq") for term in asked]
-        filters = [query.term_set_query(self._schema, "facets", list(any_of)) for any_of in _facets(where)]
+        filters = [query.term_set_query(self._schema, "facets", list(any_of)) for any_of in wanted(where)]
         parts = [query.boolean_query([(occur.Should, term) for term in terms])]
         parts += [query.const_score_query(part, 0.0) for part in filters]
         found = self._terms.search(query.boolean_query([(occur.Must, part) for part in parts]), min(k, self.generation.chunks))
@@ -154,6 +175,17 @@ class FaissIndex:
         rows = self._read(sql, [list(positions)])
         found = {position: Chunk.model_validate_json(chunk) for position, chunk in rows}
         return [found[position] for position in positions]
+
+    def blocks(self) -> Iterator[Block]:
+        if isinstance(self._vectors, self._faiss.IndexIVF):
+            self._vectors.make_direct_map()
+        for start in range(0, self.generation.chunks, _ROWS):
+            count = min(_ROWS, self.generation.chunks - start)
+            sql = (
+                "SELECT chunk FROM passages, json_each(?) WHERE position >= value AND position < value + :rows ORDER BY position"
+            )
+            texts = [text for (text,) in self._read(sql.replace(":rows", str(count)), [[start]])]
+            yield Block([Chunk.model_validate_json(text) for text in texts], texts, self._vectors.reconstruct_n(start, count))
 
     def close(self) -> None:
         self._passages.close()
@@ -186,19 +218,16 @@ class FaissIndex:
             return self._passages.execute(sql, [json.dumps(values) for values in lists]).fetchall()
 
 
-class _Contents:
-    """What a generation is made of, as it is written: block by block, no text kept."""
+class _Writing:
+    """A generation as it is written, block by block."""
 
     def __init__(self, folder: Path) -> None:
         import tantivy
 
+        self.contents = Contents()
         self._folder = folder
         self._home = folder.parent
         self._vectors: Any = None
-        self._documents: set[str] = set()
-        self._languages: Counter[str] = Counter()
-        self._digest = hashlib.sha256()
-        self._dimensions = self.count = 0
         self._tantivy = tantivy
         with sealed.writing(self._home):
             self._passages = sqlite3.connect(folder / _PASSAGES)
@@ -211,17 +240,26 @@ class _Contents:
             # One thread keeps the order of positions within a segment, which is what breaks ties.
             self._terms = tantivy.Index(schema.build(), str(folder / _LEXICAL)).writer(_WRITER_BYTES, 1)
 
-    def fill(self, chunks: Iterable[Chunk], vectors: Iterable[Vectors]) -> None:
-        remaining = iter(chunks)
-        for block in vectors:
-            self._add(list(itertools.islice(remaining, len(block))), np.ascontiguousarray(block, np.float32))
-        if next(remaining, None) is not None:
-            raise ValueError("there are more chunks than vectors")
+    def add(self, block: Block) -> None:
+        if self._vectors is None:
+            import faiss
+
+            self._vectors = faiss.IndexFlatIP(block.vectors.shape[1])
+        rows = list(enumerate(block.texts, self.contents.count))
+        labels = [facets(chunk.metadata) for chunk in block.chunks]
+        terms = [" ".join(analyzer.terms(chunk.embedded, chunk.language)) for chunk in block.chunks]
+        with sealed.writing(self._home):
+            self._vectors.add(block.vectors)
+            self._passages.executemany("INSERT INTO passages VALUES (?, ?)", rows)
+            for (position, _), found, text in zip(rows, labels, terms, strict=True):
+                self._passages.executemany("INSERT INTO facets VALUES (?, ?)", [(label, position) for label in found])
+                self._terms.add_document(self._tantivy.Document(position=position, facets=found, terms=text))
+        self.contents.add(block)
 
     def finish(self, *, inverted: bool) -> None:
         import faiss
 
-        index = self._vectors or faiss.IndexFlatIP(self._dimensions)
+        index = self._vectors or faiss.IndexFlatIP(self.contents.dimensions)
         if inverted:
             index = _inverted(index)
         with sealed.writing(self._home):
@@ -238,45 +276,6 @@ class _Contents:
         with contextlib.suppress(RuntimeError, ValueError):
             self._terms.wait_merging_threads()
 
-    def generation(self, collection: str, embedder: str) -> Generation:
-        """What identifies it so far; the rest is learnt from it."""
-        created = datetime.now(UTC)
-        digest = hashlib.sha256(f"{collection}\n{embedder}\n{self._digest.hexdigest()}".encode()).hexdigest()
-        return Generation(
-            id=f"{created:%Y%m%dT%H%M%S%f}-{digest[:12]}",
-            collection=collection,
-            embedder=embedder,
-            dimensions=self._dimensions,
-            languages=tuple(code for code, count in self._languages.most_common() if count >= _LANGUAGE_SHARE * self.count),
-            chunks=self.count,
-            documents=len(self._documents),
-            created_at=created.isoformat(),
-        )
-
-    def _add(self, chunks: Sequence[Chunk], block: Vectors) -> None:
-        if len(chunks) < len(block):
-            raise ValueError("there are more vectors than chunks")
-        if self._vectors is None:
-            import faiss
-
-            self._dimensions = block.shape[1]
-            self._vectors = faiss.IndexFlatIP(self._dimensions)
-        rows = [(self.count + row, chunk.model_dump_json()) for row, chunk in enumerate(chunks)]
-        facets = [sorted(_facet(key, value) for key, value in chunk.metadata.items()) for chunk in chunks]
-        terms = [" ".join(analyzer.terms(chunk.embedded, chunk.language)) for chunk in chunks]
-        with sealed.writing(self._home):
-            self._vectors.add(block)
-            self._passages.executemany("INSERT INTO passages VALUES (?, ?)", rows)
-            for (position, _), labels, text in zip(rows, facets, terms, strict=True):
-                self._passages.executemany("INSERT INTO facets VALUES (?, ?)", [(label, position) for label in labels])
-                self._terms.add_document(self._tantivy.Document(position=position, facets=labels, terms=text))
-        for chunk, (_, text), vector in zip(chunks, rows, block, strict=True):
-            self._documents.add(chunk.document_id)
-            self._languages[chunk.language] += 1
-            self._digest.update(text.encode())
-            self._digest.update(vector.tobytes())
-        self.count += len(chunks)
-
 
 def _inverted(flat: Any) -> Any:
     """The same vectors in lists around centroids, which are trained on a sample."""
@@ -289,18 +288,6 @@ def _inverted(flat: Any) -> Any:
     for start in range(0, flat.ntotal, 65_536):
         index.add(flat.reconstruct_n(start, min(65_536, flat.ntotal - start)))
     return index
-
-
-def _facet(key: str, value: Scalar) -> str:
-    """One key and value as one term; numbers that are equal are one value."""
-    return json.dumps([key, int(value) if isinstance(value, float) and value.is_integer() else value], ensure_ascii=False)
-
-
-def _facets(where: Filter) -> Facets:
-    return tuple(
-        tuple(sorted({_facet(key, value) for value in ([allowed] if isinstance(allowed, str | int | float) else allowed)}))
-        for key, allowed in sorted(where.items())
-    )
 
 
 def _best_first(hit: Hit) -> tuple[float, int]:

@@ -179,7 +179,7 @@ def test_a_damaged_index_is_the_servers_fault_and_keeps_its_path(url: str, runti
     page = tmp_path / "page.md"
     page.write_text("# Page\n\nThis page will be damaged.\n")
     ingest([str(page)], "damaged", runtime)
-    vectors = next((runtime.settings.index_root / "damaged").glob("*/vectors.faiss"))
+    vectors = next((Path(runtime.settings.index_place) / "damaged").glob("*/vectors.faiss"))
     vectors.write_bytes(vectors.read_bytes()[:-1])
     response = httpx.post(f"{url}/chat", json={"question": "What will be damaged?", "collection": "damaged"})
     assert response.status_code == 503

@@ -83,7 +83,7 @@ async def requests(pipeline: Pipeline) -> list[Trace]:
 async def bare(runtime: Runtime, pipeline: Pipeline, messages: list[dict[str, str]]) -> dict[str, tuple[str, float]]:
     """The three parts alone, one after another for each question, as a program without anything else would call them."""
     index = faiss.read_index(
-        str(runtime.settings.index_root / "bench" / pipeline.retriever.index.generation.id / "vectors.faiss")
+        str(Path(runtime.settings.index_place) / "bench" / pipeline.retriever.index.generation.id / "vectors.faiss")
     )
     spent: list[list[float]] = []
     for question in corpus.questions(REQUESTS):

@@ -158,7 +158,7 @@ async def measure(name: str, ask: Ask, found: Found) -> None:
 
 def beside(settings: Settings, url: str, found: Found) -> None:
     """The others, each in a process of its own."""
-    (generation,) = (settings.index_root / "bench").iterdir()
+    (generation,) = (Path(settings.index_place) / "bench").iterdir()
     with sqlite3.connect(generation / "passages.db") as passages:
         rows = passages.execute("SELECT chunk FROM passages ORDER BY position").fetchall()
     task: dict[str, Any] = {
