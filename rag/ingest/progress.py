@@ -11,6 +11,7 @@ class Stage(enum.StrEnum):
     CHUNK = "documents chunked"
     EMBED = "chunks embedded"
     INDEX = "chunks indexed"
+    COPY = "chunks copied"
 
 
 Progress = Callable[[Stage, int, int], None]

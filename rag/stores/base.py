@@ -60,11 +60,19 @@ class Block(NamedTuple):
     """Shape (chunks, dimensions), float32."""
 
 
-class Index(Protocol):
-    """One generation, opened for search. Safe to call from several threads; results are best first, ties by position."""
+class Source(Protocol):
+    """What a generation can be copied from."""
 
     @property
     def generation(self) -> Generation: ...
+
+    def blocks(self) -> Iterator[Block]:
+        """All of it, in the order of positions."""
+        ...
+
+
+class Index(Source, Protocol):
+    """One generation, opened for search. Safe to call from several threads; results are best first, ties by position."""
 
     def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
         """The k chunks of highest cosine with `vector`, shape (dimensions,), among those that match."""
@@ -76,10 +84,6 @@ class Index(Protocol):
 
     def chunks(self, positions: Sequence[int]) -> list[Chunk]:
         """The chunks at these positions, in the order asked for."""
-        ...
-
-    def blocks(self) -> Iterator[Block]:
-        """All of it, in the order of positions."""
         ...
 
     def close(self) -> None: ...
@@ -103,7 +107,7 @@ class Store(Protocol):
         """
         ...
 
-    def copy(self, index: Index) -> Generation:
+    def copy(self, source: Source) -> Generation:
         """Write and seal a generation of another store, under its id. Raises `StorageError`, and leaves nothing, where what arrived is
         not what that id was given to.
         """

@@ -19,7 +19,7 @@ from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
 from rag.stores import sealed
-from rag.stores.base import Block, Generation, Index, Learnt, collection_name
+from rag.stores.base import Block, Generation, Index, Learnt, Source, collection_name
 from rag.stores.contents import Contents, paired
 from rag.stores.facets import Facets, facets, wanted
 from rag.types import Chunk, Filter, Hit
@@ -65,15 +65,17 @@ class FaissStore:
 
         return self._sealed(collection, paired(chunks, vectors), learnt)
 
-    def copy(self, index: Index) -> Generation:
-        def same(contents: Contents, _: Path) -> Generation:
-            contents.require(index.generation)
-            return index.generation
+    def copy(self, source: Source) -> Generation:
+        generation = source.generation
 
-        if index.generation.id in sealed.names(self._root / collection_name(index.generation.collection)):
-            self.verify(index.generation.collection, index.generation.id)
-            return index.generation
-        return self._sealed(index.generation.collection, index.blocks(), same)
+        def same(contents: Contents, _: Path) -> Generation:
+            contents.require(generation)
+            return generation
+
+        if generation.id in sealed.names(self._root / collection_name(generation.collection)):
+            self.verify(generation.collection, generation.id)
+            return generation
+        return self._sealed(generation.collection, source.blocks(), same)
 
     def open(self, collection: str, generation_id: str) -> Index:
         folder = self._folder(collection, generation_id)
