@@ -7,6 +7,7 @@ import json
 import statistics
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,7 +28,6 @@ from rag.types import Message, Value
 from rag.variant import Mode
 
 CORPUS, QUESTIONS = "corpus.jsonl", "questions.jsonl"
-COLLECTION = "measured"
 CANDIDATES = 100
 """Chunks that each leg brings."""
 
@@ -97,28 +97,36 @@ def sets(folder: Path) -> list[Path]:
 
 
 def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) -> Result:
-    """Ingest one set into a home of its own, ask all its questions in every mode, and forget it again."""
+    """Ingest one set into a home of its own, ask all its questions in every mode, and forget it again.
+
+    The store is the one of the settings; the collection in it has a name that nothing else has.
+    """
     questions = [question for question in read_questions(folder / QUESTIONS) if question.gains]
     if not questions:
         raise GroundwireError(
             f"{folder / QUESTIONS} has no question with gold_ids", "give the ids of the documents that answer it"
         )
+    collection = f"measured-{uuid.uuid4().hex[:12]}"
     with (
         tempfile.TemporaryDirectory() as home,
-        Runtime(Settings(home=Path(home), embedder=embedder)) as runtime,
+        Runtime(Settings(home=Path(home), ledger=None, embedder=embedder)) as runtime,
     ):
-        ingest([str(folder / CORPUS)], COLLECTION, runtime, progress=progress)
-        retriever = runtime.retriever(COLLECTION)
+        ingest([str(folder / CORPUS)], collection, runtime, progress=progress)
+        retriever = runtime.retriever(collection)
         generation = retriever.index.generation
-        vectors = retriever.embedder.embed([question.query for question in questions])
-        return Result(
-            name=folder.name,
-            documents=generation.documents,
-            chunks=generation.chunks,
-            questions=len(questions),
-            dense_weight=generation.fusion.dense_weight,
-            modes={mode: _figures(retriever, questions, vectors, mode) for mode in get_args(Mode)},
-        )
+        try:
+            vectors = retriever.embedder.embed([question.query for question in questions])
+            return Result(
+                name=folder.name,
+                documents=generation.documents,
+                chunks=generation.chunks,
+                questions=len(questions),
+                dense_weight=generation.fusion.dense_weight,
+                modes={mode: _figures(retriever, questions, vectors, mode) for mode in get_args(Mode)},
+            )
+        finally:
+            runtime.store.publish(collection, None)
+            runtime.store.drop(collection, generation.id)
 
 
 def read_questions(path: Path) -> Iterator[Question]:

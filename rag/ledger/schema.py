@@ -18,7 +18,7 @@ from sqlalchemy import (
     Text,
 )
 
-NEWEST = "0003"
+NEWEST = "0004"
 """The migration these tables stand for."""
 
 metadata = MetaData()
