@@ -324,20 +324,12 @@ class Pipeline:
             recording.note(messages=before.messages, draft=before.draft)
 
     async def _find(self, recording: Recording) -> Found:
-        trace, retrieval = recording.trace, self.variant.retriever
+        trace = recording.trace
         query = trace.query or trace.question
         with recording.stage("embed"):
             vector = await self.retriever.embedded(query)
         with recording.stage("retrieve"):
-            return await to_thread(
-                self.retriever.search,
-                query,
-                vector,
-                mode=retrieval.mode,
-                top_k=retrieval.top_k,
-                candidates=retrieval.candidates,
-                where=trace.where,
-            )
+            return await self.retriever.searched(query, vector, self.variant.retriever, trace.where)
 
     async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm

@@ -3,6 +3,9 @@
 Knows the order: embed, search, fuse, judge relevance. Knows no engine and learns nothing: what was learnt is in the generation.
 """
 
+from asyncio import get_running_loop
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 from rag.embedders.base import Embedder, Vectors
@@ -12,7 +15,10 @@ from rag.fusion import Fused
 from rag.relevance import evidence
 from rag.stores.base import Index
 from rag.types import Chunk, Filter, Passage
-from rag.variant import Mode
+from rag.variant import Mode, Retrieval
+
+SEARCHES = 16
+"""At once. In threads of their own: a store that does not answer keeps those waiting that search it, and nobody else."""
 
 
 class Found(NamedTuple):
@@ -35,6 +41,7 @@ class Retriever:
         self.embedder = embedder
         self.index = index
         self._batching = Batching(embedder)
+        self._threads = ThreadPoolExecutor(SEARCHES, "search")
 
     def embed(self, question: str) -> Vectors:
         """The question's vector, shape (dimensions,)."""
@@ -44,6 +51,11 @@ class Retriever:
     async def embedded(self, question: str) -> Vectors:
         """As `embed`, together with what else is asked at the same time."""
         return await self._batching.embed(question)
+
+    async def searched(self, question: str, vector: Vectors, how: Retrieval, where: Filter) -> Found:
+        """As `search`, as a variant has it, while others are answered."""
+        search = partial(self.search, mode=how.mode, top_k=how.top_k, candidates=how.candidates, where=where)
+        return await get_running_loop().run_in_executor(self._threads, search, question, vector)
 
     def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
         """At most `top_k` passages, of the `candidates` best that each leg brings, among those that match the filter.
