@@ -14,7 +14,9 @@ def open_store(place: str | Path) -> Store:
 
         return FaissStore(Path(place))
     if scheme in ("weaviate", "weaviate+https"):
-        from rag.stores.weaviate import WeaviateStore
-
+        try:
+            from rag.stores.weaviate import WeaviateStore
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(f"a store at {scheme}:// needs {error.name}", "pip install 'groundwire[cluster]'") from error
         return WeaviateStore(str(place))
     raise ConfigurationError(f"store {scheme}:// is not known", "set GROUNDWIRE_INDEX to weaviate://HOST:PORT or to a folder")

@@ -93,6 +93,16 @@ def test_opening_and_searching_changes_no_file(small: tuple[FaissStore, Path]) -
     store.verify("guide", folder.name)
 
 
+def test_an_open_index_outlives_its_generation(small: tuple[FaissStore, Path]) -> None:
+    store, folder = small
+    index = store.open("guide", folder.name)
+    store.drop("guide", folder.name)
+    assert [hit.position for hit in index.lexical("passage 2", 1, {})] == [2]
+    assert [hit.position for hit in index.dense(np.eye(4, dtype=np.float32)[3], 1, {})] == [3]
+    assert index.chunks([1]) == [chunk(1)]
+    index.close()
+
+
 @pytest.fixture(scope="module")
 def vectors() -> np.ndarray:
     random = np.random.default_rng(7)
@@ -193,5 +203,5 @@ def test_leftovers_go_but_not_what_is_being_built(tmp_path: Path) -> None:
 
 
 def test_a_url_is_no_folder() -> None:
-    with pytest.raises(GroundwireError, match="weaviate://host is not known"):
-        open_store("weaviate://host")
+    with pytest.raises(GroundwireError, match="store milvus:// is not known"):
+        open_store("milvus://host")
