@@ -1,8 +1,9 @@
-"""What every test stands on: no hub, no provider but one on loopback, asyncio, and a small collection."""
+"""What every test stands on: no hub, no provider but one on loopback, asyncio, a ledger, and a small collection."""
 
 import importlib.util
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -15,7 +16,9 @@ from rag.llms.litellm import LiteLLM
 from rag.llms.local import smollm2
 from rag.runtime import Runtime
 from rag.settings import Settings
+from tests.servers.postgres import NEEDED, Postgres, binaries
 from tests.servers.provider import Provider
+from tests.servers.weaviate import Cluster, running, somewhere
 
 PAGES = {
     "kettles.md": """# Kettles
@@ -63,12 +66,43 @@ async def provider(server: Provider, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def postgres() -> Iterator[Postgres]:
+    if binaries() is None:
+        pytest.skip(NEEDED)
+    with Postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def ledger_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """Of an empty ledger: every test that asks for it runs on both databases."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'ledger.db'}"
+        return
+    server: Postgres = request.getfixturevalue("postgres")
+    url = server.ledger()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture(scope="session")
+def new_ledger(request: pytest.FixtureRequest) -> Callable[[], str | None]:
+    """What `Settings.ledger` is where a whole installation is tested: SQLite in the home, or with `GROUNDWIRE_TEST_LEDGER=postgresql`
+    a database.
+    """
+    if os.environ.get("GROUNDWIRE_TEST_LEDGER") != "postgresql":
+        return lambda: None
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.ledger
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], str | None]) -> Settings:
     """Settings of a home with one collection, `shop`, of three short pages."""
     folder = tmp_path_factory.mktemp("shop")
     for name, text in PAGES.items():
         (folder / name).write_text(text)
-    settings = Settings(home=folder / "home")
+    settings = Settings(home=folder / "home", ledger=new_ledger())
     with Runtime(settings) as runtime:
         ingest([str(folder / name) for name in PAGES], "shop", runtime)
     return settings
@@ -86,3 +120,25 @@ def without_llama(monkeypatch: pytest.MonkeyPatch) -> None:
     found = importlib.util.find_spec
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "xllamacpp" else found(name))
     smollm2.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def weaviate() -> Iterator[str]:
+    """The place of a Weaviate that lets anybody in; shared, so each test takes an `installation` of its own."""
+    with somewhere() as place:
+        yield place
+
+
+@pytest.fixture(scope="session")
+def guarded_weaviate() -> Iterator[tuple[str, str]]:
+    """The place of one that wants an API key, and the key."""
+    key = "a-key-of-the-tests"
+    with running(key=key) as cluster:
+        yield cluster.place, key
+
+
+@pytest.fixture(scope="session")
+def weaviate_cluster() -> Iterator[Cluster]:
+    """Three nodes: whoever kills one starts it again."""
+    with running(3) as cluster:
+        yield cluster

@@ -1,25 +1,23 @@
 """The accounts of some keys in one transaction, in which nobody else changes them.
 
-Knows the tables of allowances and admissions, and whose admissions are abandoned. Knows no rule.
+Knows the tables of allowances and admissions. Knows no rule, nor which processes live.
 """
 
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
 
 from api.access.account import Account, day_of
+from rag.ledger.processes import OWNER
 from rag.ledger.schema import admissions, allowances
-from rag.ledger.traces import OWNER, lives
 
 LIFETIME_SECONDS = 600.0
-"""An admission that is older is abandoned; one of a process of this host that is gone is so at once."""
-
-HOST = OWNER.partition(":")[0]
+"""An admission that is older is abandoned, whether its process lives or not."""
 
 
 class Accounts:
-    """Locked until the transaction ends. What was abandoned is charged whole as they are opened."""
+    """Locked until the transaction ends. What is held for too long is charged whole as they are opened."""
 
     def __init__(self, connection: Connection, keys: Collection[str], now: float) -> None:
         self._connection = connection
@@ -42,6 +40,14 @@ class Accounts:
                 account, cost = self.of[row.key_id], costs[row.id]
                 account.hold(row.day, -1, -row.reserved_nanodollars)
                 account.charge(row.day, row.reserved_nanodollars if cost is None else cost)
+
+    def abandon(self, owners: Collection[str]) -> int:
+        """End what these processes hold, and charge it whole; returns how many admissions that were."""
+        left = self._ended(admissions.c.key_id.in_(self.of) & admissions.c.owner.in_(owners))
+        for row in left:
+            self.of[row.key_id].hold(row.day, -1, -row.reserved_nanodollars)
+            self.of[row.key_id].charge(row.day, row.reserved_nanodollars)
+        return len(left)
 
     def admit(self, account: Account, id: str, ceiling: int) -> None:
         """Remember what an admitted request holds."""
@@ -66,18 +72,16 @@ class Accounts:
             self._connection.execute(update(allowances).where(allowances.c.key_id == bindparam("key")), changed)
 
     def _add_held(self) -> None:
-        of_ours = admissions.c.key_id.in_(self.of)
+        of_ours, late = admissions.c.key_id.in_(self.of), admissions.c.expires_at <= self._now
         reserved, first = func.sum(admissions.c.reserved_nanodollars), func.min(admissions.c.expires_at)
-        by = (admissions.c.key_id, admissions.c.owner, admissions.c.day)
+        by = (admissions.c.key_id, admissions.c.day)
         held = self._connection.execute(select(*by, func.count(), reserved, first).where(of_ours).group_by(*by)).all()
-        gone = {owner for _, owner, *_ in held if owner.startswith(f"{HOST}:") and not lives(owner)}
-        if gone or any(expires_at <= self._now for *_, expires_at in held):
-            abandoned = or_(admissions.c.owner.in_(gone), admissions.c.expires_at <= self._now)
-            for row in self._ended(of_ours & abandoned):
+        if any(expires_at <= self._now for *_, expires_at in held):
+            for row in self._ended(of_ours & late):
                 self.of[row.key_id].charge(row.day, row.reserved_nanodollars)
             self._add_held()
             return
-        for key, _, day, requests, nanodollars, _ in held:
+        for key, day, requests, nanodollars, _ in held:
             self.of[key].hold(day, requests, int(nanodollars))
 
     def _ended(self, which: ColumnElement[bool]) -> list[Any]:

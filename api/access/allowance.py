@@ -11,15 +11,17 @@ from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from api.access.account import too_many
 from api.access.accounts import Accounts
 from api.access.keys import Key
 from api.problem import BusyError, ForbiddenError
 from rag.errors import GroundwireError
-from rag.ledger.database import exclusive
+from rag.ledger.database import exclusive, told
 from rag.ledger.grouping import Grouping
+from rag.ledger.processes import gone
+from rag.ledger.schema import admissions
 from rag.trace import dollars
 
 Settle = Callable[[int | None], None]
@@ -97,6 +99,19 @@ class Allowances:
             except GroundwireError as error:
                 # The answer was given: what is held for it expires, and is charged in full.
                 logging.getLogger("groundwire").error("the end of request %s is not on its key's account: %s", id, error)
+
+    def settle_abandoned(self) -> int:
+        """Charge whole what processes that are gone still hold; returns for how many requests."""
+        with told(self._engine.url), self._engine.connect() as connection:
+            left = gone(connection, connection.execute(select(admissions.c.owner).distinct()).scalars())
+            keys = connection.execute(select(admissions.c.key_id).where(admissions.c.owner.in_(left)).distinct()).scalars().all()
+        if not keys:
+            return 0
+        with exclusive(self._engine) as connection:
+            accounts = Accounts(connection, keys, self._clock())
+            settled = accounts.abandon(left)
+            accounts.write()
+        return settled
 
     def close(self) -> None:
         """Decide what is waiting and end the thread."""

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, sele
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, NotFoundError
-from rag.ledger.database import told
+from rag.ledger.database import insert_new, told
 from rag.ledger.schema import chunks, collections, documents, quarantine, sources, vectors
 from rag.types import Chunk, Document
 
@@ -118,7 +118,9 @@ class Corpus:
             {"embedder": embedder, "sha256": sha, "vector": embedded[sha].astype(np.float32).tobytes()} for sha in sorted(missing)
         ]
         with told(self.engine.url), self.engine.begin() as connection:
-            _insert(connection, vectors, rows)
+            if rows:
+                # In one order: of two processes that keep the same ones, neither waits for the other.
+                connection.execute(insert_new(connection, vectors), rows)
 
     def replace(
         self,
@@ -169,8 +171,7 @@ class Corpus:
 def _claim(connection: Connection, before: Collection | None, after: Collection) -> None:
     """Move the collection from `before` to `after`, or raise because somebody else moved it first."""
     if before is None:
-        there = connection.execute(select(collections).where(collections.c.name == after.name)).first()
-        moved = 0 if there else connection.execute(insert(collections), after._asdict()).rowcount
+        moved = connection.execute(insert_new(connection, collections), after._asdict()).rowcount
     else:
         same = collections.c.generation == before.generation
         moved = connection.execute(

@@ -15,11 +15,15 @@ E = TypeVar("E")
 
 
 class Grouping(Generic[E]):
-    """Hands entries to `work`, in the order they come, from a thread of its own; `work` raises nothing."""
+    """Hands entries to `work`, in the order they come, from a thread of its own; `work` raises nothing.
 
-    def __init__(self, work: Callable[[list[E]], None], name: str) -> None:
+    Where none comes for `idle_seconds`, `work` is handed an empty group.
+    """
+
+    def __init__(self, work: Callable[[list[E]], None], name: str, idle_seconds: float | None = None) -> None:
         self._work = work
         self._name = name
+        self._idle_seconds = idle_seconds
         self._entries: queue.SimpleQueue[E | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._ending = threading.Lock()
@@ -43,9 +47,17 @@ class Grouping(Generic[E]):
     def _work_through(self) -> None:
         ended = False
         while not ended:
-            group = [self._entries.get()]
-            while len(group) < GROUP and not self._entries.empty():
-                group.append(self._entries.get())
+            group = self._next()
             ended = None in group
-            if entries := [entry for entry in group if entry is not None]:
+            entries = [entry for entry in group if entry is not None]
+            if entries or not ended:
                 self._work(entries)
+
+    def _next(self) -> list[E | None]:
+        try:
+            group = [self._entries.get(timeout=self._idle_seconds)]
+        except queue.Empty:
+            return []
+        while len(group) < GROUP and not self._entries.empty():
+            group.append(self._entries.get())
+        return group

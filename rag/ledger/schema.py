@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    text,
 )
 
 NEWEST = "0004"
@@ -122,6 +123,15 @@ traces = Table(
     ),
     Index("traces_by_experiment", "experiment", "id"),
     Index("traces_by_key", "key_id", "created_at"),
+    Index("traces_running", "owner", sqlite_where=text("outcome IS NULL"), postgresql_where=text("outcome IS NULL")),
+)
+
+processes = Table(
+    "processes",
+    metadata,
+    Column("owner", String(100), primary_key=True),
+    Column("since", Float, nullable=False),
+    Column("seen_at", Float, nullable=False),
 )
 
 runs = Table(
@@ -142,6 +152,7 @@ results = Table(
     Column("repeat", Integer, primary_key=True),
     Column("trace_id", String(36), nullable=False),
     Column("body", Text, nullable=False),
+    Index("results_by_trace", "trace_id"),
 )
 
 responses = Table(

@@ -3,9 +3,6 @@
 Knows a row's columns, how rows are found by them, and whose are abandoned. Knows nothing of how a request runs.
 """
 
-import os
-import socket
-import uuid
 from asyncio import wrap_future
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -15,18 +12,15 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator
 from sqlalchemy import ColumnElement, Engine, ScalarSelect, exists, func, select, tuple_, update
 
-from rag.characters import Sound
+from rag.characters import Sound, sound
 from rag.errors import GroundwireError, NotFoundError
 from rag.ledger.database import told
 from rag.ledger.feedback import Thumb
+from rag.ledger.processes import OWNER, gone
 from rag.ledger.schema import feedback, traces
 from rag.ledger.writer import Row, Writer
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Value
-
-OWNER = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex}"
-"""This process, told from an earlier one that had its id."""
-
 
 SHOWN = 300
 """Characters of a question that a summary shows."""
@@ -170,22 +164,22 @@ class Traces:
             return [Trace.model_validate_json(row.body) for row in connection.execute(query.limit(limit))]
 
     def settle_abandoned(self) -> int:
-        """End as failed what processes of this host that are gone have left running; returns how many."""
-        host = OWNER.partition(":")[0]
+        """End as failed what processes that are gone have left running; returns how many. Each is ended by one of those who try."""
+        running = traces.c.outcome.is_(None)
         with told(self.engine.url), self.engine.begin() as connection:
-            query = select(traces.c.body, traces.c.owner).where(traces.c.outcome.is_(None), traces.c.owner.startswith(f"{host}:"))
-            gone = [Trace.model_validate_json(row.body) for row in connection.execute(query).all() if not lives(row.owner)]
+            left = gone(connection, connection.execute(select(traces.c.owner).where(running).distinct()).scalars())
+            query = select(traces.c.body).where(running, traces.c.owner.in_(left)).order_by(traces.c.id)
             settled = 0
-            for trace in gone:
+            for body in connection.execute(query).scalars().all():
+                trace = _abandoned(Trace.model_validate_json(body))
                 # A row that was settled since it was read is left as it is.
-                still = update(traces).where(traces.c.id == trace.id, traces.c.outcome.is_(None))
-                settled += connection.execute(still.values(_row(_abandoned(trace)))).rowcount
+                settled += connection.execute(update(traces).where(traces.c.id == trace.id, running).values(_row(trace))).rowcount
         return settled
 
 
 def _row(trace: Trace) -> Row:
     usage = trace.usage
-    return {
+    row = {
         "id": trace.id,
         "created_at": trace.created_at,
         "owner": OWNER,
@@ -209,8 +203,13 @@ def _row(trace: Trace) -> Row:
         "shadow_of": trace.origin.shadow_of,
         "ungrounded": trace.ungrounded,
         "held_ms": trace.held_ms,
-        "question": trace.question,
+        "question": sound(trace.question),
     }
+    # Names that people give may be longer than their columns, which PostgreSQL does not let pass: the body has all of them.
+    return {name: value[: _LENGTHS[name]] if isinstance(value, str) else value for name, value in row.items()}
+
+
+_LENGTHS = {column.name: getattr(column.type, "length", None) for column in traces.columns}
 
 
 def _thumbs(thumb: Thumb) -> ScalarSelect[int]:
@@ -251,17 +250,3 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
 
 def _abandoned(trace: Trace) -> Trace:
     return trace.model_copy(update={"outcome": Outcome.FAILED, "reason": "the process ended before the answer did"})
-
-
-def lives(owner: str) -> bool:
-    """Whether the process that began a row on this host still runs; another with this one's id is long gone."""
-    pid = int(owner.split(":")[1])
-    if pid == os.getpid():
-        return owner == OWNER
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

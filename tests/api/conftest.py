@@ -1,6 +1,6 @@
 """Servers over the shop, asking the provider on loopback: one open to this machine, one that asks for keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -47,11 +47,13 @@ class Guarded(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def guarded(settings: Settings, server: Provider, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+def guarded(
+    settings: Settings, server: Provider, tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], str | None]
+) -> Iterator[Guarded]:
     folder = tmp_path_factory.mktemp("guarded")
     for name, text in PAGES.items():
         (folder / name).write_text(text)
-    own = settings.model_copy(update={"home": folder / "home"})
+    own = settings.model_copy(update={"home": folder / "home", "ledger": new_ledger()})
     with Runtime(own) as runtime:
         ingest([str(folder / name) for name in PAGES], "shop", runtime)
         keys = Keys(runtime.engine)

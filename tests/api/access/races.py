@@ -1,4 +1,7 @@
-"""Races of many requests of one key over several processes of one ledger; `python -m tests.api.access.races 50` runs fifty."""
+"""Races of many requests of one key over several processes of one ledger.
+
+`python -m tests.api.access.races 50 postgresql 8` runs fifty, over eight processes.
+"""
 
 import asyncio
 import json
@@ -18,7 +21,8 @@ from api.access.allowance import Allowances
 from api.access.keys import Key, Keys
 from api.access.spending import spent_today
 from api.problem import BusyError
-from rag.ledger.database import connect
+from rag.ledger.database import connect, opened
+from tests.servers.postgres import Postgres
 
 CEILING = 1_000
 BUDGET = 25_500
@@ -115,14 +119,22 @@ async def _races(url: str) -> None:
     engine.dispose()
 
 
-def main(races: int) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{Path(folder) / 'ledger.db'}"
-        engine = connect(url)
+@contextmanager
+def _ledger(database: str) -> Iterator[str]:
+    if database == "postgresql":
+        with Postgres() as server:
+            yield server.ledger()
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            yield f"sqlite:///{Path(folder) / 'ledger.db'}"
+
+
+def main(races: int, database: str, processes: int) -> None:
+    with _ledger(database) as url, opened(url) as engine:
         keys = Keys(engine)
         worst_at_once = worst_committed = admitted = 0
         began = time.monotonic()
-        with racers(url, 4) as running:
+        with racers(url, processes) as running:
             for number in range(races):
                 key, _ = keys.create(str(number), concurrent=CONCURRENT if number % 2 else None, daily_nanodollars=BUDGET)
                 runs = running.race(key, 200)
@@ -132,13 +144,13 @@ def main(races: int) -> None:
                 admitted += len(runs)
                 assert spent_today(engine, [key])[key.id] == sum(run.charged for run in runs) <= BUDGET
         seconds = time.monotonic() - began
-        print(f"{races} races of 200 in {seconds:.1f} s: {admitted} admitted; at most {worst_at_once} of {CONCURRENT} at once,")
+        print(f"{races} races of 200 over {processes} processes on {database} in {seconds:.1f} s: {admitted} admitted;")
+        print(f"at most {worst_at_once} of {CONCURRENT} at once,")
         print(f"at most {worst_committed} of {BUDGET} spent and reserved; every account is exact")
-        engine.dispose()
 
 
 if __name__ == "__main__":
     if sys.argv[1].isdecimal():
-        main(int(sys.argv[1]))
+        main(int(sys.argv[1]), *sys.argv[2:3] or ["sqlite"], int(*sys.argv[3:4] or ["4"]))
     else:
         asyncio.run(_races(sys.argv[1]))

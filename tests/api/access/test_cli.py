@@ -13,14 +13,15 @@ from typer.testing import CliRunner, Result
 from api.access.cli import app, nanodollars
 from api.access.keys import Keys
 from prompts.errors import GroundwireError
-from rag.ledger.database import connect
+from rag.ledger.database import opened
 from rag.ledger.schema import allowances
 from rag.settings import Settings
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def home(tmp_path: Path, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GROUNDWIRE_LEDGER", ledger_url)
     monkeypatch.setenv("COLUMNS", "120")
 
 
@@ -33,7 +34,8 @@ def test_a_key_is_made_shown_once_and_found() -> None:
     secret = made.stdout.strip()
     assert "It is not shown again." in made.stderr
     listed = run("list")
-    key = Keys(connect(Settings().ledger_url)).find(secret)
+    with opened(Settings().ledger_url) as engine:
+        key = Keys(engine).find(secret)
     assert key is not None
     assert (key.collections, key.models, key.per_minute, key.admin) == (("guide", "shop"), ("canary",), 60, False)
     for shown in (key.id, "website", "collections guide, shop", "models canary", "60"):
@@ -52,9 +54,8 @@ def test_as_json_a_key_has_its_secret_once_and_its_limits() -> None:
 def test_a_list_says_what_was_spent_today() -> None:
     for name in ("today", "yesterday"):
         run("create", name, "--daily-budget", "1")
-    engine = connect(Settings().ledger_url)
-    today, yesterday = Keys(engine).all()
-    with engine.begin() as connection:
+    with opened(Settings().ledger_url) as engine, engine.begin() as connection:
+        today, yesterday = Keys(engine).all()
         for key, day in ((today, datetime.now(UTC).date().isoformat()), (yesterday, "2020-01-01")):
             row = update(allowances).where(allowances.c.key_id == key.id)
             connection.execute(row.values(day=day, spent_nanodollars=250_000_001))

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from sqlalchemy import Engine, event, select, text
+from sqlalchemy import Engine, event, inspect, select, text
 
 from api.access import keys as module
 from api.access.keys import Key, Keys
@@ -33,8 +33,9 @@ def test_no_secret_is_kept(keys: Keys, engine: Engine) -> None:
     _, secret = keys.create("website")
     hidden = secret.rpartition("_")[2] if secret.count("_") == 2 else secret.split("_", 2)[2]
     with engine.connect() as connection:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'")).scalars().all()
-        rows = [str(row) for name in tables for row in connection.execute(text(f"SELECT * FROM {name}"))]
+        rows = [
+            str(row) for name in inspect(engine).get_table_names() for row in connection.execute(text(f"SELECT * FROM {name}"))
+        ]
     assert not any(hidden in row for row in rows)
 
 

@@ -1,7 +1,6 @@
 """An empty ledger."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine
@@ -10,7 +9,7 @@ from rag.ledger.database import connect
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    opened = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+def engine(ledger_url: str) -> Iterator[Engine]:
+    opened = connect(ledger_url)
     yield opened
     opened.dispose()

@@ -21,11 +21,12 @@ CANARY = 'kind = "canary"\ncontrol = "now"\ncandidate = "next"\ndescription = "s
 
 
 @pytest.fixture(autouse=True)
-def places(tmp_path: Path, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def places(tmp_path: Path, engine: Engine, ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "variants").mkdir()
     for name in ("now", "next"):
         (tmp_path / "variants" / f"{name}.toml").write_text("")
     monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path))
+    monkeypatch.setenv("GROUNDWIRE_LEDGER", ledger_url)
     monkeypatch.setenv("GROUNDWIRE_VARIANTS", str(tmp_path / "variants"))
     monkeypatch.setenv("COLUMNS", "220")
     monkeypatch.setenv("LOGNAME", "ann")

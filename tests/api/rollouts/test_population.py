@@ -48,14 +48,14 @@ pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("population")]
 
 
 @pytest.fixture(scope="module")
-def settings(shop: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+def settings(shop: Settings, tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], str | None]) -> Settings:
     """A ledger of its own, and two variants on two models."""
     folder = tmp_path_factory.mktemp("population")
     for name, model in MODELS.items():
         (folder / f"{name}.toml").write_text(f'[llm]\nmodel = "{model}"\nattempts = 1\n')
     for name, text in PAGES.items():
         (folder / name).write_text(text)
-    own = shop.model_copy(update={"home": folder / "home", "variants": folder})
+    own = shop.model_copy(update={"home": folder / "home", "ledger": new_ledger(), "variants": folder})
     with Runtime(own) as runtime:
         ingest([str(folder / name) for name in PAGES], "shop", runtime)
     return own

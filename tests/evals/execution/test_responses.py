@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, func, select
@@ -43,8 +42,8 @@ class Ledger:
 
 
 @pytest.fixture
-def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    made = Ledger(connect(f"sqlite:///{tmp_path / 'ledger.db'}"))
+def ledger(ledger_url: str) -> Iterator[Ledger]:
+    made = Ledger(connect(ledger_url))
     yield made
     made.writer.close()
     made.engine.dispose()

@@ -3,7 +3,6 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +21,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+def runs(ledger_url: str) -> Iterator[Runs]:
+    engine = connect(ledger_url)
     writer = Writer(engine)
     yield Runs(engine, writer)
     writer.close()

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from sqlalchemy import update
@@ -25,8 +24,8 @@ FALSE = Claim(text="It flies.", start=0, end=9, verdict=Verdict.UNSUPPORTED, sco
 
 
 @pytest.fixture
-def traces(tmp_path: Path) -> Iterator[Traces]:
-    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+def traces(ledger_url: str) -> Iterator[Traces]:
+    engine = connect(ledger_url)
     writer = Writer(engine)
     yield Traces(engine, writer)
     writer.close()
@@ -148,10 +147,9 @@ def test_a_time_outside_of_the_calendar_is_refused(moment: str) -> None:
 
 
 @given(words=st.text())
-def test_any_words_can_be_looked_for(words: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    engine = connect(f"sqlite:///{tmp_path_factory.getbasetemp() / 'words.db'}")
-    assert Traces(engine, Writer(engine)).page(Selection(q=words)).summaries == []
-    engine.dispose()
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_words_can_be_looked_for(words: str, traces: Traces) -> None:
+    assert traces.page(Selection(q=words)).summaries == []
 
 
 def test_feedback_is_kept_field_by_field_for_each_author(traces: Traces) -> None:

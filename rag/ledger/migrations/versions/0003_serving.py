@@ -1,5 +1,7 @@
 """What serving keeps: keys and their allowances, feedback, rollouts, and whose request a trace was."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -27,9 +29,13 @@ def upgrade() -> None:
         ],
     )
     op.add_column("traces", sa.Column("question", sa.Text))
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    asked = sa.text("json_extract(body, '$.question')" if sqlite else "body::json ->> 'question'")
-    op.execute(sa.table("traces", sa.column("question")).update().values(question=asked))
+    traces = sa.table("traces", sa.column("id"), sa.column("body"), sa.column("question"))
+    if op.get_bind().dialect.name == "sqlite":
+        op.execute(traces.update().values(question=sa.text("json_extract(body, '$.question')")))
+    else:
+        # The operators of PostgreSQL refuse a body with an escaped NUL.
+        for id, body in op.get_bind().execute(sa.select(traces.c.id, traces.c.body)).all():
+            op.execute(traces.update().where(traces.c.id == id).values(question=json.loads(body)["question"]))
     op.create_index("traces_by_experiment", "traces", ["experiment", "id"])
     op.create_index("traces_by_key", "traces", ["key_id", "created_at"])
     op.create_table(

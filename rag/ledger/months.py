@@ -1,0 +1,129 @@
+"""The months of traces on PostgreSQL, each in a partition of its own; SQLite has one table.
+
+Knows partitions: which there are, and that those to come are made before they are needed. Knows no column but the id.
+"""
+
+import logging
+import time
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
+
+from rag.ledger.ids import first_id
+
+AHEAD = 2
+"""Months that are made before they come: so long may making them fail."""
+
+AGAIN_SECONDS = 60.0
+"""Between two attempts."""
+
+PATIENCE = "2s"
+"""For a lock: whoever waits for one makes all others wait behind."""
+
+LOCK = 0x67776D6F6E
+"""The advisory lock of whoever makes or drops a month."""
+
+
+class Month(NamedTuple):
+    """One of the calendar, in UTC."""
+
+    year: int
+    month: int
+
+    @classmethod
+    def of(cls, moment: datetime) -> "Month":
+        return cls(moment.year, moment.month)
+
+    @property
+    def next(self) -> "Month":
+        return Month(self.year + self.month // 12, self.month % 12 + 1)
+
+    @property
+    def begin(self) -> datetime:
+        return datetime(self.year, self.month, 1, tzinfo=UTC)
+
+    @property
+    def partition(self) -> str:
+        """The table that holds its traces."""
+        return f"traces_{self.year:04}_{self.month:02}"
+
+
+class Months:
+    """Sees to it that the current month and the `AHEAD` after it have their partitions, whoever else does the same."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._made: Month | None = None
+        """The last one that is known to be there."""
+        self._again = 0.0
+
+    def prepare(self, now: datetime | None = None) -> None:
+        """Nothing to do for all calls but a few. Where it fails, traces go to the default partition: it is logged, and tried again."""
+        if self._engine.dialect.name != "postgresql" or time.monotonic() < self._again:
+            return
+        wanted = coming(now or datetime.now(UTC))
+        if self._made is not None and self._made >= wanted[-1]:
+            return
+        try:
+            with self._engine.connect() as connection:
+                if missing(connection, wanted):
+                    make(connection, wanted)
+                    connection.commit()
+        except DBAPIError as error:
+            self._again = time.monotonic() + AGAIN_SECONDS
+            logging.getLogger("groundwire").warning("no partition for the traces of %s yet: %s", wanted[-1].partition, error.orig)
+        else:
+            self._made = wanted[-1]
+
+
+def coming(now: datetime) -> list[Month]:
+    """The month of `now` and the `AHEAD` after it."""
+    months = [Month.of(now)]
+    for _ in range(AHEAD):
+        months.append(months[-1].next)
+    return months
+
+
+def there(connection: Connection) -> list[Month]:
+    """Those with a partition, oldest first."""
+    listed = """
+        SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
+        WHERE inhparent = 'traces'::regclass AND relname <> 'traces_default'
+    """
+    return sorted(Month(int(name[7:11]), int(name[12:])) for name in connection.execute(text(listed)).scalars())
+
+
+def missing(connection: Connection, months: Collection[Month]) -> list[Month]:
+    """Those without a partition, oldest first."""
+    return sorted(set(months) - set(there(connection)))
+
+
+def make(connection: Connection, months: Collection[Month]) -> None:
+    """Make the partitions of these months that are not there; in the transaction of the connection.
+
+    A month that has traces in the default partition already keeps them there.
+    """
+    if not missing(connection, months):
+        return
+    hold(connection)
+    for month in missing(connection, months):
+        bounds = {"begin": first_id(month.begin), "end": first_id(month.next.begin)}
+        astray = text("SELECT EXISTS (SELECT FROM traces_default WHERE id >= :begin AND id < :end)")
+        if connection.execute(astray, bounds).scalar_one():
+            continue
+        # Attaching leaves readers and writers of the other months alone, which creating it in place would not.
+        connection.execute(text(f"CREATE TABLE {month.partition} (LIKE traces INCLUDING ALL)"))
+        connection.execute(
+            text(
+                f"ALTER TABLE traces ATTACH PARTITION {month.partition} FOR VALUES FROM ('{bounds['begin']}') TO ('{bounds['end']}')"
+            )
+        )
+
+
+def hold(connection: Connection) -> None:
+    """Be the only one who makes or drops months until the transaction ends; give up where locks are not to be had soon."""
+    connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})
