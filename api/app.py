@@ -14,14 +14,15 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from api import chat, feedback, openai, traces
+from api import abandoned, chat, feedback, openai, traces
 from api.access.allowance import Allowances
 from api.access.keys import Keys
 from api.access.slots import Slots
 from api.body import LARGEST, BodyLimit
+from api.draining import Draining, Parting
 from api.gateway import Gateway
 from api.pages import routes
-from api.problem import FaultError, InvalidError, ProtocolError, documented, problem
+from api.problem import ClosingError, FaultError, InvalidError, ProtocolError, documented, problem
 from api.rollouts.controller import Controller
 from api.rollouts.rollouts import Rollouts
 from api.telemetry import exposition, metrics, spans
@@ -47,32 +48,40 @@ class Ready(Alive):
     chunks: int
 
 
-def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64, queue: int = 32) -> FastAPI:
+def create_app(
+    runtime: Runtime, collection: str, model: str, *, slots: int = 64, queue: int = 32, draining: Draining | None = None
+) -> FastAPI:
     """An application that answers from `collection` by `model`, a variant or a rollout, where a request names no other.
 
     `slots` requests are answered at once, `queue` more wait for that. Closing `runtime` is the caller's.
     """
+    draining = draining or Draining()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        runtime.traces.settle_abandoned()
         spans.start()
         rollouts, allowances = Rollouts(runtime.engine), Allowances(runtime.engine)
+        await asyncio.wrap_future(runtime.writer.announce())
+        await asyncio.to_thread(abandoned.settle, runtime.traces, allowances)
         gateway = Gateway(runtime, rollouts, Slots(slots, queue), allowances, collection=collection, model=model)
         app.state.keys = Keys(runtime.engine)
         app.state.gateway = gateway
         # Opened before the first connection is accepted: a worker process that starts anew keeps nobody waiting.
         await gateway.pipeline()
-        judging = asyncio.create_task(Controller(rollouts).run())
+        beside = [
+            asyncio.create_task(work) for work in (Controller(rollouts).run(), abandoned.settle_again(runtime.traces, allowances))
+        ]
         try:
-            yield
+            with draining.awaited():
+                yield
         finally:
             # What the server has stopped waiting for is ended by now, and still writes its traces and settlements.
             gateway.slots.close()
             await gateway.slots.drained()
-            judging.cancel()
-            with suppress(asyncio.CancelledError):
-                await judging
+            for task in beside:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await gateway.close()
             await runtime.router.close()
             # The signal that ends the server is raised again after it, and leaves nobody to wait for the last rows.
@@ -87,6 +96,7 @@ def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(BodyLimit, refuse=_too_large)
+    app.add_middleware(Parting, draining=draining)
 
     @app.get("/healthz", tags=["operation"], summary="Is the process alive?")
     async def alive() -> Alive:
@@ -95,7 +105,9 @@ def create_app(runtime: Runtime, collection: str, model: str, *, slots: int = 64
 
     @app.get("/readyz", tags=["operation"], summary="Can it answer questions?", responses=documented(400, 404, 503))
     async def ready() -> Ready:
-        """The ledger and the collection's current generation can be used."""
+        """The ledger and the collection's current generation can be used, and the server is not about to end."""
+        if draining.begun:
+            raise ClosingError("the server is being stopped", "ask another replica", retry_after=1.0)
         gateway: Gateway = app.state.gateway
         generation = (await gateway.pipeline()).retriever.index.generation
         return Ready(collection=collection, generation=generation.id, chunks=generation.chunks)

@@ -19,9 +19,6 @@ app = Command(help="Serve answers over HTTP.")
 app.add_typer(api.access.cli.app, name="keys")
 app.add_typer(api.rollouts.cli.app, name="rollout")
 
-GRACE_SECONDS = 30
-"""For the requests under way when the server is asked to end."""
-
 
 @app.command()
 def serve(
@@ -33,15 +30,23 @@ def serve(
         int, typer.Option(help="Answer so many requests at once in each process; half as many more wait.", min=1)
     ] = 64,
     workers: Annotated[int, typer.Option(help="Serve by so many processes.", min=1)] = 1,
+    drain: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="After SIGTERM, go on so long, not ready, until balancers have noticed.", min=0),
+    ] = 0.0,
+    grace: Annotated[int, typer.Option(metavar="SECONDS", help="Then give the requests under way so long to end.", min=0)] = 30,
 ) -> None:
     """Serve the pages on /, POST /chat and POST /v1/chat/completions."""
     import asyncio
+    import signal
+    import sys
 
     import uvicorn
 
     from api.access.authentication import require_keys
     from api.access.keys import Keys
     from api.app import create_app
+    from api.draining import Draining
     from api.rollouts.rollouts import Rollouts
     from api.workers import Place, supervise
     from rag.runtime import Runtime
@@ -55,12 +60,15 @@ def serve(
             port = bound.getsockname()[1]
             typer.echo(f"answering from {collection} on http://{host}:{port}")
             if workers == 1:
-                served = create_app(runtime, collection, variant, slots=slots, queue=slots // 2)
-                config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=GRACE_SECONDS)
+                draining = Draining(bound, drain)
+                served = create_app(runtime, collection, variant, slots=slots, queue=slots // 2, draining=draining)
+                config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=grace)
+                # uvicorn raises the signal that has ended it again: to have ended well is no failure.
+                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
                 uvicorn.Server(config).run(sockets=[bound])
                 return
     place = Place(host, port)
-    supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, grace_seconds=GRACE_SECONDS)
+    supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, drain_seconds=drain, grace_seconds=grace)
 
 
 def _bound(host: str, port: int) -> "socket":

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from fastapi import FastAPI
 
 from api.app import create_app
+from api.draining import Draining
 from api.telemetry.exposition import SHARED
 from rag.runtime import Runtime
 from rag.settings import Settings
@@ -36,13 +37,17 @@ class Place(NamedTuple):
         return partial(bound, reuse_port=True), (self.host, self.port)
 
 
-def supervise(place: Place, workers: int, collection: str, model: str, *, slots: int, queue: int, grace_seconds: int) -> None:
+def supervise(
+    place: Place, workers: int, collection: str, model: str, *, slots: int, queue: int, drain_seconds: float, grace_seconds: int
+) -> None:
     """Serve by so many processes until SIGTERM or SIGINT; each has `slots` and a `queue` of its own. SIGHUP replaces them in turn."""
     from uvicorn import Config
     from uvicorn.supervisors import Multiprocess
 
+    sockets: list[Any] = [place]
     config = Config(
-        partial(application, collection, model, slots=slots, queue=queue),
+        # Both arrive in a worker in one message: the place is one socket there.
+        partial(application, sockets, collection, model, slots=slots, queue=queue, drain_seconds=drain_seconds),
         factory=True,
         workers=workers,
         log_level="warning",
@@ -50,16 +55,18 @@ def supervise(place: Place, workers: int, collection: str, model: str, *, slots:
         timeout_graceful_shutdown=grace_seconds,
         timeout_worker_healthcheck=UNRESPONSIVE_SECONDS,
     )
-    sockets: list[Any] = [place]
     with tempfile.TemporaryDirectory(prefix="groundwire-metrics-") as folder:
         os.environ[SHARED] = folder
         Multiprocess(config, sockets).run()
 
 
-def application(collection: str, model: str, *, slots: int, queue: int) -> FastAPI:
+def application(
+    sockets: list[socket.socket], collection: str, model: str, *, slots: int, queue: int, drain_seconds: float
+) -> FastAPI:
     """What one worker serves; it ends with the process that started it, however that one ends."""
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue)
+    draining = Draining(sockets[0], drain_seconds)
+    return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue, draining=draining)
 
 
 def bound(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:

@@ -13,7 +13,7 @@ from api.rollouts.assignment import Choice, choose
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.state import Arm, Change, Event, Rollout, State, Status, now
 from rag.errors import GroundwireError, NotFoundError, StorageError
-from rag.ledger.database import exclusive, told
+from rag.ledger.database import exclusive, insert_new, told
 from rag.ledger.schema import rollout_events, rollouts
 
 __all__ = ["Choice", "Rollouts"]
@@ -78,12 +78,12 @@ class Rollouts:
         with exclusive(self.engine) as connection:
             row = connection.execute(select(rollouts).where(rollouts.c.name == policy.name).with_for_update()).one_or_none()
             before = _rollout(row) if row else None
-            if before and not before.state.ended:
-                raise GroundwireError(f"rollout {policy.name} is running", f"`api rollout stop {policy.name}` ends it")
             revision = before.revision + 1 if before else 0
             started = Rollout(policy=policy, state=State(since=at), revision=revision, created_at=at)
-            changed = update(rollouts).where(rollouts.c.name == policy.name) if before else insert(rollouts)
-            connection.execute(changed.values(_row(started)))
+            changed = update(rollouts).where(rollouts.c.name == policy.name) if before else insert_new(connection, rollouts)
+            # Of two that begin a new one at the same time, the second finds that of the first.
+            if (before and not before.state.ended) or not connection.execute(changed.values(_row(started))).rowcount:
+                raise GroundwireError(f"rollout {policy.name} is running", f"`api rollout stop {policy.name}` ends it")
             connection.execute(insert(rollout_events).values(_event(started, Change.STARTED, actor, policy.description)))
         self.refresh()
         return started

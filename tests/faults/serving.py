@@ -22,14 +22,14 @@ Mode = Literal["chat", "chat-stream", "openai", "openai-stream"]
 MODES: tuple[Mode, ...] = ("chat", "chat-stream", "openai", "openai-stream")
 
 
-def shop(folder: Path, variants: dict[str, str]) -> Settings:
+def shop(folder: Path, variants: dict[str, str], ledger: str | None = None) -> Settings:
     """A home with the collection `shop`, embedded without a model, and these variants, each a TOML text by its name."""
     for name, text in PAGES.items():
         (folder / name).write_text(text)
     (folder / "variants").mkdir()
     for name, text in variants.items():
         (folder / "variants" / f"{name}.toml").write_text(text)
-    settings = Settings(home=folder / "home", variants=folder / "variants", embedder="hash")
+    settings = Settings(home=folder / "home", ledger=ledger, variants=folder / "variants", embedder="hash")
     with Runtime(settings) as runtime:
         ingest([str(folder / name) for name in PAGES], "shop", runtime)
     return settings

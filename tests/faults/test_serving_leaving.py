@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -28,8 +28,8 @@ def reply(call: Call) -> Reply:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    return shop(tmp_path_factory.mktemp("leaving"), {"default": VARIANT})
+def settings(tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], str | None]) -> Settings:
+    return shop(tmp_path_factory.mktemp("leaving"), {"default": VARIANT}, new_ledger())
 
 
 @pytest.fixture(scope="module")

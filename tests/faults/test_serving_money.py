@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -37,8 +37,8 @@ def reply(call: Call) -> Reply:
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    settings = shop(tmp_path_factory.mktemp("money"), VARIANTS)
+def settings(tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], str | None]) -> Settings:
+    settings = shop(tmp_path_factory.mktemp("money"), VARIANTS, new_ledger())
     with Runtime(settings) as runtime:
         shadow = Policy(name="careful", kind=Kind.SHADOW, control="plain", candidate="trying", share=100)
         Rollouts(runtime.engine).start(shadow, VARIANTS, "tests")

@@ -38,6 +38,8 @@ def running(settings: Settings, *options: str, environment: Mapping[str, str] | 
     url = f"http://127.0.0.1:{port}"
     command = [str(Path(sys.executable).parent / "api"), "serve", "--port", str(port), *options]
     places = {"GROUNDWIRE_HOME": str(settings.home), "GROUNDWIRE_VARIANTS": str(settings.variants)}
+    if settings.ledger:
+        places["GROUNDWIRE_LEDGER"] = settings.ledger
     process = subprocess.Popen(command, env={**os.environ, **places, **(environment or {})}, stderr=subprocess.PIPE, text=True)
     try:
         while not _ready(url):

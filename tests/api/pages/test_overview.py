@@ -1,8 +1,8 @@
 """The overview's sums: who is counted, in which slot, and without reading a body."""
 
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,8 +16,8 @@ NOW = datetime(2026, 3, 4, 12, 0, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+def engine(ledger_url: str) -> Iterator[Engine]:
+    engine = connect(ledger_url)
     yield engine
     engine.dispose()
 
@@ -148,13 +148,15 @@ def test_thumbs_count_when_they_are_given(engine: Engine) -> None:
 def test_no_statement_reads_the_bodies(engine: Engine) -> None:
     """The index has all that is read: the rows, which hold the bodies, are left alone."""
     plans: list[str] = []
+    explain = "EXPLAIN QUERY PLAN" if engine.dialect.name == "sqlite" else "EXPLAIN"
 
     def explained(_connection: Any, cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         if statement.startswith("SELECT") and "traces" in statement:
-            plans.extend(row[-1] for row in cursor.connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters))
+            cursor.connection.execute("SET enable_seqscan = off") if explain == "EXPLAIN" else None
+            plans.extend(row[-1] for row in cursor.connection.execute(f"{explain} {statement}", parameters))
 
     event.listen(engine, "before_cursor_execute", explained)
     last(engine, "week")
-    reading = [plan for plan in plans if "traces" in plan]
-    assert len(reading) == 3
-    assert all("USING COVERING INDEX traces_by_time" in plan for plan in reading)
+    reading = [plan for plan in plans if re.search("(SCAN|SEARCH|Scan.* on) traces", plan)]
+    assert len(reading) >= 3
+    assert all(re.search("USING COVERING INDEX traces_by_time|Index Only Scan", plan) for plan in reading)

@@ -40,8 +40,8 @@ def told(request: Request, error: Exception) -> JSONResponse:
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[TestClient]:
-    engine = connect(f"sqlite:///{tmp_path / 'ledger.db'}")
+def client(ledger_url: str) -> Iterator[TestClient]:
+    engine = connect(ledger_url)
     app = FastAPI()
     app.state.keys = Keys(engine)
     app.include_router(exposition.router)
