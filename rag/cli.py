@@ -1,9 +1,9 @@
-"""The `rag` command: ingest, search, ask, trace, index.
+"""The `rag` command: ingest, search, ask, trace, index, ledger.
 
 Knows options and output. Knows nothing of how any of it is done.
 """
 
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.markup import escape
@@ -12,6 +12,8 @@ from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from rag.pipeline import Pipeline
     from rag.runtime import Runtime
     from rag.trace import Trace
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 app = Command(help="Answers from your documents, each proved against them.")
 index = typer.Typer(no_args_is_help=True, help="The index generations of a collection.")
 app.add_typer(index, name="index")
+ledger = typer.Typer(no_args_is_help=True, help="The database of documents, traces and everything else that is not derived.")
+app.add_typer(ledger, name="ledger")
 
 CollectionName = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
@@ -32,6 +36,9 @@ def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.")],
     collection: CollectionName = "default",
     prune: Annotated[bool, typer.Option(help="Remove the documents of files under PATHS that are gone.")] = False,
+    engine: Annotated[
+        Literal["local", "ray"], typer.Option(help="Where files are parsed, cut and embedded: this process, or Ray's.")
+    ] = "local",
     json: Json = False,
 ) -> None:
     """Read documents into a collection; what has not changed is not embedded again. Exits with 1 where something was quarantined."""
@@ -41,7 +48,7 @@ def ingest(
 
     with _runtime() as runtime:
         with watched() as progress:
-            report = run(paths, collection, runtime, prune=prune, progress=progress)
+            report = run(paths, collection, runtime, engine=engine, prune=prune, progress=progress)
         show(report.model_dump_json() if json else shown(report))
     if any(flaw.reason is not Reason.DUPLICATE for flaw in report.quarantined):
         raise typer.Exit(1)
@@ -130,7 +137,7 @@ def trace(
             found = runtime.traces.get(id)
             show(found.model_dump_json() if json else trace_page(found))
         else:
-            latest = runtime.traces.latest(limit, since=_ago(since))
+            latest = runtime.traces.latest(limit, since=_ago("--since", since).isoformat(timespec="milliseconds"))
             show(*(found.model_dump_json() for found in latest) if json else (trace_table(latest),))
 
 
@@ -219,6 +226,41 @@ def rebuild(collection: CollectionName = "default") -> None:
     show(f"{collection} is now searched in {generation.id}")
 
 
+@ledger.command("copy")
+def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As GROUNDWIRE_LEDGER is written.")]) -> None:
+    """Copy the ledger into an empty one: all of it, compared row by row, or nothing. Servers that write should be stopped before."""
+    from rag.ingest.report import watched
+    from rag.ledger.copying import copy
+    from rag.ledger.database import opened
+    from rag.settings import Settings
+
+    with opened(Settings().ledger_url) as source, opened(to) as target, watched() as progress:
+        rows = copy(source, target, progress)
+        place = target.url.set(drivername=target.dialect.name)
+    show(*(f"{count:>12,}  {table}" for table, count in rows.items()))
+    show(f"every row arrived as it was; now set GROUNDWIRE_LEDGER={place} for every process")
+
+
+@ledger.command("prune")
+def prune_ledger(
+    older: Annotated[str, typer.Option(metavar="AGE", help="Traces that are older go, as in 90d.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+) -> None:
+    """Remove old traces and what was said of them; those that an evaluation's results name stay. Servers may go on meanwhile."""
+    from rich.filesize import decimal
+
+    from rag.ingest.report import watched
+    from rag.ledger.database import opened
+    from rag.ledger.retention import prunable, prune
+    from rag.settings import Settings
+
+    before = _ago("--older", older)
+    with opened(Settings().ledger_url) as engine, watched() as progress:
+        pruned = prunable(engine, before) if dry_run else prune(engine, before, progress)
+    verb = "would be removed" if dry_run else "were removed"
+    show(f"{pruned.traces:,} traces ({decimal(pruned.bytes)}) and {pruned.feedback:,} entries of feedback {verb}")
+
+
 def _runtime() -> "Runtime":
     from rag.runtime import Runtime
     from rag.settings import Settings
@@ -282,14 +324,14 @@ def _mode(name: str) -> "Mode":
     return cast("Mode", name)
 
 
-def _ago(age: str) -> str:
-    """`30m`, `12h` or `1d` before now, as ISO 8601; before all time, nothing."""
+def _ago(option: str, age: str) -> "datetime":
+    """`30m`, `12h` or `1d` before now; what is before all time is its beginning."""
     from datetime import UTC, datetime, timedelta
 
     units = {"m": "minutes", "h": "hours", "d": "days"}
     if not age[:-1].isdecimal() or age[-1:] not in units:
-        raise GroundwireError(f"--since {age} is no time span", "write it as in 30m, 12h or 1d")
+        raise GroundwireError(f"{option} {age} is no time span", "write it as in 30m, 12h or 1d")
     try:
-        return (datetime.now(UTC) - timedelta(**{units[age[-1]]: int(age[:-1])})).isoformat(timespec="milliseconds")
+        return datetime.now(UTC) - timedelta(**{units[age[-1]]: int(age[:-1])})
     except OverflowError:
-        return ""
+        return datetime.min.replace(tzinfo=UTC)

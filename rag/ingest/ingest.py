@@ -4,11 +4,11 @@ Knows the order of it, and what need not be done again; leaves reading, chunking
 """
 
 import heapq
-import itertools
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Collection as Group
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -17,8 +17,11 @@ from rag.analyzer import language
 from rag.embedders.base import Embedder, Vectors
 from rag.errors import GroundwireError
 from rag.ingest.chunker import chunks
+from rag.ingest.engines import EngineName, open_engine
+from rag.ingest.engines.base import Engine, Worker, portions
 from rag.ingest.progress import Progress, Stage, silent
 from rag.ingest.quality import Flaw, Reason, Report
+from rag.ingest.spool import Cut, Spool
 from rag.ingest.survey import Survey, survey
 from rag.learning import learn
 from rag.ledger.corpus import Collection, Corpus, Quarantined, embedded_sha256
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
     from rag.runtime import Runtime
 
 BATCH = 256
-"""Chunks between two commits of their vectors: what a killed run may have to embed again."""
+"""Chunks between two commits of their vectors: what a killed run may have to embed again, for each batch that was under way."""
 
 
 class Workshop(NamedTuple):
@@ -39,13 +42,21 @@ class Workshop(NamedTuple):
     embedder: Embedder
     store: Store
     corpus: Corpus
+    engine: Engine
+    spool: Spool
     progress: Progress
 
 
 def ingest(
-    paths: Sequence[str], collection: str, runtime: "Runtime", *, prune: bool = False, progress: Progress = silent
+    paths: Sequence[str],
+    collection: str,
+    runtime: "Runtime",
+    *,
+    engine: EngineName = "local",
+    prune: bool = False,
+    progress: Progress = silent,
 ) -> Report:
-    """Bring a collection up to date with these files, folders and globs, and say what was done.
+    """Bring a collection up to date with these files, folders and globs, and say what was done; the same with every engine.
 
     Files whose bytes are known are not parsed again, texts whose vectors are known are not embedded again, and where nothing
     changed no generation is built. A document of which the new version is quarantined stays as it was; one that vanished from its
@@ -59,35 +70,36 @@ def ingest(
     before = next((known for known in corpus.collections() if known.name == collection), None)
     after = before or Collection(collection, runtime.settings.embedder, None)
     earlier = corpus.quarantined(collection)
-    found = survey(paths, collection, corpus, prune=prune, progress=progress, without=runtime.settings.home.resolve())
-    changed = [document.model_copy(update={"language": language(document.text)}) for document in found.changed()]
-    removed, kept = found.missing()
-
-    workshop = Workshop(collection, runtime.embedder(after.embedder), runtime.store, corpus, progress)
-    pieces = _chunked(changed, workshop)
-    embedded = _embed(pieces, workshop)
-    if changed or removed or _stale(after, workshop):
-        generation = _built(pieces, removed, workshop)
-        after = after._replace(generation=generation.id if generation else None)
-    if after != before or found.read or found.gone:
-        try:
-            corpus.replace(
-                before,
-                after,
-                changed=((document, pieces[document.id]) for document in changed),
-                removed=removed,
-                read=found.read,
-                gone=found.gone,
-                quarantined=[Quarantined(flaw.source, flaw.reason, flaw.detail) for flaw in found.flaws],
-            )
-        except BaseException:
-            if after.generation and (before is None or after.generation != before.generation):
-                runtime.store.drop(collection, after.generation)
-            raise
-        runtime.store.publish(collection, after.generation)
+    with _workshop(after, runtime, engine, progress) as workshop:
+        spool = workshop.spool
+        home = runtime.settings.home.resolve()
+        found = survey(paths, collection, corpus, workshop.engine, spool, prune=prune, progress=progress, without=home)
+        changed = found.changed()
+        removed, kept = found.missing()
+        languages = _chunked(len(changed), workshop)
+        embedded = _embed(workshop)
+        if changed or removed or _stale(after, workshop):
+            generation = _built({*changed, *removed}, workshop)
+            after = after._replace(generation=generation.id if generation else None)
+        if after != before or found.read or found.gone:
+            try:
+                corpus.replace(
+                    before,
+                    after,
+                    changed=spool.cuts(),
+                    removed=removed,
+                    read=found.read,
+                    gone=found.gone,
+                    quarantined=[Quarantined(flaw.source, flaw.reason, flaw.detail) for flaw in found.flaws],
+                )
+            except BaseException:
+                if after.generation and (before is None or after.generation != before.generation):
+                    runtime.store.drop(collection, after.generation)
+                raise
+            runtime.store.publish(collection, after.generation)
 
     documents, total = corpus.count(collection)
-    added = sum(document.id not in found.known for document in changed)
+    added = sum(id not in found.known for id in changed)
     return Report(
         collection=collection,
         generation=after.generation,
@@ -103,8 +115,8 @@ def ingest(
         twins=found.twins,
         chunks=total,
         embedded=embedded,
-        reused=sum(map(len, pieces.values())) - embedded,
-        languages=dict(Counter(document.language for document in changed).most_common()),
+        reused=spool.chunk_count - embedded,
+        languages=dict(languages.most_common()),
         quarantined=(*found.flaws, *(_flaw(row) for row in earlier if row.source in found.unread)),
         seconds=time.perf_counter() - started,
     )
@@ -113,8 +125,8 @@ def ingest(
 def rebuild(collection: str, runtime: "Runtime", *, progress: Progress = silent) -> Generation:
     """Build a generation from the ledger alone and make it current. Raises `GroundwireError` where there is no chunk."""
     there = runtime.corpus.collection(collection)
-    workshop = Workshop(collection, runtime.embedder(there.embedder), runtime.store, runtime.corpus, progress)
-    generation = _built({}, (), workshop)
+    with _workshop(there, runtime, "local", progress) as workshop:
+        generation = _built((), workshop)
     if generation is None:
         raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
     use(there, generation.id, runtime)
@@ -125,6 +137,13 @@ def use(there: Collection, generation_id: str, runtime: "Runtime") -> None:
     """Make another generation the current one. Raises `GroundwireError` where another process changed the collection meanwhile."""
     runtime.corpus.use(there, generation_id)
     runtime.store.publish(there.name, generation_id)
+
+
+@contextmanager
+def _workshop(there: Collection, runtime: "Runtime", engine: EngineName, progress: Progress) -> Iterator[Workshop]:
+    embedder = runtime.embedder(there.embedder)
+    with Spool(runtime.settings.home) as spool, open_engine(engine, there.embedder, embedder) as opened:
+        yield Workshop(there.name, embedder, runtime.store, runtime.corpus, opened, spool, progress)
 
 
 def _unchanged(found: Survey) -> int:
@@ -143,63 +162,89 @@ def _stale(there: Collection, workshop: Workshop) -> bool:
     return current != workshop.embedder.identity and workshop.corpus.count(there.name)[1] > 0
 
 
-def _chunked(changed: Sequence[Document], workshop: Workshop) -> dict[str, list[Chunk]]:
-    """The chunks of each document, by its id, in the order given."""
-    pieces = {}
-    for done, document in enumerate(changed, 1):
-        pieces[document.id] = chunks(document, workshop.embedder)
-        workshop.progress(Stage.CHUNK, done, len(changed))
-    return pieces
+def _chunked(count: int, workshop: Workshop) -> Counter[str]:
+    """Cut the accepted documents, which are `count`; how many are in which language."""
+    languages: Counter[str] = Counter()
+    done = 0
+    for cuts in workshop.engine.map(cut, portions(workshop.spool.accepted())):
+        for found in cuts:
+            workshop.spool.keep(found)
+            languages[found.language] += 1
+        done += len(cuts)
+        workshop.progress(Stage.CHUNK, done, count)
+    return languages
 
 
-def _embed(pieces: Mapping[str, list[Chunk]], workshop: Workshop) -> int:
-    """See to it that the ledger has a vector for every chunk; how many texts had to be embedded."""
-    total, done, embedded = sum(map(len, pieces.values())), 0, 0
-    for batch in _batched(itertools.chain.from_iterable(pieces.values())):
-        embedded += _vectors(batch, workshop)[1]
-        done += len(batch)
+def cut(worker: Worker, documents: Sequence[Document]) -> Iterator[list[Cut]]:
+    """What documents are cut into, each in its language."""
+    told = (document.model_copy(update={"language": language(document.text)}) for document in documents)
+    yield [Cut.of(document, chunks(document, worker.embedder)) for document in told]
+
+
+def _embed(workshop: Workshop) -> int:
+    """See to it that the ledger has a vector for every chunk that was cut; how many texts had to be embedded."""
+    total, done, embedded = workshop.spool.chunk_count, 0, 0
+    for vectors, fresh in _vectors(workshop.spool.chunks(), workshop):
+        embedded += fresh
+        done += len(vectors)
         workshop.progress(Stage.EMBED, done, total)
     return embedded
 
 
-def _vectors(batch: Sequence[Chunk], workshop: Workshop) -> tuple[Vectors, int]:
-    """Shape (len(batch), dimensions), and how many were not in the ledger: now they are."""
-    embedder, corpus = workshop.embedder, workshop.corpus
-    hashes = [embedded_sha256(chunk) for chunk in batch]
-    vectors = corpus.vectors(embedder.identity, hashes)
-    missing = {sha256: chunk.embedded for sha256, chunk in zip(hashes, batch, strict=True) if sha256 not in vectors}
-    if missing:
-        fresh = dict(zip(missing, embedder.embed(list(missing.values())), strict=True))
-        corpus.keep_vectors(embedder.identity, fresh)
-        vectors |= fresh
-    return np.stack([vectors[sha256] for sha256 in hashes]), len(missing)
+def _vectors(pieces: Iterable[Chunk], workshop: Workshop) -> Iterator[tuple[Vectors, int]]:
+    """Those of one batch of chunks after the other, shape (chunks, dimensions), and how many were not in the ledger: now they are."""
+    identity, corpus = workshop.embedder.identity, workshop.corpus
+    under_way: deque[tuple[list[str], dict[str, Vectors], list[str]]] = deque()
+    coming: set[str] = set()
+
+    def missing() -> Iterator[list[str]]:
+        for batch in portions(pieces, BATCH):
+            hashes = [embedded_sha256(chunk) for chunk in batch]
+            kept = corpus.vectors(identity, hashes)
+            there = kept.keys() | coming
+            texts = {sha256: chunk.embedded for sha256, chunk in zip(hashes, batch, strict=True) if sha256 not in there}
+            coming.update(texts)
+            under_way.append((hashes, kept, list(texts)))
+            yield list(texts.values())
+
+    for fresh in workshop.engine.map(embed, missing()):
+        hashes, kept, embedded = under_way.popleft()
+        if embedded:
+            made = dict(zip(embedded, fresh, strict=True))
+            corpus.keep_vectors(identity, made)
+            coming.difference_update(embedded)
+            kept |= made
+        # Those that another batch was waiting for when this one was looked up.
+        kept |= corpus.vectors(identity, [sha256 for sha256 in hashes if sha256 not in kept])
+        yield np.stack([kept[sha256] for sha256 in hashes]), len(embedded)
 
 
-def _built(pieces: Mapping[str, list[Chunk]], removed: Iterable[str], workshop: Workshop) -> Generation | None:
-    """A generation of the ledger's chunks with those of changed documents replaced; none where no chunk is left."""
-    collection, embedder, store, corpus, progress = workshop
-    replaced: Group[str] = {*pieces, *removed}
-    most = corpus.count(collection)[1] + sum(map(len, pieces.values()))
+def embed(worker: Worker, texts: Sequence[str]) -> Iterator[Vectors]:
+    """Shape (len(texts), dimensions)."""
+    yield worker.embedder.embed(texts)
+
+
+def _built(replaced: Group[str], workshop: Workshop) -> Generation | None:
+    """A generation of the ledger's chunks with those of documents that are replaced left out, and the spool's; none where no chunk is
+    left.
+    """
+    collection, corpus, spool = workshop.collection, workshop.corpus, workshop.spool
+    most = corpus.count(collection)[1] + spool.chunk_count
 
     def future() -> Iterator[Chunk]:
-        fresh = itertools.chain.from_iterable(pieces.values())
-        return heapq.merge(corpus.chunks(collection, without=replaced), fresh, key=lambda chunk: chunk.document_id)
+        staying = corpus.chunks(collection, without=replaced)
+        return heapq.merge(staying, spool.chunks(), key=lambda chunk: chunk.document_id)
 
     def vectors() -> Iterator[Vectors]:
         done = 0
-        for batch in _batched(future()):
-            yield _vectors(batch, workshop)[0]
+        for batch, _ in _vectors(future(), workshop):
+            yield batch
             done += len(batch)
-            progress(Stage.INDEX, done, most)
+            workshop.progress(Stage.INDEX, done, most)
 
     if next(future(), None) is None:
         return None
-    generation = store.build(collection, embedder.identity, future(), vectors(), lambda index: learn(index, embedder))
-    progress(Stage.INDEX, generation.chunks, generation.chunks)
+    embedder = workshop.embedder
+    generation = workshop.store.build(collection, embedder.identity, future(), vectors(), lambda index: learn(index, embedder))
+    workshop.progress(Stage.INDEX, generation.chunks, generation.chunks)
     return generation
-
-
-def _batched(stream: Iterable[Chunk]) -> Iterator[list[Chunk]]:
-    rest = iter(stream)
-    while batch := list(itertools.islice(rest, BATCH)):
-        yield batch

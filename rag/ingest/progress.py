@@ -12,6 +12,9 @@ class Stage(enum.StrEnum):
     EMBED = "chunks embedded"
     INDEX = "chunks indexed"
     COPY = "chunks copied"
+    ROWS = "rows copied"
+    COMPARE = "rows compared"
+    PRUNE = "traces removed"
 
 
 Progress = Callable[[Stage, int, int], None]
