@@ -14,7 +14,10 @@ class GroundwireError(Exception):
     def __init__(self, problem: str, mend: str) -> None:
         self.problem = " ".join(problem.split())
         self.mend = " ".join(mend.split())
-        super().__init__(f"{self.problem}: {self.mend}")
+        super().__init__(self.problem, self.mend)
+
+    def __str__(self) -> str:
+        return f"{self.problem}: {self.mend}"
 
 
 class NotFoundError(GroundwireError):

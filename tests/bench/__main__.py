@@ -31,6 +31,7 @@ from tests.bench import corpus
 from tests.bench.clock import median_ms
 from tests.bench.evaluation import evaluation
 from tests.bench.serving import serving
+from tests.bench.stores import stores
 from tests.servers.groundwire import served
 
 ROOT = Path(__file__).parents[2]
@@ -169,6 +170,8 @@ def main() -> None:
     processes(settings, console)
     serving(SCRATCH / "serving", settings, console)
     evaluation(SCRATCH / "evaluation", console)
+    if "WEAVIATE_BIN" in os.environ:
+        stores(console)
     if TORCH.exists():
         embedders(console)
 
