@@ -20,7 +20,7 @@ from rag.conversation import ASSISTANT, USER, standalone
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
-from rag.ingest.progress import Progress, silent
+from rag.progress import Progress, silent
 from rag.retriever import Retriever
 from rag.runtime import Runtime
 from rag.settings import Settings

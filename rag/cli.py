@@ -199,8 +199,8 @@ def copy(
     """Copy the current generation into another store, embedding nothing, and compare what both find."""
     from contextlib import closing
 
-    from rag.ingest.progress import Stage
     from rag.ingest.report import watched
+    from rag.progress import Stage
     from rag.stores import open_store
     from rag.stores.copying import copy as run
 

@@ -25,6 +25,10 @@ HEAVY = {
     "docx",
     "scipy",
     "xllamacpp",
+    "weaviate",
+    "grpc",
+    "psycopg",
+    "ray",
 }
 
 

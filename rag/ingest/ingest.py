@@ -19,12 +19,12 @@ from rag.errors import GroundwireError
 from rag.ingest.chunker import chunks
 from rag.ingest.engines import EngineName, open_engine
 from rag.ingest.engines.base import Engine, Worker, portions
-from rag.ingest.progress import Progress, Stage, silent
 from rag.ingest.quality import Flaw, Reason, Report
 from rag.ingest.spool import Cut, Spool
 from rag.ingest.survey import Survey, survey
 from rag.learning import learn
 from rag.ledger.corpus import Collection, Corpus, Quarantined, embedded_sha256
+from rag.progress import Progress, Stage, silent
 from rag.stores.base import Generation, Store, collection_name
 from rag.types import Chunk, Document
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 from rich.text import Text
 
-from rag.ingest import progress
+from rag import progress
 from rag.ingest.quality import Report
 
 MOST_ROWS = 20

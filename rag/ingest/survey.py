@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag.ingest.engines.base import Engine, Worker, portions
-from rag.ingest.progress import Progress, Stage
 from rag.ingest.quality import MOST_CHARACTERS, RETRIED, Flaw, Reason, Skipped
 from rag.ingest.readers import Entry, media_type, read
 from rag.ingest.sandbox import Sandbox
 from rag.ingest.sources import File, covers, discover
 from rag.ingest.spool import Head, Spool
 from rag.ledger.corpus import Corpus
+from rag.progress import Progress, Stage
 from rag.types import Document
 
 

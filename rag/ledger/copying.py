@@ -12,10 +12,10 @@ from sqlalchemy import Connection, Engine, Integer, Table, Text, exists, func, i
 from sqlalchemy.exc import DataError
 
 from rag.errors import StorageError
-from rag.ingest.progress import Progress, Stage, silent
 from rag.ledger.database import exclusive, named, told
 from rag.ledger.months import Month, make
 from rag.ledger.schema import metadata, processes, traces
+from rag.progress import Progress, Stage, silent
 
 BLOCK = 250
 """Rows in memory at once: those of documents may have a megabyte each."""

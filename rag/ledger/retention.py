@@ -26,10 +26,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from rag.ingest.progress import Progress, Stage, silent
 from rag.ledger import months
 from rag.ledger.database import exclusive, told
 from rag.ledger.schema import feedback, results, traces
+from rag.progress import Progress, Stage, silent
 
 STEP = 500
 """Traces that go in one transaction: a server's writes wait for some milliseconds."""

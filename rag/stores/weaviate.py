@@ -451,6 +451,7 @@ class WeaviateIndex:
 
     def require_whole(self) -> None:
         """Raise `StorageError` where the server has not as many chunks, or other vectors, than were sealed."""
+        self._cluster.within(self._name, self._require_chunks)
         self._ask(self._require_dimensions)
 
     def _ask(self, question: Callable[["Collection[Any, Any]"], Answer]) -> Answer:

@@ -19,7 +19,7 @@ import pytest
 
 import prompts
 from rag.ingest.ingest import ingest
-from rag.ingest.progress import Stage
+from rag.progress import Stage
 from rag.runtime import Runtime
 from rag.settings import Settings
 from tests.conftest import PAGES

@@ -23,7 +23,7 @@ INGEST = """
 import sys, time
 from pathlib import Path
 from rag.ingest.ingest import ingest
-from rag.ingest.progress import Stage
+from rag.progress import Stage
 from rag.runtime import Runtime
 from tests.faults.numbered import settings
 folder, place, rows = sys.argv[1:]

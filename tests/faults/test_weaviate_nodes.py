@@ -10,7 +10,7 @@ import pytest
 
 from rag.errors import StorageError
 from rag.ingest.ingest import ingest, rebuild
-from rag.ingest.progress import Stage
+from rag.progress import Stage
 from rag.runtime import Runtime
 from tests.faults.numbered import filled, finds, rows, searching, settings, whole
 from tests.servers.weaviate import Cluster, Node, installation

@@ -9,8 +9,8 @@ import pytest
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest, rebuild
-from rag.ingest.progress import Stage
 from rag.ingest.quality import Reason, Report
+from rag.progress import Stage
 
 from .conftest import Counting, Workplace
 

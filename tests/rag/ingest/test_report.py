@@ -4,9 +4,9 @@ import io
 
 from rich.console import Console
 
-from rag.ingest.progress import Stage
 from rag.ingest.quality import Flaw, Reason, Report, Skipped
 from rag.ingest.report import MOST_ROWS, shown, watched
+from rag.progress import Stage
 
 REPORT = Report(
     collection="guide",

@@ -1,4 +1,4 @@
-"""How far an ingest is. Knows stages; draws nothing."""
+"""How far long work is. Knows stages; draws nothing."""
 
 import enum
 from collections.abc import Callable
