@@ -236,7 +236,7 @@ def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As 
 
     with opened(Settings().ledger_url) as source, opened(to) as target, watched() as progress:
         rows = copy(source, target, progress)
-        place = target.url.set(drivername=target.dialect.name)
+        place = target.url.set(drivername=target.dialect.name, query={})
     show(*(f"{count:>12,}  {table}" for table, count in rows.items()))
     show(f"every row arrived as it was; now set GROUNDWIRE_LEDGER={place} for every process")
 

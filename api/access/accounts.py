@@ -6,9 +6,10 @@ Knows the tables of allowances and admissions. Knows no rule, nor which processe
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from api.access.account import Account, day_of
+from rag.ledger.database import insert_new
 from rag.ledger.processes import OWNER
 from rag.ledger.schema import admissions, allowances
 
@@ -65,7 +66,8 @@ class Accounts:
     def write(self) -> None:
         """All that has changed."""
         if self._admitted:
-            self._connection.execute(insert(admissions), self._admitted)
+            # Where only the answer to a commit was lost, they are there already.
+            self._connection.execute(insert_new(self._connection, admissions), self._admitted)
         rows = {account.key_id: _row(account) for account in self.of.values()}
         changed = [{**row, "key": key} for key, row in rows.items() if row != self._before[key]]
         if changed:

@@ -9,6 +9,7 @@ from asyncio import CancelledError, wrap_future
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import Connection, Engine, select
@@ -18,7 +19,7 @@ from api.access.accounts import Accounts
 from api.access.keys import Key
 from api.problem import BusyError, ForbiddenError
 from rag.errors import GroundwireError
-from rag.ledger.database import exclusive, told
+from rag.ledger.database import exclusive, patiently, told
 from rag.ledger.grouping import Grouping
 from rag.ledger.processes import gone
 from rag.ledger.schema import admissions
@@ -78,7 +79,9 @@ class Allowances:
         admission = Admission(key, id, ceiling or 0, Future())
         try:
             await wrap_future(self._submit(admission))
-        except CancelledError:
+        except BusyError:
+            raise
+        except (CancelledError, GroundwireError):
             # It may have been admitted by now.
             self._submit(Settlement(key.id, id, 0, Future()))
             raise
@@ -141,8 +144,7 @@ class Allowances:
     def _decide(self, group: Sequence[Admission | Settlement]) -> None:
         entries = [entry for entry in group if entry.decided.set_running_or_notify_cancel()]
         try:
-            with exclusive(self._engine) as connection:
-                refusals = self._decided(connection, entries)
+            refusals = patiently(partial(self._decision, entries))
         except Exception as error:  # noqa: BLE001 - it is raised where each decision is waited for
             for entry in entries:
                 entry.decided.set_exception(error)
@@ -150,6 +152,10 @@ class Allowances:
         for entry in entries:
             refusal = refusals.get(entry.id)
             entry.decided.set_exception(refusal) if refusal else entry.decided.set_result(None)
+
+    def _decision(self, entries: Sequence[Admission | Settlement]) -> dict[str, BusyError]:
+        with exclusive(self._engine) as connection:
+            return self._decided(connection, entries)
 
     def _decided(self, connection: Connection, entries: Sequence[Admission | Settlement]) -> dict[str, BusyError]:
         """Settle what is over, then admit what fits in; the refusals by the id of the request."""

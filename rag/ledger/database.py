@@ -3,11 +3,12 @@
 Knows what SQLite and PostgreSQL each need, migrations, and how a database that cannot be used is told to people. Knows no table.
 """
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, inspect, text
 from sqlalchemy.dialects import postgresql, sqlite
@@ -25,8 +26,16 @@ many readers, PostgreSQL's usual hundred do for twelve processes. One that the s
 CONNECTING = {"connect_timeout": "10", "application_name": "groundwire", "keepalives_idle": "30", "tcp_user_timeout": "30000"}
 """Of libpq; what the URL says counts more."""
 
+PATIENCE_SECONDS = 20.0
+"""For so long a PostgreSQL that starts anew, or whose standby takes over, is waited for; requests wait with it."""
+
+AGAIN_SECONDS = 0.25
+
 MIGRATION = 0x677765697265
 """The advisory lock of whoever migrates."""
+
+
+T = TypeVar("T")
 
 
 class PassingError(StorageError):
@@ -97,14 +106,31 @@ def exclusive(engine: Engine) -> Iterator[Connection]:
         yield connection
 
 
+def patiently(attempt: Callable[[], T]) -> T:
+    """What `attempt` returns, which is tried again for `PATIENCE_SECONDS` where what it meets may be well soon."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            return attempt()
+        except PassingError:
+            if time.monotonic() >= until:
+                raise
+        time.sleep(AGAIN_SECONDS)
+
+
 def insert_new(connection: Connection, table: Table) -> Any:
     """An insert that leaves a row with the same key as it is, whoever wrote it meanwhile; its `rowcount` tells."""
-    return _insert(connection, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
+    return _insert(connection.dialect.name, table).on_conflict_do_nothing().execution_options(preserve_rowcount=True)
 
 
 def put(connection: Connection, table: Table) -> Any:
     """An insert that replaces a row with the same key in its place: whoever waits for the row finds it."""
-    statement = _insert(connection, table)
+    return _put(connection.dialect.name, table)
+
+
+@cache
+def _put(dialect: str, table: Table) -> Any:
+    statement = _insert(dialect, table)
     replaced = {column.name: statement.excluded[column.name] for column in table.columns if not column.primary_key}
     return statement.on_conflict_do_update(index_elements=list(table.primary_key), set_=replaced)
 
@@ -132,8 +158,8 @@ def _passes(error: DBAPIError) -> bool:
     return error.connection_invalidated or unreached or code.startswith(("08", "57P", "40"))
 
 
-def _insert(connection: Connection, table: Table) -> Any:
-    return (postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert)(table)
+def _insert(dialect: str, table: Table) -> Any:
+    return (postgresql.insert if dialect == "postgresql" else sqlite.insert)(table)
 
 
 def _mend(error: DBAPIError, place: URL) -> str:

@@ -89,9 +89,9 @@ def coming(now: datetime) -> list[Month]:
 
 def there(connection: Connection) -> list[Month]:
     """Those with a partition, oldest first."""
-    listed = """
+    listed = r"""
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
-        WHERE inhparent = 'traces'::regclass AND relname <> 'traces_default'
+        WHERE inhparent = 'traces'::regclass AND relname ~ '^traces_\d{4}_\d\d$'
     """
     return sorted(Month(int(name[7:11]), int(name[12:])) for name in connection.execute(text(listed)).scalars())
 

@@ -26,6 +26,9 @@ SILENT_SECONDS = 30.0
 """Whoever says nothing for so long is gone: what a busy machine, a short pause or a database that moves to another node keeps it from
 saying it must not count as its death. Several times in a row can be missed."""
 
+STEADY_SECONDS = 3 * EVERY_SECONDS
+"""Whoever said nothing for so long may have been kept from it by what kept others, too."""
+
 
 def _host() -> str:
     """Where the numbers of processes mean the same: the machine, since it started, and within it the container.
@@ -64,7 +67,8 @@ _HEARD = processes.c.seen_at > _Clock() - SILENT_SECONDS
 
 def beat(connection: Connection) -> None:
     """Say that this process lives."""
-    since = case((_HEARD, processes.c.since), else_=_Clock())
+    steady = processes.c.seen_at > _Clock() - STEADY_SECONDS
+    since = case((steady, processes.c.since), else_=_Clock())
     said = update(processes).where(processes.c.owner == OWNER).values(since=since, seen_at=_Clock())
     if not connection.execute(said).rowcount:
         connection.execute(insert_new(connection, processes).values(owner=OWNER, since=_Clock(), seen_at=_Clock()))

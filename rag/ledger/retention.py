@@ -3,8 +3,10 @@
 Knows what refers to a trace, and how each database gives space back. Knows nothing of what a trace says.
 """
 
+import sqlite3
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -28,6 +30,7 @@ from sqlalchemy.exc import DBAPIError
 
 from rag.ledger import months
 from rag.ledger.database import exclusive, told
+from rag.ledger.ids import first_id
 from rag.ledger.schema import feedback, results, traces
 from rag.progress import Progress, Stage, silent
 
@@ -111,6 +114,9 @@ def _whole_months(engine: Engine, before: datetime) -> Iterator[Pruned]:
             try:
                 with engine.begin() as connection:
                     pruned = _drop(connection, month, before)
+                # What was said of its traces while it was dropped.
+                with engine.begin() as connection:
+                    connection.execute(delete(feedback).where(*_orphaned(month)))
                 break
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or attempt == ATTEMPTS - 1:
@@ -133,6 +139,12 @@ def _drop(connection: Connection, month: months.Month, before: datetime) -> Prun
     connection.execute(text(f"ALTER TABLE traces DETACH PARTITION {name}"))
     connection.execute(text(f"DROP TABLE {name}"))
     return pruned
+
+
+def _orphaned(month: months.Month) -> tuple[Any, ...]:
+    """Of the feedback on traces of this month, that whose trace is gone."""
+    begin, end = first_id(month.begin), first_id(month.next.begin)
+    return feedback.c.trace_id >= begin, feedback.c.trace_id < end, ~exists().where(traces.c.id == feedback.c.trace_id)
 
 
 def _measured(connection: Connection, table: Table, before: datetime) -> Pruned:
@@ -164,11 +176,12 @@ def _size(connection: Connection, table: Table = traces) -> Any:
 def _give_space_back(engine: Engine) -> None:
     with told(engine.url), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one() != INCREMENTAL:
-            # A file of an earlier version is written anew, once; writers wait for it.
-            connection.exec_driver_sql("PRAGMA auto_vacuum=INCREMENTAL")
-            connection.exec_driver_sql("VACUUM")
+            # A file of an earlier version would have to be written anew, while nobody else writes: its free pages are used again.
+            return
         driver: Any = connection.connection.driver_connection
-        while connection.exec_driver_sql("PRAGMA freelist_count").scalar_one():
-            # Executed alone it would stop after the first page: the driver takes it for a statement with rows.
-            driver.executescript(f"PRAGMA incremental_vacuum({PAGES})")
-        connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()
+        # Where others write for long, the rest is given back the next time.
+        with suppress(sqlite3.OperationalError):
+            while connection.exec_driver_sql("PRAGMA freelist_count").scalar_one():
+                # Executed alone it would stop after the first page: the driver takes it for a statement with rows.
+                driver.executescript(f"PRAGMA incremental_vacuum({PAGES})")
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()

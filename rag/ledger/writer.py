@@ -3,28 +3,27 @@
 Knows tables and their keys. Knows nothing of what a row says.
 """
 
+import itertools
 import logging
 import math
 import time
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from functools import partial
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, Table
 
 from rag.errors import GroundwireError
-from rag.ledger.database import PassingError, put, told
+from rag.ledger.database import PassingError, patiently, put, told
 from rag.ledger.grouping import Grouping
 from rag.ledger.months import Months
 from rag.ledger.processes import EVERY_SECONDS, beat, leave
 from rag.ledger.schema import processes
 
-PATIENCE_SECONDS = 20.0
-"""For so long a PostgreSQL that starts anew, or whose standby takes over, is waited for; requests wait with it."""
-
-AGAIN_SECONDS = 0.25
+OWED = 10_000
+"""Rows that are kept for a database that is away for longer than anybody waits: with their texts, some hundred megabytes."""
 
 Row = dict[str, Any]
 
@@ -40,7 +39,8 @@ class Entry(NamedTuple):
 class Writer:
     """Writes rows in the order they come, from a thread of its own; `close` waits for it.
 
-    From its first row on until then, others hear that this process lives: what it has begun is not settled by them.
+    From its first row on until then, others hear that this process lives: what it has begun is not settled by them. A row that could
+    not be written, because the database is away, is written when it is back, though nobody waits for it any more.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -49,6 +49,7 @@ class Writer:
         self._groups = Grouping(self._commit, "ledger-writer", EVERY_SECONDS)
         self._heard_at = -math.inf
         """By `time.monotonic`."""
+        self._owed: dict[tuple[Table, tuple[Any, ...]], Row] = {}
 
     def announce(self) -> Future[None]:
         """Say that this process lives, before its first row; done when it is committed."""
@@ -61,6 +62,8 @@ class Writer:
     def close(self) -> None:
         """Commit what is waiting and end the thread."""
         self._groups.close()
+        if self._owed:
+            self._commit([])
         if self._heard_at > -math.inf:
             self._heard_at = -math.inf
             # Where it cannot be said any more, silence will say it.
@@ -72,40 +75,69 @@ class Writer:
         return entry.written
 
     def _commit(self, entries: Sequence[Entry]) -> None:
-        until = time.monotonic() + PATIENCE_SECONDS
-        error = self._attempt(entries)
-        # A commit of which only the answer was lost is done again to the same effect.
-        while entries and isinstance(error, PassingError) and time.monotonic() < until:
-            time.sleep(AGAIN_SECONDS)
-            error = self._attempt(entries)
-        if error and not entries:
-            logging.getLogger("groundwire").warning("the ledger could not be told that this process lives: %s", error)
-        for entry in entries:
-            if entry.written.set_running_or_notify_cancel():
-                entry.written.set_exception(error) if error else entry.written.set_result(None)
+        waiting = [entry for entry in entries if entry.written.set_running_or_notify_cancel()]
+        try:
+            # A commit of which only the answer was lost is done again to the same effect.
+            patiently(partial(self._attempt, entries)) if entries else self._attempt(entries)
+        except Exception as error:  # noqa: BLE001 - it is raised where each row is waited for
+            self._fail(entries, waiting, error)
+        else:
+            for entry in waiting:
+                entry.written.set_result(None)
 
-    def _attempt(self, entries: Sequence[Entry]) -> BaseException | None:
-        """Write entries, and once in `EVERY_SECONDS` that this process lives; what went wrong."""
+    def _fail(self, entries: Sequence[Entry], waiting: Sequence[Entry], error: Exception) -> None:
+        """Tell those who wait. What the database refuses may be a single row: then the others are written without it."""
+        if not entries:
+            logging.getLogger("groundwire").warning("the ledger could not be told that this process lives: %s", error)
+        elif isinstance(error, PassingError):
+            self._owe(entries)
+        elif len(entries) > 1 or self._owed:
+            owed = [Entry(table, row, Future()) for (table, _), row in self._owed.items()]
+            self._owed.clear()
+            for entry in (*owed, *entries):
+                self._commit_alone(entry)
+            return
+        for entry in waiting:
+            entry.written.set_exception(error)
+
+    def _commit_alone(self, entry: Entry) -> None:
+        error: Exception | None = None
+        try:
+            self._attempt([entry])
+        except Exception as raised:  # noqa: BLE001 - it is raised where the row is waited for
+            error = raised
+        if entry.written.running() or entry.written.set_running_or_notify_cancel():
+            entry.written.set_exception(error) if error else entry.written.set_result(None)
+
+    def _owe(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.row is not None:
+                self._owed[entry.table, _key(entry.table, entry.row)] = entry.row
+        for place in list(itertools.islice(self._owed, max(0, len(self._owed) - OWED))):
+            logging.getLogger("groundwire").error("a row of %s is lost: the ledger is away for too long", place[0].name)
+            del self._owed[place]
+
+    def _attempt(self, entries: Sequence[Entry]) -> None:
+        """Write entries and what is owed, and once in `EVERY_SECONDS` that this process lives."""
         now = time.monotonic()
         due = now - self._heard_at >= EVERY_SECONDS
-        try:
-            self._months.prepare()
-            with told(self._engine.url), self._engine.begin() as connection:
-                _write(connection, entries)
-                if due:
-                    beat(connection)
-        except Exception as raised:  # noqa: BLE001 - it is raised where each row is waited for
-            return raised
+        rows = self._owed | {(entry.table, _key(entry.table, entry.row)): entry.row for entry in entries if entry.row is not None}
+        self._months.prepare()
+        with told(self._engine.url), self._engine.begin() as connection:
+            _write(connection, rows)
+            if due:
+                beat(connection)
+        self._owed.clear()
         if due:
             self._heard_at = now
-        return None
 
 
-def _write(connection: Connection, entries: Sequence[Entry]) -> None:
-    newest: defaultdict[Table, dict[tuple[Any, ...], Row]] = defaultdict(dict)
-    for table, row, _ in entries:
-        if row is not None:
-            newest[table][tuple(row[column.name] for column in table.primary_key)] = row
-    # Every process locks rows in one order, so that none waits for another that waits for it.
-    for table, rows in sorted(newest.items(), key=lambda pair: pair[0].name):
-        connection.execute(put(connection, table), [rows[key] for key in sorted(rows)])
+def _key(table: Table, row: Row) -> tuple[Any, ...]:
+    return tuple(row[column.name] for column in table.primary_key)
+
+
+def _write(connection: Connection, rows: Mapping[tuple[Table, tuple[Any, ...]], Row]) -> None:
+    """Every process locks rows in one order, so that none waits for another that waits for it."""
+    places = sorted(rows, key=lambda place: (place[0].name, place[1]))
+    for table, group in itertools.groupby(places, key=lambda place: place[0]):
+        connection.execute(put(connection, table), [rows[place] for place in group])

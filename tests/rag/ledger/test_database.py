@@ -278,7 +278,7 @@ def test_a_server_that_starts_anew_is_waited_for_by_who_writes_and_told_to_who_r
 
 
 def test_a_server_that_stays_away_is_told_to_who_writes(own_postgres: Postgres, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("rag.ledger.writer.PATIENCE_SECONDS", 0.5)
+    monkeypatch.setattr("rag.ledger.database.PATIENCE_SECONDS", 0.5)
     with opened(own_postgres.ledger()) as engine:
         writer = Writer(engine)
         log = Traces(engine, writer)
@@ -286,4 +286,7 @@ def test_a_server_that_stays_away_is_told_to_who_writes(own_postgres: Postgres, 
         own_postgres.stop()
         with pytest.raises(PassingError):
             log.submit(trace()).result(30)
+        own_postgres.start()
+        log.submit(trace()).result(30)
+        assert len(log.latest(10)) == 3, "what nobody waited for any more is written when it is back"
         writer.close()
