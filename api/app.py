@@ -109,7 +109,9 @@ def create_app(
         if draining.begun:
             raise ClosingError("the server is being stopped", "ask another replica", retry_after=1.0)
         gateway: Gateway = app.state.gateway
-        generation = (await gateway.pipeline()).retriever.index.generation
+        retriever = (await gateway.pipeline()).retriever
+        await retriever.require_index()
+        generation = retriever.index.generation
         return Ready(collection=collection, generation=generation.id, chunks=generation.chunks)
 
     return app

@@ -57,6 +57,10 @@ class Retriever:
         search = partial(self.search, mode=how.mode, top_k=how.top_k, candidates=how.candidates, where=where)
         return await get_running_loop().run_in_executor(self._threads, search, question, vector)
 
+    async def require_index(self) -> None:
+        """Raise `StorageError` where the index cannot be read at present."""
+        await get_running_loop().run_in_executor(self._threads, self.index.chunks, range(min(1, self.index.generation.chunks)))
+
     def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
         """At most `top_k` passages, of the `candidates` best that each leg brings, among those that match the filter.
 

@@ -4,9 +4,9 @@ Knows which backend serves which name, and what stays open for how long. Knows n
 """
 
 import threading
-from asyncio import to_thread
-from collections import defaultdict
+from asyncio import shield, to_thread, wrap_future
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
@@ -17,7 +17,7 @@ from rag.conversation import Rewriter
 from rag.embedders import open_embedder
 from rag.embedders.base import Embedder
 from rag.errors import ConfigurationError, GroundwireError, UpstreamError
-from rag.ledger.corpus import Corpus
+from rag.ledger.corpus import Collection, Corpus
 from rag.ledger.database import connect
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
@@ -30,6 +30,9 @@ from rag.validators import calibration, open_validator
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Validation, Variant
+
+OPENERS = 4
+"""Generations that are opened at once. In threads of their own: one that takes long keeps nobody waiting who does not need it."""
 
 
 class Runtime:
@@ -51,12 +54,15 @@ class Runtime:
         self._embedding = threading.Lock()
         self._validators: dict[tuple[str, str], Validator] = {}
         self._validating = threading.Lock()
-        self._opening: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._opening = threading.Lock()
+        self._openings: dict[Collection, Future[Retriever]] = {}
+        self._openers = ThreadPoolExecutor(OPENERS, "open")
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._openers.shutdown(wait=False, cancel_futures=True)
         self.writer.close()
         for retriever in self._retrievers.values():
             retriever.index.close()
@@ -78,16 +84,27 @@ class Runtime:
 
     def retriever(self, collection: str) -> Retriever:
         """Over the collection's current generation, which is opened when it is first asked for, and when another is current."""
+        current = self._current(collection)
+        return current.result() if isinstance(current, Future) else current
+
+    def _current(self, collection: str) -> "Retriever | Future[Retriever]":
+        """The one that is open, or its opening, for which all who come meanwhile wait together."""
         found = self.corpus.collection(collection)
         if found.generation is None:
             raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
         retriever = self._retrievers.get(collection)
-        if retriever is None or retriever.index.generation.id != found.generation:
-            with self._opening[collection]:
-                retriever = self._retrievers.get(collection)
-                if retriever is None or retriever.index.generation.id != found.generation:
-                    retriever = Retriever(self.embedder(found.embedder), self.store.open(collection, found.generation))
-                    self._retrievers[collection] = retriever
+        if retriever is not None and retriever.index.generation.id == found.generation:
+            return retriever
+        with self._opening:
+            opening = self._openings.get(found)
+            if opening is None:
+                opening = self._openings[found] = self._openers.submit(self._open, found, found.generation)
+                opening.add_done_callback(lambda _: self._openings.pop(found, None))
+            return opening
+
+    def _open(self, found: Collection, generation: str) -> Retriever:
+        retriever = Retriever(self.embedder(found.embedder), self.store.open(found.name, generation))
+        self._retrievers[found.name] = retriever
         return retriever
 
     def calibration(self, validation: Validation) -> str:
@@ -117,10 +134,18 @@ class Runtime:
         """One variant, or the one of that name, over the collection's current generation. Raises `ConfigurationError` for a variant
         that cannot be used.
         """
-        return await to_thread(self._pipeline, variant, collection)
+        made = await to_thread(self._pipeline, variant, collection)
+        while isinstance(made, Future):
+            # Who leaves meanwhile does not end it for the others.
+            await shield(wrap_future(made))
+            made = await to_thread(self._pipeline, variant, collection)
+        return made
 
-    def _pipeline(self, variant: Variant | str, collection: str) -> Pipeline:
-        retriever = self.retriever(collection)
+    def _pipeline(self, variant: Variant | str, collection: str) -> "Pipeline | Future[Retriever]":
+        """Or what has to be waited for before."""
+        retriever = self._current(collection)
+        if isinstance(retriever, Future):
+            return retriever
         variant = self.variant(variant) if isinstance(variant, str) else variant
         with _configured(variant.name):
             return Pipeline(

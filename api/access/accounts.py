@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, selec
 
 from api.access.account import Account, day_of
 from rag.ledger.database import insert_new
-from rag.ledger.processes import OWNER
+from rag.process import OWNER
 from rag.ledger.schema import admissions, allowances
 
 LIFETIME_SECONDS = 600.0

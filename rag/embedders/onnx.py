@@ -17,7 +17,8 @@ _BATCH_TOKENS = 512
 """Of one run, padding included: more gains no speed, and memory grows with it."""
 _WORTH_TOKENS = 64
 """Of one run, so that a second core is worth its while."""
-THREADS = min(2, int(os.environ.get("OMP_NUM_THREADS", "").partition(",")[0] or os.cpu_count() or 1))
+_ALLOWED = os.environ.get("OMP_NUM_THREADS", "")
+THREADS = min(2, (int(_ALLOWED) if _ALLOWED.isdecimal() else 0) or os.cpu_count() or 1)
 """Unless the environment allows fewer, as it does in a process that is one of many."""
 
 

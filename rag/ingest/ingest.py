@@ -8,7 +8,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Collection as Group
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -93,10 +93,9 @@ def ingest(
                     quarantined=[Quarantined(flaw.source, flaw.reason, flaw.detail) for flaw in found.flaws],
                 )
             except BaseException:
-                if after.generation and (before is None or after.generation != before.generation):
-                    runtime.store.drop(collection, after.generation)
+                _discard(after, workshop)
                 raise
-            runtime.store.publish(collection, after.generation)
+    runtime.store.publish(collection, after.generation)
 
     documents, total = corpus.count(collection)
     added = sum(id not in found.known for id in changed)
@@ -137,6 +136,14 @@ def use(there: Collection, generation_id: str, runtime: "Runtime") -> None:
     """Make another generation the current one. Raises `GroundwireError` where another process changed the collection meanwhile."""
     runtime.corpus.use(there, generation_id)
     runtime.store.publish(there.name, generation_id)
+
+
+def _discard(built: Collection, workshop: Workshop) -> None:
+    """Drop a generation that is not current after all. It stays where the ledger cannot tell: the answer to a commit may be lost."""
+    with suppress(GroundwireError):
+        current = {known.generation for known in workshop.corpus.collections() if known.name == built.name}
+        if built.generation and built.generation not in current:
+            workshop.store.drop(built.name, built.generation)
 
 
 @contextmanager

@@ -3,12 +3,7 @@
 Knows what each says of itself, by the database's clock. Knows nothing of what they do, nor of what becomes of what they left.
 """
 
-import hashlib
-import os
-import socket
-import uuid
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Float, case, delete, exists, select, update
@@ -18,6 +13,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from rag.ledger.database import insert_new
 from rag.ledger.schema import processes
+from rag.process import OWNER, ended
 
 EVERY_SECONDS = 5.0
 """A process says so often that it lives, from its first row on until it closes the ledger."""
@@ -28,21 +24,6 @@ saying it must not count as its death. Several times in a row can be missed."""
 
 STEADY_SECONDS = 3 * EVERY_SECONDS
 """Whoever said nothing for so long may have been kept from it by what kept others, too."""
-
-
-def _host() -> str:
-    """Where the numbers of processes mean the same: the machine, since it started, and within it the container.
-
-    Names are no proof: containers may have the name of their machine, or each other's.
-    """
-    kernel, namespace = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
-    place = f"{kernel.read_text()}{namespace.readlink()}" if kernel.exists() else ""
-    return f"{socket.gethostname()[:40]}.{hashlib.sha256(place.encode()).hexdigest()[:8]}"
-
-
-HOST = _host()
-OWNER = f"{HOST}:{os.getpid()}:{uuid.uuid4().hex}"
-"""This process, told from an earlier one that had its id."""
 
 
 class _Clock(FunctionElement[float]):
@@ -86,7 +67,7 @@ def gone(connection: Connection, owners: Iterable[str]) -> set[str]:
     One that was only stopped for a while may come back. What it then writes of its own traces stands.
     """
     others = set(owners) - {OWNER}
-    dead = {owner for owner in others if _dead(owner)}
+    dead = {owner for owner in others if ended(owner)}
     steady = exists().where(processes.c.owner == OWNER, _HEARD, processes.c.since <= _Clock() - SILENT_SECONDS)
     if others == dead or not connection.execute(select(steady)).scalar_one():
         return dead
@@ -99,18 +80,3 @@ def forget(connection: Connection) -> None:
     silent = connection.execute(select(processes.c.owner).where(~_HEARD)).scalars().all()
     if silent:
         connection.execute(delete(processes).where(processes.c.owner.in_(silent), ~_HEARD))
-
-
-def _dead(owner: str) -> bool:
-    host, pid, _ = owner.rsplit(":", 2)
-    if host != HOST:
-        return False
-    if int(pid) == os.getpid():
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    return False

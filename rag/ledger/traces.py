@@ -16,9 +16,10 @@ from rag.characters import Sound, sound
 from rag.errors import GroundwireError, NotFoundError
 from rag.ledger.database import told
 from rag.ledger.feedback import Thumb
-from rag.ledger.processes import OWNER, gone
+from rag.ledger.processes import gone
 from rag.ledger.schema import feedback, traces
 from rag.ledger.writer import Row, Writer
+from rag.process import OWNER
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Value
 

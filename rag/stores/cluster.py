@@ -4,15 +4,18 @@ Knows the client's transports, and which failures are worth another try. Knows n
 """
 
 import contextlib
+import ipaddress
 import os
 import re
 import secrets
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar, get_args
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import grpc
 import httpx
@@ -45,7 +48,8 @@ Consistency = Literal["one", "quorum", "all"]
 Answer = TypeVar("Answer")
 
 _FORM = "weaviate://HOST:PORT,HOST:PORT/NAME?grpc=PORT&replication=N"
-_HOST = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9._-]+)(?::([0-9]{1,5}))?")
+_PLACE = re.compile(r"weaviate(\+https)?://([^/?#]*)/?([^?#]*)(?:\?([^#]*))?")
+_HOST = re.compile(r"(\[([^\]]*)\]|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*)(?::([0-9]{1,5}))?")
 _NAME = re.compile(r"[a-z0-9]{1,32}")
 _GONE = {
     grpc.StatusCode.UNAVAILABLE,
@@ -63,6 +67,12 @@ _WRITING = 60.0
 """Seconds to wait until something is written: vectors are indexed meanwhile."""
 _DOWN = 0.5
 """Seconds for which a node that could not be reached is not tried, so that threads do not wait for it one after another."""
+_PATIENCE = 6
+"""Times as long is tried again what writes: nobody waits for it with a question, and what it would lose took long."""
+_CERTIFICATES = "SSL_CERT_FILE"
+"""The variable with the file of the authorities that are trusted, as other programs have it."""
+_LONGEST_REASON = 300
+"""Characters."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
@@ -96,14 +106,19 @@ class Address(Value):
     shards: int = 1
     """Parts that a generation is divided into; BM25 counts words in each of its own."""
     connect_timeout: float = 2.0
-    """Seconds."""
-    timeout: float = 10.0
+    """Seconds to wait for a connection, and for a node to say that it is ready."""
+    timeout: float = 5.0
     """Seconds to wait for the answer to a question."""
-    retry: float = 30.0
-    """Seconds after a failure in which the same is tried again, on every node in turn."""
+    retry: float = 10.0
+    """Seconds from the beginning of a search in which it is tried again, on one node after another."""
+
+    @property
+    def patience(self) -> float:
+        """Seconds in which what writes is tried again."""
+        return _PATIENCE * self.retry
 
 
-class PassingError(Exception):
+class UnavailableError(Exception):
     """A failure that is over once a node is back, or another has taken its place. `lasting` is what it was where it is not over."""
 
     def __init__(self, reason: str, lasting: GroundwireError | None = None) -> None:
@@ -113,26 +128,23 @@ class PassingError(Exception):
 
 def address(place: str) -> Address:
     """The address in a URL. Raises `ConfigurationError` that says what is wrong with it, without what may be a secret."""
-    url = urlsplit(place)
     if "@" in place:
         raise ConfigurationError("GROUNDWIRE_INDEX has a user or a password in it", f"leave it out and set {KEY}")
-    asked = dict(parse_qsl(url.query, keep_blank_values=True))
-    ports = asked.pop("grpc", "50051").split(",")
-    hosts = [_HOST.fullmatch(host) for host in url.netloc.split(",")]
-    name = url.path.strip("/") or "main"
     with _refused(place):
+        parts = _PLACE.fullmatch(place)
+        if not parts:
+            raise ValueError("it is not of that form")
+        secure, netloc, path, query = parts.groups(default="")
+        asked = dict(parse_qsl(query, keep_blank_values=True))
+        ports = asked.pop("grpc", "50051").split(",")
+        hosts = netloc.split(",")
+        name = path.rstrip("/") or "main"
         if len(ports) not in (1, len(hosts)):
             raise ValueError(f"it has {len(ports)} gRPC ports for {len(hosts)} hosts: give one for all, or one for each")
-        if not all(hosts):
-            raise ValueError("its hosts are not HOST or HOST:PORT, separated by commas")
+        nodes = [_node(host, port) for host, port in zip(hosts, ports * (len(hosts) // len(ports)), strict=True)]
         if not _NAME.fullmatch(name):
             raise ValueError(f"its name {name!r} is not 1 to 32 of a-z and 0-9")
-        nodes = [
-            Node(host[1], _port(host[2] or "8080"), _port(port))
-            for host, port in zip(hosts, ports * (len(hosts) // len(ports)), strict=True)
-            if host
-        ]
-        known = {"nodes": tuple(nodes), "secure": url.scheme.endswith("+https"), "name": name}
+        known = {"nodes": tuple(nodes), "secure": bool(secure), "name": name}
         return Address.model_validate(known | _settings(asked))
 
 
@@ -141,7 +153,7 @@ class Vouch(NamedTuple):
 
     name: str
     require: Callable[[WeaviateClient], None]
-    """Raises `PassingError` where another node should be asked."""
+    """Raises `UnavailableError` where another node should be asked."""
 
 
 class Cluster:
@@ -151,15 +163,19 @@ class Cluster:
         self.address = address
         self._nodes = [_Connection(node, address) for node in address.nodes]
         self._at = secrets.randbelow(len(self._nodes))
-        self._moving = threading.Lock()
+        self._failing: _Failing | None = None
+        self._lock = threading.Lock()
 
-    def ask(self, question: Callable[[WeaviateClient], Answer], vouch: Vouch | None = None) -> Answer:
+    def ask(self, question: Callable[[WeaviateClient], Answer], vouch: Vouch | None = None, *, patient: bool = False) -> Answer:
         """What `question` returns, which may be asked more than once; of nodes only that `vouch` has let pass since they were doubted.
 
         Raises `StorageError` where no node answers within the retry window, or one refuses what is asked; `ConfigurationError` at once
-        where the key is wrong.
+        where the key is wrong. The window of who is `patient` is longer, and its own. All others share theirs: where questions have
+        failed for as long already, each node is asked once more, and whoever waits is told.
         """
-        deadline, pause = None, _FIRST_PAUSE
+        began, pause = time.monotonic(), _FIRST_PAUSE
+        window = self.address.patience if patient else self.address.retry
+        unasked = set(range(len(self._nodes)))
         while True:
             at = self._at
             node = self._nodes[at]
@@ -169,12 +185,15 @@ class Cluster:
                     if vouch is not None and vouch.name not in node.vouched:
                         vouch.require(client)
                         node.vouched.add(vouch.name)
-                    return question(client)
-            except PassingError as error:
+                    answer = question(client)
+                self._failing = None
+                return answer
+            except UnavailableError as error:
                 node.doubt()
-                self._leave(at)
-                deadline = deadline or time.monotonic() + self.address.retry
-                if time.monotonic() + pause > deadline:
+                unasked.discard(at)
+                self._leave(at, unasked)
+                since = began if patient else self._failing_since(began)
+                if not unasked and time.monotonic() + pause > since + window:
                     nodes = ", ".join(map(str, self.address.nodes))
                     raise error.lasting or StorageError(
                         f"Weaviate at {nodes} does not answer ({error})",
@@ -188,6 +207,8 @@ class Cluster:
         name: str,
         question: Callable[["Collection[Any, Any]"], Answer],
         vouch: Callable[["Collection[Any, Any]"], None] | None = None,
+        *,
+        patient: bool = False,
     ) -> Answer:
         """As `ask`, of one collection at the consistency level of the address."""
         level = ConsistencyLevel[self.address.consistency.upper()]
@@ -196,17 +217,37 @@ class Cluster:
             return client.collections.use(name).with_consistency_level(level)
 
         required = Vouch(name, lambda client: vouch(there(client))) if vouch else None
-        return self.ask(lambda client: question(there(client)), required)
+        return self.ask(lambda client: question(there(client)), required, patient=patient)
 
     def close(self) -> None:
         """Whoever asks afterwards is refused."""
         for node in self._nodes:
             node.close()
 
-    def _leave(self, at: int) -> None:
-        with self._moving:
-            if self._at == at:
-                self._at = (at + 1) % len(self._nodes)
+    def _leave(self, at: int, unasked: set[int]) -> None:
+        """For any other: were it the next one, all processes would come to ask the same node, as each is once away."""
+        with self._lock:
+            if self._at == at or (unasked and self._at not in unasked):
+                others = unasked or set(range(len(self._nodes))) - {at} or {at}
+                self._at = secrets.choice(sorted(others))
+
+    def _failing_since(self, began: float) -> float:
+        """When the first of the questions began that failed one after another, the last of which is one that began now."""
+        with self._lock:
+            before = self._failing
+            follows = before is not None and began - before.last < self.address.retry
+            since = min(before.since, began) if before and follows else began
+            self._failing = _Failing(since, time.monotonic())
+            return since
+
+
+class _Failing(NamedTuple):
+    """Times by `time.monotonic`, in seconds, of questions of which none was answered."""
+
+    since: float
+    """When the first of them began."""
+    last: float
+    """When the last of them failed."""
 
 
 class _Connection:
@@ -219,57 +260,69 @@ class _Connection:
         self._trusted = self._closed = False
         self.vouched: set[str] = set()
         self._down_until, self._reason = 0.0, ""
-        self._opening = threading.Lock()
+        self._opening, self._handing = threading.Lock(), threading.Lock()
 
     def client(self) -> WeaviateClient:
-        """Raises as `Cluster.ask`, and `PassingError` where the node does not answer."""
-        if self._client is not None and self._trusted:
-            return self._client
+        """Raises as `Cluster.ask`, and `UnavailableError` where the node does not answer."""
+        client = self._client
+        if client is not None and self._trusted:
+            return client
         with self._opening:
             if self._closed:
-                raise StorageError("the connection to Weaviate was closed", "ask before the store is closed")
+                raise _closed()
             if time.monotonic() < self._down_until:
-                raise PassingError(self._reason)
+                raise UnavailableError(self._reason)
             try:
                 with _told(self.node):
                     _greet(self.node, self._address)
-                    self._client = self._client or _connected(self.node, self._address)
-            except PassingError as error:
+                    client = self._client or _connected(self.node, self._address)
+            except UnavailableError as error:
                 self._down_until, self._reason = time.monotonic() + _DOWN, str(error)
                 raise
-            self._trusted = True
-            return self._client
+            with self._handing:
+                if self._closed:
+                    client.close()
+                    raise _closed()
+                self._client, self._trusted = client, True
+            return client
 
     def doubt(self) -> None:
         self._trusted = False
         self.vouched.clear()
 
     def close(self) -> None:
-        with self._opening:
-            self._closed = True
-            if self._client is not None:
-                self._client.close()
-            self._client = None
+        """At once: a connection that is being made meanwhile is let go as soon as it is there."""
+        with self._handing:
+            client, self._client, self._closed = self._client, None, True
+        if client is not None:
+            client.close()
 
 
 class _Promptly(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
     """Tells at once that a node is gone: the client would ask that one again for a minute, while others could answer."""
 
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
     def intercept_unary_unary(self, continuation: Callable[..., grpc.Call], details: object, request: object) -> grpc.Call:
         call = continuation(details, request)
         if call.code() in _GONE:
-            raise PassingError(call.details() or call.code().name)
+            raise UnavailableError(call.details() or call.code().name)
+        if call.code() == grpc.StatusCode.UNAUTHENTICATED:
+            raise _unauthorised(self._node)
         return call
 
 
 class _Parameters(ConnectionParams):
     def _grpc_channel(self, *args: object, **options: object) -> grpc.Channel:
         channel = super()._grpc_channel(*args, **options)  # type: ignore[arg-type]
-        return grpc.intercept_channel(channel, _Promptly())
+        return grpc.intercept_channel(channel, _Promptly(Node(self.http.host, self.http.port, self.grpc.port)))
 
 
 def _connected(node: Node, address: Address) -> WeaviateClient:
     key = os.environ.get(KEY)
+    authorities = _authorities(address)
+    roots = authorities.read_bytes() if authorities else None
     client = WeaviateClient(
         connection_params=_Parameters(
             http=ProtocolParams(host=node.host, port=node.port, secure=address.secure),
@@ -278,7 +331,8 @@ def _connected(node: Node, address: Address) -> WeaviateClient:
         auth_client_secret=Auth.api_key(key) if key else None,
         additional_config=AdditionalConfig(
             timeout=Timeout(init=address.connect_timeout, query=address.timeout, insert=_WRITING),
-            grpc_config=GrpcConfig(channel_options=_CHANNEL),
+            grpc_config=GrpcConfig(channel_options=_CHANNEL, credentials=grpc.ssl_channel_credentials(roots) if roots else None),
+            trust_env=authorities is not None,
         ),
         # They ask a package registry for the newest client.
         skip_init_checks=True,
@@ -296,43 +350,80 @@ def _greet(node: Node, address: Address) -> None:
     try:
         socket.create_connection((node.host.strip("[]"), node.grpc), address.connect_timeout).close()
     except OSError as error:
-        raise PassingError(f"{node.host}:{node.grpc}, for gRPC: {error}") from error
+        raise UnavailableError(f"{node.host}:{node.grpc}, for gRPC: {error}") from error
     key = os.environ.get(KEY)
     base = f"http{'s' if address.secure else ''}://{node}/v1"
     headers = {"Authorization": f"Bearer {key}"} if key else {}
-    timeout = httpx.Timeout(address.timeout, connect=address.connect_timeout)
-    with httpx.Client(headers=headers, timeout=timeout, trust_env=False) as client:
+    with httpx.Client(headers=headers, timeout=address.connect_timeout, trust_env=_authorities(address) is not None) as client:
         meta = client.get(f"{base}/meta")
         if meta.status_code in (401, 403):
             raise _unauthorised(node)
-        if not meta.is_success or not client.get(f"{base}/.well-known/ready").is_success:
-            raise PassingError(f"{node} is not ready")
-    version = str(meta.json().get("version", "unknown"))
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST:
+        if meta.status_code != 404 and not (meta.is_success and client.get(f"{base}/.well-known/ready").is_success):
+            raise UnavailableError(f"{node} is not ready")
+    version = _version(meta)
+    if version is None:
+        raise StorageError(f"what answers at {node} is no Weaviate", "set GROUNDWIRE_INDEX to where one listens for HTTP")
+    if tuple(map(int, version.split(".")[:2])) < OLDEST:
         raise StorageError(
             f"Weaviate at {node} has version {version}",
             f"upgrade it to {OLDEST[0]}.{OLDEST[1]} or newer, which has collection aliases",
         )
 
 
+def _version(meta: httpx.Response) -> str | None:
+    """As the answer to `/v1/meta` has it, where it is such an answer."""
+    try:
+        said = meta.json()
+    except ValueError:
+        return None
+    version = said.get("version") if isinstance(said, dict) else None
+    found = re.match(r"\d+(\.\d+)+", version) if isinstance(version, str) else None
+    return found[0] if found else None
+
+
+def _authorities(address: Address) -> Path | None:
+    """The file of authorities whose certificates are trusted instead of the public ones."""
+    named = os.environ.get(_CERTIFICATES)
+    if not address.secure or not named:
+        return None
+    try:
+        ssl.create_default_context(cafile=named)
+    except OSError as error:
+        mend = "set it to a file of certificates in PEM, or not at all"
+        raise ConfigurationError(f"{_CERTIFICATES} {named} cannot be used: {error}", mend) from error
+    return Path(named)
+
+
 @contextlib.contextmanager
 def _told(node: Node) -> Iterator[None]:
-    """Tell a failure of the client as one that passes (`PassingError`), or as what people can mend (`GroundwireError`)."""
+    """Tell a failure of the client as one that passes (`UnavailableError`), or as what people can mend (`GroundwireError`)."""
     try:
         yield
-    except (GroundwireError, PassingError):
+    except (GroundwireError, UnavailableError):
         raise
     except (OSError, httpx.TransportError, WeaviateConnectionError, WeaviateTimeoutError, WeaviateStartUpError) as error:
-        raise PassingError(f"{node}: {error}") from error
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            mend = f"set {_CERTIFICATES} to a file with the certificate of the authority that signed it"
+            raise ConfigurationError(f"the certificate of Weaviate at {node} is not trusted ({error})", mend) from error
+        raise UnavailableError(f"{node}: {error}") from error
     except WeaviateBaseError as error:
-        reason = error.message if isinstance(error, WeaviateQueryError) else str(error)
+        reason = _reason(error)
         code = error.status_code if isinstance(error, UnexpectedStatusCodeError) else 0
         if code in (401, 403) or isinstance(error, InsufficientPermissionsError):
             raise _unauthorised(node) from error
         if code in (429, *range(500, 600)) or passing(reason):
-            raise PassingError(reason) from error
+            raise UnavailableError(reason) from error
         mend = "`rag index list` shows what is there, `rag index rebuild` makes it anew"
         raise StorageError(f"Weaviate at {node} refused ({reason})", mend) from error
+
+
+def _reason(error: WeaviateBaseError) -> str:
+    """What the server says, in one line: the client adds the whole call to some of it."""
+    call = error.__context__
+    said = (
+        call.details() if isinstance(call, grpc.Call) else error.message if isinstance(error, WeaviateQueryError) else str(error)
+    )
+    return " ".join(str(said).split())[:_LONGEST_REASON]
 
 
 def passing(reason: str) -> bool:
@@ -345,6 +436,10 @@ def _unauthorised(node: Node) -> ConfigurationError:
     return ConfigurationError(f"{KEY} {state} Weaviate at {node}", f"set {KEY} to a key that may read and write there")
 
 
+def _closed() -> StorageError:
+    return StorageError("the connection to Weaviate was closed", "ask before the store is closed")
+
+
 @contextlib.contextmanager
 def _refused(place: str) -> Iterator[None]:
     try:
@@ -353,6 +448,18 @@ def _refused(place: str) -> Iterator[None]:
         raise ConfigurationError(
             f"GROUNDWIRE_INDEX {place.partition('?')[0]} cannot be used: {error}", f"write it as {_FORM}"
         ) from error
+
+
+def _node(host: str, grpc_port: str) -> Node:
+    parts = _HOST.fullmatch(host)
+    if not parts:
+        raise ValueError("its hosts are not HOST or HOST:PORT, separated by commas")
+    if parts[2] is not None:
+        ipaddress.IPv6Address(parts[2])
+    node = Node(parts[1], _port(parts[3] or "8080"), _port(grpc_port))
+    if node.port == node.grpc:
+        raise ValueError(f"{node.port} is its port for HTTP and for gRPC: Weaviate has two")
+    return node
 
 
 def _port(text: str) -> int:

@@ -183,10 +183,9 @@ class FaissIndex:
             self._vectors.make_direct_map()
         for start in range(0, self.generation.chunks, _ROWS):
             count = min(_ROWS, self.generation.chunks - start)
-            sql = (
-                "SELECT chunk FROM passages, json_each(?) WHERE position >= value AND position < value + :rows ORDER BY position"
-            )
-            texts = [text for (text,) in self._read(sql.replace(":rows", str(count)), [[start]])]
+            sql = "SELECT chunk FROM passages WHERE position >= ? AND position < ? ORDER BY position"
+            with self._reading:
+                texts = [text for (text,) in self._passages.execute(sql, (start, start + count))]
             yield Block([Chunk.model_validate_json(text) for text in texts], texts, self._vectors.reconstruct_n(start, count))
 
     def close(self) -> None:

@@ -4,11 +4,8 @@ Knows how a generation is laid out there, and how it is sealed. Knows no embedde
 """
 
 import contextlib
-import itertools
 import logging
-import os
 import secrets
-import socket
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,7 +15,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
-from pydantic import BaseModel
+from pydantic import AwareDatetime, BaseModel, Field
 from weaviate import WeaviateClient
 from weaviate.classes.config import (
     Configure,
@@ -33,13 +30,14 @@ from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter as Condition
 from weaviate.classes.query import MetadataQuery
 from weaviate.collections import Collection
-from weaviate.exceptions import WeaviateInsertManyAllFailedError, WeaviateQueryError
+from weaviate.exceptions import UnexpectedStatusCodeError, WeaviateInsertManyAllFailedError, WeaviateQueryError
 
 from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, StorageError
+from rag.process import OWNER, ended
 from rag.stores.base import Block, Generation, Index, Learnt, Source, collection_name
-from rag.stores.cluster import Answer, Cluster, PassingError, address, passing
+from rag.stores.cluster import Answer, Cluster, UnavailableError, address, passing
 from rag.stores.contents import Contents, paired
 from rag.stores.facets import facets, wanted
 from rag.types import Chunk, Filter, Hit
@@ -63,8 +61,7 @@ _WRITERS = 2
 _PAUSE = 0.1
 """Seconds until it is looked again."""
 _ABANDONED = timedelta(days=7)
-"""How long an unsealed collection of another host is let be."""
-_TOKEN = secrets.token_hex(8)
+"""How long an unsealed collection is let be whose builder is not seen to be gone."""
 _REBUILD = "`rag index rebuild` makes the index anew from the ledger, without embedding"
 
 # What it would log, objects and all, is raised.
@@ -74,11 +71,9 @@ logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
 class _Builder(BaseModel):
     """Who writes a collection that is not sealed yet."""
 
-    host: str
-    process: int
-    token: str
-    """Tells a process from an earlier one of the same id, as every container has its first."""
-    since: datetime
+    owner: str = Field(pattern=r"^.+:\d+:[^:]+$")
+    """Its `rag.process.OWNER`."""
+    since: AwareDatetime
 
 
 class _Description(BaseModel):
@@ -116,7 +111,7 @@ class WeaviateStore:
     ) -> Generation:
         def learnt(contents: Contents, name: str) -> Generation:
             generation = contents.generation(collection, embedder)
-            index = WeaviateIndex(self._cluster, name, generation)
+            index = WeaviateIndex(self._cluster, name, generation, patient=True)
             index.require_whole()
             return generation.model_copy(update=dict(learn(index)))
 
@@ -127,7 +122,7 @@ class WeaviateStore:
 
         def same(contents: Contents, name: str) -> Generation:
             contents.require(generation)
-            WeaviateIndex(self._cluster, name, generation).require_whole()
+            WeaviateIndex(self._cluster, name, generation, patient=True).require_whole()
             return generation
 
         if generation.id in {kept.id for kept in self.generations(generation.collection)}:
@@ -151,12 +146,13 @@ class WeaviateStore:
     def generations(self, collection: str) -> Iterator[Generation]:
         descriptions = [kept.description for kept in self._kept(collection)]
         sealed = [each.generation for each in descriptions if each.generation and each.layout == _LAYOUT]
-        return iter(sorted(map(Generation.model_validate, sealed), key=lambda generation: generation.id))
+        each_once = {generation.id: generation for generation in map(Generation.model_validate, sealed)}
+        return iter([each_once[generation_id] for generation_id in sorted(each_once)])
 
     def publish(self, collection: str, generation_id: str | None) -> None:
         """Point the collection's alias at the generation: one atomic change of the schema."""
         alias = self._alias(collection)
-        name = self._find(collection, generation_id).name if generation_id is not None else None
+        name = self._find(collection, generation_id)[0].name if generation_id is not None else None
 
         def point(client: WeaviateClient) -> None:
             if name is None:
@@ -164,18 +160,19 @@ class WeaviateStore:
             elif not client.alias.update(alias_name=alias, new_target_collection=name):
                 client.alias.create(alias_name=alias, target_collection=name)
 
-        self._cluster.ask(point)
+        self._cluster.ask(point, patient=True)
 
     def drop(self, collection: str, generation_id: str) -> None:
-        name, alias = self._find(collection, generation_id).name, self._alias(collection)
+        names, alias = [kept.name for kept in self._find(collection, generation_id)], self._alias(collection)
 
         def unpublish(client: WeaviateClient) -> None:
             pointing = client.alias.get(alias_name=alias)
-            if pointing is not None and pointing.collection == name:
+            if pointing is not None and pointing.collection in names:
                 client.alias.delete(alias_name=alias)
 
-        self._cluster.ask(unpublish)
-        self._remove(name)
+        self._cluster.ask(unpublish, patient=True)
+        for name in names:
+            self._remove(name)
 
     def close(self) -> None:
         self._cluster.close()
@@ -188,8 +185,9 @@ class WeaviateStore:
             self._create(name)
             contents = self._write(name, blocks)
             generation = identify(contents, name)
+            self._cluster.within(name, _require_ours, patient=True)
             seal = _Description(layout=_LAYOUT, generation=generation.model_dump(mode="json")).model_dump_json(exclude_unset=True)
-            self._cluster.within(name, lambda there: there.config.update(description=seal))
+            self._cluster.within(name, lambda there: there.config.update(description=seal), patient=True)
         except BaseException:
             with contextlib.suppress(GroundwireError):
                 self._remove(name)
@@ -197,7 +195,7 @@ class WeaviateStore:
         return generation
 
     def _create(self, name: str) -> None:
-        builder = _Builder(host=socket.gethostname(), process=os.getpid(), token=_TOKEN, since=datetime.now(UTC))
+        builder = _Builder(owner=OWNER, since=datetime.now(UTC))
         description = _Description(layout=_LAYOUT, builder=builder).model_dump_json(exclude_unset=True)
 
         def create(client: WeaviateClient) -> None:
@@ -237,7 +235,7 @@ class WeaviateStore:
                 sharding_config=Configure.sharding(desired_count=self._address.shards),
             )
 
-        self._cluster.ask(create)
+        self._cluster.ask(create, patient=True)
 
     def _write(self, name: str, blocks: Iterable[Block]) -> Contents:
         contents = Contents()
@@ -253,11 +251,14 @@ class WeaviateStore:
                 contents.add(block)
             for each in under_way:
                 each.result()
-        if contents.count:
-            # A node answers before the graph of the last vectors is on its disk, but not before that of the ones before.
-            self._insert(name, part, contents.count - len(part.chunks))
         self._await_indexing(name)
+        self._flush(name)
         return contents
+
+    def _flush(self, name: str) -> None:
+        """Have the graph of the last vectors written to the disks: an insert does not wait for it, any delete does, that of nothing too."""
+        nothing = Condition.by_property("facets").contains_any([""])
+        self._cluster.within(name, lambda there: there.data.delete_many(where=nothing), patient=True)
 
     def _await_indexing(self, name: str) -> None:
         """Wait, for as long as they become fewer, for vectors that nodes with `ASYNC_INDEXING` have taken and not yet indexed."""
@@ -267,10 +268,10 @@ class WeaviateStore:
             return sum(shard.vector_queue_length or 0 for node in nodes for shard in node.shards or ())
 
         fewest, since = float("inf"), time.monotonic()
-        while count := self._cluster.ask(queued):
+        while count := self._cluster.ask(queued, patient=True):
             if count < fewest:
                 fewest, since = count, time.monotonic()
-            elif time.monotonic() - since > self._address.retry:
+            elif time.monotonic() - since > self._address.patience:
                 raise StorageError(
                     f"Weaviate has {count} vectors to index, and does not go on", "its log says why; then try again"
                 )
@@ -292,6 +293,7 @@ class WeaviateStore:
         ]
 
         def insert(there: "Collection[Any, Any]") -> dict[int, str]:
+            _require_ours(there)
             try:
                 answer = there.data.insert_many(objects)
             except WeaviateInsertManyAllFailedError as error:
@@ -299,10 +301,10 @@ class WeaviateStore:
             else:
                 refused = {row: error.message for row, error in answer.errors.items()}
             if refused and all(map(passing, refused.values())):
-                raise PassingError(next(iter(refused.values())))
+                raise UnavailableError(next(iter(refused.values())))
             return refused
 
-        if refused := self._cluster.within(name, insert):
+        if refused := self._cluster.within(name, insert, patient=True):
             row = min(refused)
             others = f", and {len(refused) - 1} more" if len(refused) > 1 else ""
             refusal, reason = block.chunks[row], refused[row].splitlines()[0]
@@ -312,7 +314,7 @@ class WeaviateStore:
             )
 
     def _found(self, collection: str, generation_id: str) -> "WeaviateIndex":
-        name, description = self._find(collection, generation_id)
+        name, description = self._find(collection, generation_id)[0]
         if description.layout != _LAYOUT:
             raise StorageError(
                 f"generation {generation_id} of collection {collection} was written by another version of Groundwire "
@@ -321,22 +323,26 @@ class WeaviateStore:
             )
         return WeaviateIndex(self._cluster, name, Generation.model_validate(description.generation))
 
-    def _find(self, collection: str, generation_id: str) -> _Kept:
-        for kept in self._kept(collection):
-            if kept.description.generation and kept.description.generation.get("id") == generation_id:
-                return kept
-        raise StorageError(
-            f"collection {collection} has no index {generation_id}",
-            "`rag index list` shows what there is, `rag index rebuild` makes one",
-        )
+    def _find(self, collection: str, generation_id: str) -> list[_Kept]:
+        """At least one: copies that were made at the same time are as many collections."""
+        found = [
+            kept
+            for kept in self._kept(collection)
+            if kept.description.generation and kept.description.generation.get("id") == generation_id
+        ]
+        if not found:
+            raise StorageError(
+                f"collection {collection} has no index {generation_id}",
+                "`rag index list` shows what there is, `rag index rebuild` makes one",
+            )
+        return sorted(found)
 
     def _kept(self, collection: str) -> Iterator[_Kept]:
         prefix = f"{self._alias(collection)}_g"
-        configs = self._cluster.ask(lambda client: client.collections.list_all())
-        for name, config in configs.items():
-            if name.startswith(prefix):
-                with contextlib.suppress(ValueError):
-                    yield _Kept(name, _Description.model_validate_json(config.description or ""))
+        for name, config in self._cluster.ask(lambda client: client.collections.list_all()).items():
+            description = _described(config.description)
+            if name.startswith(prefix) and description is not None:
+                yield _Kept(name, description)
 
     def _sweep(self, collection: str) -> None:
         """Remove what killed builds left behind."""
@@ -345,7 +351,7 @@ class WeaviateStore:
                 self._remove(name)
 
     def _remove(self, name: str) -> None:
-        self._cluster.ask(lambda client: client.collections.delete(name))
+        self._cluster.ask(lambda client: client.collections.delete(name), patient=True)
 
     def _alias(self, collection: str) -> str:
         """Weaviate's folders do not tell cases apart, and it takes no hyphen."""
@@ -356,10 +362,11 @@ class WeaviateStore:
 class WeaviateIndex:
     """One collection of Weaviate, opened. The dense leg is approximate (HNSW) over more than `_EXACT` chunks, but for narrow filters."""
 
-    def __init__(self, cluster: Cluster, name: str, generation: Generation) -> None:
+    def __init__(self, cluster: Cluster, name: str, generation: Generation, *, patient: bool = False) -> None:
         self.generation = generation
         self._cluster = cluster
         self._name = name
+        self._patient = patient
 
     def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
         k = min(k, self.generation.chunks, _MOST)
@@ -418,8 +425,9 @@ class WeaviateIndex:
 
     def chunks(self, positions: Sequence[int]) -> list[Chunk]:
         found: dict[int, Chunk] = {}
-        for some in _batched(sorted(set(positions)), _PAGE):
-            ids = [UUID(int=position) for position in some]
+        every = sorted(set(positions))
+        for start in range(0, len(every), _PAGE):
+            ids = [UUID(int=position) for position in every[start : start + _PAGE]]
             answer = self._ask(
                 lambda there: there.query.fetch_objects_by_ids(ids, limit=len(ids), return_properties=["chunk"]),  # noqa: B023
             )
@@ -438,6 +446,7 @@ class WeaviateIndex:
                     include_vector=True,
                     return_properties=["chunk"],
                 ),
+                patient=True,
             )
             if [each.uuid.int for each in answer.objects] != list(range(start, min(start + _PAGE, self.generation.chunks))):
                 raise self._damaged(f"chunks from position {start} on are missing")
@@ -451,14 +460,26 @@ class WeaviateIndex:
 
     def require_whole(self) -> None:
         """Raise `StorageError` where the server has not as many chunks, or other vectors, than were sealed."""
-        self._cluster.within(self._name, self._require_chunks)
+        self._cluster.within(self._name, self._require_ready, patient=self._patient)
         self._ask(self._require_dimensions)
 
-    def _ask(self, question: Callable[["Collection[Any, Any]"], Answer]) -> Answer:
-        """Of a node that has all chunks: one that was away is ready before it has those that were written meanwhile, and every search
-        looks at one copy only, whatever the consistency level.
+    def _ask(self, question: Callable[["Collection[Any, Any]"], Answer], *, patient: bool = False) -> Answer:
+        """Of a node that has all chunks, and finds them: one that was away is ready before it has those that were written meanwhile, and
+        every search looks at one copy only, whatever the consistency level.
         """
-        return self._cluster.within(self._name, question, self._require_chunks)
+        return self._cluster.within(self._name, question, self._require_ready, patient=patient or self._patient)
+
+    def _require_ready(self, there: "Collection[Any, Any]") -> None:
+        self._require_chunks(there)
+        if count := sum(shard.vector_queue_size for shard in there.config.get_shards()):
+            waiting = f"{count} of its vectors are not indexed yet"
+            generation = f"generation {self.generation.id} of collection {self.generation.collection}"
+            raise UnavailableError(
+                waiting,
+                StorageError(
+                    f"{generation} is not ready: {waiting}", "wait; where they become no fewer, Weaviate's log says why"
+                ),
+            )
 
     def _require_chunks(self, there: "Collection[Any, Any]") -> None:
         # Without a filter, Weaviate would tell the most frequent count among the copies.
@@ -476,7 +497,7 @@ class WeaviateIndex:
         if count != self.generation.chunks:
             damage = f"{count} of its {self.generation.chunks} chunks are there"
             if self._cluster.address.replication > 1:
-                raise PassingError(damage, self._damaged(damage))
+                raise UnavailableError(damage, self._damaged(damage))
             raise self._damaged(damage)
 
     def _require_dimensions(self, there: "Collection[Any, Any]") -> None:
@@ -496,25 +517,31 @@ def _condition(where: Filter) -> Any:
     return Condition.all_of(every) if every else None
 
 
-def _abandoned(builder: _Builder) -> bool:
-    """Whether nobody builds it any more: its process is gone, or, where that cannot be seen, it is old."""
-    if builder.host != socket.gethostname():
-        return datetime.now(UTC) - builder.since > _ABANDONED
-    if builder.process == os.getpid():
-        return builder.token != _TOKEN
+def _described(text: str | None) -> _Description | None:
+    """What a collection's description says, where it is one of ours."""
     try:
-        os.kill(builder.process, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return False
+        return _Description.model_validate_json(text or "")
+    except ValueError:
+        return None
 
 
-def _batched(values: Iterable[int], size: int) -> Iterator[list[int]]:
-    rest = iter(values)
-    while batch := list(itertools.islice(rest, size)):
-        yield batch
+def _require_ours(there: "Collection[Any, Any]") -> None:
+    """Raise `StorageError` where somebody removed what this process builds: a server that is written to makes it anew, but another."""
+    try:
+        description = _described(there.config.get(simple=True).description)
+    except UnexpectedStatusCodeError as error:
+        if error.status_code != 404:
+            raise
+        description = None
+    if description is None or description.builder is None or description.builder.owner != OWNER:
+        raise StorageError(
+            f"{there.name} was removed from Weaviate while it was built", "see who removes it there, then try again"
+        )
+
+
+def _abandoned(builder: _Builder) -> bool:
+    """Whether nobody builds it any more: its process is gone, or it is so old that another may have its number by now."""
+    return ended(builder.owner) or datetime.now(UTC) - builder.since > _ABANDONED
 
 
 def _best_first(hit: Hit) -> tuple[float, int]:

@@ -14,7 +14,8 @@ from api.abandoned import settle
 from api.access.allowance import Allowances
 from api.access.keys import Keys
 from rag.ledger.database import connect
-from rag.ledger.processes import HOST, SILENT_SECONDS, beat
+from rag.ledger.processes import SILENT_SECONDS, beat
+from rag.process import HOST
 from rag.ledger.schema import admissions, allowances, processes
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Traces

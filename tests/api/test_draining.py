@@ -22,7 +22,9 @@ from tests.servers.provider import Provider, Reply
 MODEL = '[llm]\nmodel = "openai/gpt-4.1-mini"\n[retriever]\nabstain = false\n'
 SERVING = ("--collection", "shop", "--variant", "plain")
 QUESTION = "How long is the warranty on a kettle?"
-DRAIN = 3
+DRAIN = 6
+SLOW = 12
+"""Seconds. What is under way takes so much longer than the draining, on a machine that has other things to do."""
 
 pytestmark = pytest.mark.anyio
 
@@ -36,7 +38,7 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 async def test_it_says_so_at_once_answers_for_a_while_and_finishes_what_it_has_begun(
     settings: Settings, server: Provider, workers: int
 ) -> None:
-    server.play(lambda call: Reply(before=DRAIN + 2 if "slow" in call.text else 0))
+    server.play(lambda call: Reply(before=DRAIN + SLOW if "slow" in call.text else 0))
     options = (*SERVING, "--drain", str(DRAIN), "--workers", str(workers))
     with running(settings, *options, environment=server.environment) as groundwire:
         slow = [f"How slow is number {number} of {workers}?" for number in range(4)]
@@ -45,22 +47,17 @@ async def test_it_says_so_at_once_answers_for_a_while_and_finishes_what_it_has_b
             await asyncio.sleep(0.02)
         groundwire.process.send_signal(signal.SIGTERM)
         signalled = time.monotonic()
+        answers = 0
         async with httpx.AsyncClient(base_url=groundwire.url, timeout=30) as client:
             while (await client.get("/readyz")).status_code == 200:
                 assert time.monotonic() < signalled + DRAIN
                 await asyncio.sleep(0.02)
-            answers = 0
-            while time.monotonic() < signalled + DRAIN - 1.5:
-                answer = await client.post("/chat", json={"question": QUESTION})
-                assert (answer.status_code, answer.headers["connection"]) == (200, "close")
-                answers += 1
-            assert answers > 0
-            assert (await client.get("/healthz")).status_code == 200
-        while True:
-            try:
-                assert (await post(groundwire.url, *asked("chat", QUESTION, "plain"))).status == 200
-            except ConnectionRefusedError:
-                break
+            with pytest.raises(httpx.ConnectError):
+                while True:
+                    answer = await client.post("/chat", json={"question": QUESTION})
+                    assert (answer.status_code, answer.headers["connection"]) == (200, "close")
+                    answers += 1
+        assert answers > 0
         assert time.monotonic() > signalled + DRAIN
         assert not any(task.done() for task in under_way)
         assert [answer.status for answer in await asyncio.gather(*under_way)] == [200] * len(slow)
@@ -78,20 +75,6 @@ async def test_a_second_signal_ends_the_waiting(settings: Settings, server: Prov
                 await asyncio.sleep(0.02)
         groundwire.process.send_signal(signal.SIGTERM)
         assert await asyncio.to_thread(groundwire.process.wait, 30) == 0
-
-
-async def test_what_takes_longer_than_its_grace_is_left(settings: Settings, server: Provider) -> None:
-    server.play(lambda _: Reply(before=60))
-    question = "How long is too long?"
-    with running(settings, *SERVING, "--grace", "1", environment=server.environment) as groundwire:
-        under_way = asyncio.create_task(post(groundwire.url, *asked("chat", question, "plain")))
-        while not server.calls:
-            await asyncio.sleep(0.02)
-        groundwire.process.send_signal(signal.SIGTERM)
-        assert await asyncio.to_thread(groundwire.process.wait, 30) == 0
-        assert (await under_way).status != 200
-    with Runtime(settings) as runtime:
-        assert [trace.outcome for trace in traces(runtime, [question])] == [Outcome.DISCONNECTED]
 
 
 @pytest.fixture(params=[(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")], ids=["IPv4", "IPv6"])

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from api.problem import BusyError, ForbiddenError
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.rollouts import Rollouts
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError
-from rag.ledger import schema
+from rag.ledger import database, schema
+from rag.ledger.copying import copy
 from rag.pipeline import Delta
 from rag.runtime import Runtime
 from rag.settings import Settings
@@ -37,12 +38,18 @@ COST = 100 * 400 + 7 * 1600
 
 
 @pytest.fixture
-async def gateway(shop: Settings, provider: Provider, tmp_path: Path) -> AsyncIterator[Gateway]:
+async def gateway(
+    shop: Settings, provider: Provider, tmp_path: Path, new_ledger: Callable[[], str | None]
+) -> AsyncIterator[Gateway]:
     """Over a ledger of its own."""
     shutil.copytree(shop.home, tmp_path / "home")
     for name, text in VARIANTS.items():
         (tmp_path / f"{name}.toml").write_text(text)
-    with Runtime(Settings(home=tmp_path / "home", variants=tmp_path)) as runtime:
+    ledger = new_ledger()
+    if ledger:
+        with database.opened(shop.ledger_url) as source, database.opened(ledger) as target:
+            copy(source, target)
+    with Runtime(Settings(home=tmp_path / "home", ledger=ledger, variants=tmp_path)) as runtime:
         with runtime.engine.begin() as connection:
             connection.execute(delete(schema.traces))
         allowances = Allowances(runtime.engine)

@@ -29,6 +29,7 @@ def test_terminal_and_both_endpoints_leave_equal_traces(
         **os.environ,
         **upstream.environment,
         "GROUNDWIRE_HOME": str(settings.home),
+        "GROUNDWIRE_LEDGER": settings.ledger_url,
         "GROUNDWIRE_VARIANTS": str(settings.variants),
     }
     command = [str(Path(sys.executable).parent / "rag"), "ask", QUESTION, "--collection", "shop", "--json"]

@@ -56,7 +56,7 @@ class Compared(NamedTuple):
 def hybrids(folder: Path, home: Path, place: str, console: Console) -> None:
     """Every set of a folder; what was embedded into `home` before is not embedded again."""
     found = {path.name: compared(path, home, place) for path in sets(folder)}
-    found["mean"] = Compared(*(_mean([set_[field] for set_ in found.values()]) for field in range(len(Compared._fields))))
+    found["mean"] = Compared(*map(_mean, zip(*found.values(), strict=True)))
     legs = Table("set", *(f"{mode} {what}" for mode in MODES for what in ("FAISS", "Weaviate", "difference")))
     both = Table("set", "weight", "ours", "its own at that weight", *(f"at {alpha}" for alpha in ALPHAS))
     legs.title, both.title = "nDCG@10, by document", "nDCG@10 of hybrids over Weaviate's legs"

@@ -77,7 +77,7 @@ def test_a_server_that_is_down_is_a_problem_until_it_is_back(groundwire: Server,
     assert httpx.get(f"{groundwire.url}/readyz", timeout=60).status_code == 200
 
 
-def test_every_accepted_request_has_one_trace(groundwire: Server, node: Cluster, settings: Settings) -> None:
+def test_every_request_has_one_trace_whatever_becomes_of_it(groundwire: Server, node: Cluster, settings: Settings) -> None:
     with Runtime(settings) as runtime:
         before = len(traces(runtime))
         node.kill()
@@ -85,6 +85,5 @@ def test_every_accepted_request_has_one_trace(groundwire: Server, node: Cluster,
         node.start()
         answers.append(ask(groundwire.url))
         time.sleep(0.5)
-        accepted = [answer for answer in answers if "x-groundwire-trace" in answer.headers]
-        assert len(traces(runtime)) - before == len(accepted)
-        assert answers[-1].status_code == 200
+        assert len(traces(runtime)) - before == len(answers)
+        assert [answer.status_code == 200 for answer in answers] == [False, False, False, True]

@@ -17,6 +17,8 @@ from rag.settings import Settings
 
 STARTED_SECONDS = 240.0
 """By when a replica is ready, on a machine that has other things to do."""
+ENDED_SECONDS = 180.0
+"""By when it has ended."""
 PORTS = range(10_000, 20_000)
 """Beneath those that connections are given: nobody takes the port of a replica that is down for a while."""
 ELSEWHERE = "import socket; socket.gethostname = lambda: {host!r}; from api.cli import app; app()"
@@ -74,7 +76,7 @@ class Replica:
             return 0
         process.send_signal(how)
         try:
-            return process.wait(60)
+            return process.wait(ENDED_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

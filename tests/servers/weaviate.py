@@ -82,6 +82,7 @@ class Node:
             "RAFT_INTERNAL_RPC_PORT": str(self.port + _RAFT_RPC),
             "RAFT_JOIN": ",".join(f"{peer.name}:{peer.port + _RAFT}" for peer in peers),
             "RAFT_BOOTSTRAP_EXPECT": str(len(peers)),
+            "ASYNC_INDEXING": str(len(peers) > 1).lower(),
             "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": str(key is None).lower(),
         }
         if key:

@@ -15,7 +15,7 @@ from api.access.allowance import Allowances
 from api.access.keys import Key, Keys
 from api.problem import BusyError, ForbiddenError
 from rag.errors import StorageError
-from rag.ledger.processes import HOST
+from rag.process import HOST
 from rag.ledger.schema import admissions, allowances
 from tests.api.access.races import BUDGET, CONCURRENT, at_once, committed, racers
 from tests.commits import Held

@@ -12,9 +12,10 @@ from sqlalchemy import Engine, insert, select, update
 from rag.ledger import processes as module
 from rag.ledger import writer as writing
 from rag.ledger.database import connect
-from rag.ledger.processes import HOST, OWNER, SILENT_SECONDS, beat, forget, gone, leave
+from rag.ledger.processes import SILENT_SECONDS, beat, forget, gone, leave
 from rag.ledger.schema import processes, responses
 from rag.ledger.writer import Writer
+from rag.process import HOST, OWNER
 
 ELSEWHERE = "another.00000000:7:x"
 

@@ -15,7 +15,7 @@ from uuid_utils import uuid7
 
 from rag.errors import GroundwireError
 from rag.ledger.database import connect
-from rag.ledger.processes import OWNER
+from rag.process import OWNER
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer

@@ -328,7 +328,11 @@ def test_a_missing_chunk_is_told(store: WeaviateStore, raw: Callable[..., Any], 
 
 
 def test_one_chunk_too_many_is_told(store: WeaviateStore, raw: Callable[..., Any], kept: str, generation: Generation) -> None:
-    raw(lambda client: client.collections.use(kept).data.insert({"chunk": "{}"}, uuid=UUID(int=6), vector=[0.0] * 256))
+    raw(
+        lambda client: client.collections.use(kept).data.insert(
+            {"chunk": "{}", "facets": ["[]"]}, uuid=UUID(int=6), vector=[0.0] * 256
+        )
+    )
     with pytest.raises(StorageError, match="is damaged: 7 of its 6 chunks are there"):
         store.open("guide", generation.id)
 
