@@ -7,7 +7,6 @@ import asyncio
 import logging
 
 from api.access.allowance import Allowances
-from rag.errors import GroundwireError
 from rag.ledger.database import told
 from rag.ledger.processes import EVERY_SECONDS, forget
 from rag.ledger.traces import Traces
@@ -19,7 +18,7 @@ async def settle_again(traces: Traces, allowances: Allowances) -> None:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             await asyncio.to_thread(settle, traces, allowances)
-        except GroundwireError as error:
+        except Exception as error:  # noqa: BLE001 - the next look may go well
             logging.getLogger("groundwire").warning("what was abandoned is settled later: %s", error)
 
 

@@ -5,7 +5,7 @@ Knows routes, start and shutdown. Knows nothing of how a question is answered.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from fastapi import FastAPI, Request
@@ -80,8 +80,7 @@ def create_app(
             await gateway.slots.drained()
             for task in beside:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*beside, return_exceptions=True)
             await gateway.close()
             await runtime.router.close()
             # The signal that ends the server is raised again after it, and leaves nobody to wait for the last rows.

@@ -10,7 +10,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from starlette.datastructures import MutableHeaders
@@ -70,7 +70,8 @@ class Draining:
 
     async def _drain(self, listener: socket.socket, server: Callable[[int, None], Any]) -> None:
         await asyncio.sleep(self._seconds)
-        deafen(listener)
+        with suppress(OSError):
+            deafen(listener)
         await asyncio.sleep(DEAF_SECONDS)
         server(signal.SIGTERM, None)
 
@@ -96,7 +97,7 @@ def deafen(listener: socket.socket) -> None:
     is closed. A balancer takes that request to another replica, for nothing of it was sent.
 
     A socket that is closed resets the connections that it has not accepted, and the requests in them are lost. There are none by then.
-    Only Linux can do so; elsewhere those of a few microseconds are lost.
+    Only Linux can do so; elsewhere, and where the kernel refuses (`OSError`), those of a few microseconds are lost.
     """
     if sys.platform == "linux":
         program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in BUT_SYN))

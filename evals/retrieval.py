@@ -111,10 +111,10 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
         tempfile.TemporaryDirectory() as home,
         Runtime(Settings(home=Path(home), ledger=None, embedder=embedder)) as runtime,
     ):
-        ingest([str(folder / CORPUS)], collection, runtime, progress=progress)
-        retriever = runtime.retriever(collection)
-        generation = retriever.index.generation
         try:
+            ingest([str(folder / CORPUS)], collection, runtime, progress=progress)
+            retriever = runtime.retriever(collection)
+            generation = retriever.index.generation
             vectors = retriever.embedder.embed([question.query for question in questions])
             return Result(
                 name=folder.name,
@@ -126,7 +126,8 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
             )
         finally:
             runtime.store.publish(collection, None)
-            runtime.store.drop(collection, generation.id)
+            for made in list(runtime.store.generations(collection)):
+                runtime.store.drop(collection, made.id)
 
 
 def read_questions(path: Path) -> Iterator[Question]:

@@ -205,11 +205,15 @@ def copy(
     from rag.stores.copying import copy as run
 
     with _runtime() as runtime, closing(open_store(to)) as target, watched() as progress:
-        original = runtime.retriever(collection).index
-        agreement = run(original, target, lambda done, total: progress(Stage.COPY, done, total))
-        target.publish(collection, original.generation.id)
+        current = runtime.corpus.collection(collection).generation
+        if current is None:
+            raise GroundwireError(f"collection {collection} is empty", "there is nothing to copy")
+        with closing(runtime.store.open(collection, current)) as original:
+            agreement = run(original, target, lambda done, total: progress(Stage.COPY, done, total))
+            chunks = original.generation.chunks
+        target.publish(collection, current)
     show(
-        f"{original.generation.id}: {original.generation.chunks} chunks are in {to}, to the byte",
+        f"{current}: {chunks} chunks are in {to}, to the byte",
         f"of the best passages here, {agreement.dense:.0%} by vectors and {agreement.lexical:.0%} by words are the best there",
         f"set GROUNDWIRE_INDEX={to} to search there",
     )

@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, selec
 
 from api.access.account import Account, day_of
 from rag.ledger.database import insert_new
-from rag.process import OWNER
 from rag.ledger.schema import admissions, allowances
+from rag.process import OWNER
 
 LIFETIME_SECONDS = 600.0
 """An admission that is older is abandoned, whether its process lives or not."""

@@ -102,7 +102,9 @@ class Spool:
 
     def _read(self, sql: str) -> Iterator[tuple[Any, ...]]:
         with self._told():
-            yield from self._rows.execute(sql)
+            # One by one: what is left behind half read must not ask a database that is closed by then.
+            for row in self._rows.execute(sql):  # noqa: UP028
+                yield row
 
     def _write(self, sql: str, *values: object) -> None:
         with self._told():

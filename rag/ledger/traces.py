@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, ValidationError
 from sqlalchemy import ColumnElement, Engine, ScalarSelect, exists, func, select, tuple_, update
 
 from rag.characters import Sound, sound
@@ -172,7 +172,11 @@ class Traces:
             query = select(traces.c.body).where(running, traces.c.owner.in_(left)).order_by(traces.c.id)
             settled = 0
             for body in connection.execute(query).scalars().all():
-                trace = _abandoned(Trace.model_validate_json(body))
+                try:
+                    trace = _abandoned(Trace.model_validate_json(body))
+                except ValidationError:
+                    # Of a newer version, which settles it itself.
+                    continue
                 # A row that was settled since it was read is left as it is.
                 settled += connection.execute(update(traces).where(traces.c.id == trace.id, running).values(_row(trace))).rowcount
         return settled

@@ -106,7 +106,7 @@ class Writer:
             self._attempt([entry])
         except Exception as raised:  # noqa: BLE001 - it is raised where the row is waited for
             error = raised
-        if entry.written.running() or entry.written.set_running_or_notify_cancel():
+        if not entry.written.done():
             entry.written.set_exception(error) if error else entry.written.set_result(None)
 
     def _owe(self, entries: Sequence[Entry]) -> None:

@@ -152,7 +152,7 @@ class WeaviateStore:
     def publish(self, collection: str, generation_id: str | None) -> None:
         """Point the collection's alias at the generation: one atomic change of the schema."""
         alias = self._alias(collection)
-        name = self._find(collection, generation_id)[0].name if generation_id is not None else None
+        name = self._find(collection, generation_id, patient=True)[0].name if generation_id is not None else None
 
         def point(client: WeaviateClient) -> None:
             if name is None:
@@ -163,7 +163,8 @@ class WeaviateStore:
         self._cluster.ask(point, patient=True)
 
     def drop(self, collection: str, generation_id: str) -> None:
-        names, alias = [kept.name for kept in self._find(collection, generation_id)], self._alias(collection)
+        names = [kept.name for kept in self._find(collection, generation_id, patient=True)]
+        alias = self._alias(collection)
 
         def unpublish(client: WeaviateClient) -> None:
             pointing = client.alias.get(alias_name=alias)
@@ -323,11 +324,11 @@ class WeaviateStore:
             )
         return WeaviateIndex(self._cluster, name, Generation.model_validate(description.generation))
 
-    def _find(self, collection: str, generation_id: str) -> list[_Kept]:
+    def _find(self, collection: str, generation_id: str, *, patient: bool = False) -> list[_Kept]:
         """At least one: copies that were made at the same time are as many collections."""
         found = [
             kept
-            for kept in self._kept(collection)
+            for kept in self._kept(collection, patient=patient)
             if kept.description.generation and kept.description.generation.get("id") == generation_id
         ]
         if not found:
@@ -337,16 +338,16 @@ class WeaviateStore:
             )
         return sorted(found)
 
-    def _kept(self, collection: str) -> Iterator[_Kept]:
+    def _kept(self, collection: str, *, patient: bool = False) -> Iterator[_Kept]:
         prefix = f"{self._alias(collection)}_g"
-        for name, config in self._cluster.ask(lambda client: client.collections.list_all()).items():
+        for name, config in self._cluster.ask(lambda client: client.collections.list_all(), patient=patient).items():
             description = _described(config.description)
             if name.startswith(prefix) and description is not None:
                 yield _Kept(name, description)
 
     def _sweep(self, collection: str) -> None:
         """Remove what killed builds left behind."""
-        for name, description in self._kept(collection):
+        for name, description in self._kept(collection, patient=True):
             if description.builder is not None and _abandoned(description.builder):
                 self._remove(name)
 

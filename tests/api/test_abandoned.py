@@ -15,11 +15,11 @@ from api.access.allowance import Allowances
 from api.access.keys import Keys
 from rag.ledger.database import connect
 from rag.ledger.processes import SILENT_SECONDS, beat
-from rag.process import HOST
 from rag.ledger.schema import admissions, allowances, processes
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
+from rag.process import HOST
 from rag.trace import Channel, Outcome, Trace, Versions
 from rag.variant import Variant
 

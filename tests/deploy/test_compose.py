@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,9 @@ def test_three_replicas_are_the_same_but_for_their_addresses() -> None:
     assert len(set(addresses)) == 4
     subnet = COMPOSE["networks"]["default"]["ipam"]["config"][0]["subnet"]
     assert all(address.startswith(subnet.removesuffix("0/24")) for address in addresses)
+    dealt_out = ip_network(COMPOSE["networks"]["default"]["ipam"]["config"][0]["ip_range"])
+    assert dealt_out.subnet_of(ip_network(subnet))
+    assert not any(ip_address(address) in dealt_out for address in addresses)
 
 
 def test_nginx_knows_where_the_replicas_are_and_they_know_nginx() -> None:

@@ -56,6 +56,8 @@ def connected() -> Iterator[None]:
 @contextmanager
 def _joined(problem: str, mend: str, **options: Any) -> Iterator[None]:
     ray = _library()
+    if ray.is_initialized():
+        raise ConfigurationError(f"{problem}: this process has joined another one already", mend)
     try:
         try:
             ray.init(log_to_driver=False, logging_level="ERROR", **options)

@@ -15,8 +15,8 @@ from api.access.allowance import Allowances
 from api.access.keys import Key, Keys
 from api.problem import BusyError, ForbiddenError
 from rag.errors import StorageError
-from rag.process import HOST
 from rag.ledger.schema import admissions, allowances
+from rag.process import HOST
 from tests.api.access.races import BUDGET, CONCURRENT, at_once, committed, racers
 from tests.commits import Held
 

@@ -211,7 +211,8 @@ def test_what_is_cut_off_is_taken_up(home: Home, other: Home, rows: Path) -> Non
 
     process = home.start(rows, "ray")
     until(lambda: home.vectors() > kept)
-    os.kill(home.worker(), signal.SIGKILL)
+    until(home.worker)
+    os.kill(home.worker() or process.pid, signal.SIGKILL)
     report = home.finish(process)
     assert (report["embedded"], report["reused"]) == (TEXTS - kept, ROWS - TEXTS + kept)
 

@@ -15,11 +15,11 @@ from uuid_utils import uuid7
 
 from rag.errors import GroundwireError
 from rag.ledger.database import connect
-from rag.process import OWNER
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
 from rag.llms.base import Attempt, Purpose, Usage
+from rag.process import OWNER
 from rag.trace import Channel, Outcome, Trace, Versions, dollars
 from rag.variant import Variant
 

@@ -2,16 +2,18 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -19,13 +21,15 @@ import pytest
 from weaviate import WeaviateClient
 
 from rag.errors import ConfigurationError, StorageError
+from rag.process import HOST
 from rag.stores import open_store
 from rag.stores.base import Block, Generation, Index, Learnt
 from rag.stores.cluster import Address, Cluster, Node, address
 from rag.stores.weaviate import WeaviateStore
 from tests.contracts.test_store import EMBEDDER, TEXTS, build, chunk, dense, lexical
 from tests.installations import own
-from tests.servers.weaviate import installation
+from tests.servers.weaviate import Cluster as Servers
+from tests.servers.weaviate import installation, running
 
 ROOT = Path(__file__).parents[3]
 ALL = [chunk(position, text) for position, text in enumerate(TEXTS)]
@@ -111,6 +115,12 @@ def test_an_address_is_read(place: str, expected: Address) -> None:
         ("weaviate://", "its hosts are not HOST"),
         ("weaviate://a,,b", "its hosts are not HOST"),
         ("weaviate://a:http", "its hosts are not HOST"),
+        ("weaviate://a..b", "its hosts are not HOST"),
+        (f"weaviate://{'a' * 64}", "its hosts are not HOST"),
+        ("weaviate://[::1", "its hosts are not HOST"),
+        ("weaviate://[zz]:1", "'zz'"),
+        ("weaviate://a#b", "it is not of that form"),
+        ("weaviate://a:7?grpc=7", "7 is its port for HTTP and for gRPC"),
         ("weaviate://a:99999", "'99999' is no port"),
         ("weaviate://a:0", "'0' is no port"),
         ("weaviate://a?grpc=", "'' is no port"),
@@ -201,29 +211,89 @@ def ended() -> int:
 @pytest.mark.parametrize(
     ("host", "process", "days", "stays"),
     [
-        (None, ended, 0, False),
-        (None, os.getppid, 30, True),
-        (None, os.getpid, 0, False),
-        ("another", ended, 1, True),
-        ("another", ended, 8, False),
+        (HOST, ended, 0, False),
+        (HOST, os.getppid, 1, True),
+        (HOST, os.getppid, 8, False),
+        (HOST, os.getpid, 0, False),
+        (f"{HOST.rpartition('.')[0]}.00000000", ended, 1, True),
+        (f"{HOST.rpartition('.')[0]}.00000000", ended, 8, False),
     ],
-    ids=["gone", "alive", "earlier process of the same id", "other host", "other host, long ago"],
+    ids=["gone", "alive", "another of the same id", "earlier process of the same id", "other container", "other, long ago"],
 )
 def test_what_killed_builds_left_is_swept(
     store: WeaviateStore,
     raw: Callable[..., Any],
     prefix: str,
     kept: str,
-    host: str | None,
+    host: str,
     process: Callable[[], int],
     days: int,
     stays: bool,
 ) -> None:
     since = (datetime.now(UTC) - timedelta(days=days)).isoformat()
-    builder = {"host": host or socket.gethostname(), "process": process(), "token": "another", "since": since}
+    builder = {"owner": f"{host}:{process()}:another", "since": since}
     described(raw, kept, json.dumps({"layout": 1, "builder": builder}))
     build(store, ALL)
     assert (kept in collections(raw, prefix)) == stays
+
+
+@pytest.mark.parametrize("when", ["before it is written to", "before it is sealed"])
+def test_what_is_removed_while_it_is_built_is_not_made_anew(
+    store: WeaviateStore, raw: Callable[..., Any], prefix: str, when: str
+) -> None:
+    def removed(index: Index) -> Learnt:
+        name = index._name  # type: ignore[attr-defined]
+        raw(lambda client: client.collections.delete(name))
+        if when == "before it is written to":
+            store._insert(name, Block(ALL, [each.model_dump_json() for each in ALL], EMBEDDER.embed(TEXTS)), 0)
+        else:
+            raw(lambda client: client.collections.use(name).data.insert({"chunk": "{}"}, vector=[0.0] * 256))
+        return Learnt()
+
+    with pytest.raises(StorageError, match=f"{prefix}_g.* was removed from Weaviate while it was built"):
+        build(store, ALL, learn=removed)
+    assert collections(raw, prefix) == []
+
+
+def test_two_copies_at_once_are_one_generation(store: WeaviateStore, raw: Callable[..., Any], prefix: str, weaviate: str) -> None:
+    class Twice(NamedTuple):
+        """While it is copied, somebody else copies it too."""
+
+        original: Index
+
+        @property
+        def generation(self) -> Generation:
+            return self.original.generation
+
+        def blocks(self) -> Iterator[Block]:
+            store.copy(self.original)
+            yield from self.original.blocks()
+
+    with own(weaviate) as place, closing(WeaviateStore(place)) as other:
+        original = other.open("guide", build(other, ALL).id)
+        assert store.copy(Twice(original)) == original.generation
+        assert list(store.generations("guide")) == [original.generation]
+    assert len(collections(raw, prefix)) == 2
+    store.publish("guide", original.generation.id)
+    assert lexical(store.open("guide", original.generation.id), TEXTS[0], 1) == [0]
+    store.drop("guide", original.generation.id)
+    assert collections(raw, prefix) == []
+
+
+def test_vectors_that_are_not_indexed_yet_are_waited_for(weaviate_cluster: Servers) -> None:
+    with own(weaviate_cluster.place, replication="3", consistency="all") as place, closing(Cluster(address(place))) as cluster:
+        with closing(WeaviateStore(place)) as store:
+            generation = build(store, ALL)
+        (name,) = cluster.ask(lambda client: [each for each in client.collections.list_all() if address(place).name in each])
+        moved = EMBEDDER.embed(["somewhere else"])[0]
+        ready = WeaviateStore(f"{place}&retry=30")
+        hasty = WeaviateStore(f"{place}&retry=0")
+        cluster.within(name, lambda there: there.data.update(UUID(int=3), vector=moved.tolist()))
+        with pytest.raises(StorageError, match=f"{generation.id} .* is not ready: 1 of its vectors are not indexed yet: wait"):
+            hasty.open("guide", generation.id)
+        assert dense(ready.open("guide", generation.id), "somewhere else", 1) == [3]
+        hasty.close()
+        ready.close()
 
 
 def test_what_is_being_built_is_not_swept(store: WeaviateStore) -> None:
@@ -434,32 +504,133 @@ def test_a_key_is_asked_for_and_checked_at_once(guarded_weaviate: tuple[str, str
     store.close()
 
 
-class Older(BaseHTTPRequestHandler):
-    """A node of a version that is too old: all that is asked of it is what it is."""
-
-    def do_GET(self) -> None:
-        body = b'{"version": "1.31.22"}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        pass
+def test_a_node_that_does_not_answer_is_left_for_any_other(place: str) -> None:
+    node, down = address(place).nodes[0], Node("127.0.0.1", closed_port(), closed_port())
+    seen = set()
+    for _ in range(20):
+        with closing(Cluster(Address(nodes=(down, node, node), secure=False))) as cluster:
+            cluster._at = 0
+            cluster.ask(lambda client: client.collections.exists("Any"))
+            seen.add(cluster._at)
+    assert seen == {1, 2}
 
 
-def test_a_server_that_is_too_old_is_told() -> None:
-    with HTTPServer(("127.0.0.1", 0), Older) as server, socket.create_server(("127.0.0.1", 0)) as grpc:
+def test_a_search_fails_after_one_window_and_the_next_at_once() -> None:
+    def search() -> float:
+        began = time.monotonic()
+        with pytest.raises(StorageError, match="does not answer"):
+            lexical(index, "pump")
+        return time.monotonic() - began
+
+    with running() as servers:
+        store = WeaviateStore(installation(servers.place, "hanging", timeout="2", retry="4", connect_timeout="1"))
+        index = store.open("guide", build(store, ALL).id)
+        (server,) = servers.nodes
+        assert server.process is not None
+        server.process.send_signal(signal.SIGSTOP)
+        try:
+            assert 2 < search() < 4 + 2 + 2
+            assert max(search() for _ in range(3)) < 3
+        finally:
+            server.process.send_signal(signal.SIGCONT)
+        assert lexical(index, TEXTS[0], 1) == [0]
+        store.close()
+
+
+def test_who_writes_is_more_patient() -> None:
+    node = Node("127.0.0.1", closed_port(), closed_port())
+    waited = []
+    for patient in (False, True):
+        with closing(Cluster(Address(nodes=(node,), secure=False, retry=0.5))) as cluster:
+            began = time.monotonic()
+            with pytest.raises(StorageError, match="does not answer"):
+                cluster.ask(lambda client: client.collections.exists("Any"), patient=patient)
+            waited.append(time.monotonic() - began)
+    assert waited[0] < 1.5 < waited[1]
+
+
+def test_a_key_that_is_revoked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    with running(key="once") as servers:
+        monkeypatch.setenv("WEAVIATE_API_KEY", "once")
+        store = WeaviateStore(installation(servers.place, "revoked"))
+        index = store.open("guide", build(store, ALL).id)
+        servers.kill()
+        servers.key = "another"
+        servers.start()
+        with pytest.raises(ConfigurationError, match="WEAVIATE_API_KEY is not accepted by Weaviate at 127.0.0.1"):
+            lexical(index, "pump")
+        store.close()
+
+
+def test_what_a_server_refuses_is_one_line(raw: Callable[..., Any]) -> None:
+    with pytest.raises(StorageError, match="refused") as told:
+        raw(lambda client: client.collections.use("Nowhere").aggregate.over_all(total_count=True))
+    assert "Nowhere" in told.value.problem
+    assert "\n" not in told.value.problem
+    assert "Rpc" not in told.value.problem
+
+
+def test_a_store_is_closed_at_once_while_a_node_is_awaited() -> None:
+    errors = []
+
+    def ask() -> None:
+        with pytest.raises(StorageError, match="closed") as told:
+            list(store.generations("guide"))
+        errors.append(told.value)
+
+    with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("127.0.0.1", 0)) as grpc:
+        ports = (http.getsockname()[1], grpc.getsockname()[1])
+        store = open_store("weaviate://127.0.0.1:{}?grpc={}&connect_timeout=3".format(*ports))
+        thread = threading.Thread(target=ask)
+        thread.start()
+        http.accept()
+        began = time.monotonic()
+        store.close()
+        assert time.monotonic() - began < 1
+        thread.join()
+    assert len(errors) == 1
+
+
+@contextmanager
+def answering(body: bytes) -> Iterator[str]:
+    """The place of a server that has this for an answer to everything."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server, socket.create_server(("127.0.0.1", 0)) as grpc:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        store = open_store(f"weaviate://127.0.0.1:{server.server_port}?grpc={grpc.getsockname()[1]}")
         try:
-            with pytest.raises(StorageError, match=r"has version 1\.31\.22: upgrade it to 1\.32 or newer"):
-                list(store.generations("guide"))
+            yield f"weaviate://127.0.0.1:{server.server_port}?grpc={grpc.getsockname()[1]}"
         finally:
-            store.close()
             server.shutdown()
             thread.join()
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        (b'{"version": "1.31.22"}', r"has version 1\.31\.22: upgrade it to 1\.32 or newer"),
+        (b"<html>", "is no Weaviate: set GROUNDWIRE_INDEX"),
+        (b"[]", "is no Weaviate"),
+        (b'{"version": null}', "is no Weaviate"),
+    ],
+    ids=["too old", "a page", "a list", "no version"],
+)
+def test_a_server_that_is_too_old_or_another_is_told_at_once(body: bytes, problem: str) -> None:
+    with answering(body) as place, closing(WeaviateStore(place)) as store:
+        began = time.monotonic()
+        with pytest.raises(StorageError, match=problem):
+            list(store.generations("guide"))
+        assert time.monotonic() - began < 5
 
 
 SILENT = """
