@@ -57,6 +57,8 @@ _GONE = {
     grpc.StatusCode.DEADLINE_EXCEEDED,
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
+_UNAUTHORISED = "extract auth: unauthorized"
+"""What servers answer to a key that is not theirs, without the status that is meant for it."""
 _PASSING = re.compile(
     r"consistency level|enough replicas|connection re|no such host|broken pipe|\bEOF\b|time-?out|deadline exceeded|context canceled"
     r"|leader|unavailable|shutting down|shutdown|not ready|maintenance",
@@ -308,7 +310,7 @@ class _Promptly(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
         call = continuation(details, request)
         if call.code() in _GONE:
             raise UnavailableError(call.details() or call.code().name)
-        if call.code() == grpc.StatusCode.UNAUTHENTICATED:
+        if call.code() == grpc.StatusCode.UNAUTHENTICATED or _UNAUTHORISED in str(call.details()):
             raise _unauthorised(self._node)
         return call
 

@@ -11,11 +11,11 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 from uuid import UUID
 
 import numpy as np
-from pydantic import AwareDatetime, BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
 from weaviate import WeaviateClient
 from weaviate.classes.config import (
     Configure,
@@ -82,6 +82,12 @@ class _Description(BaseModel):
     layout: int
     builder: _Builder | None = None
     generation: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _require_generation(self) -> Self:
+        if self.layout == _LAYOUT and self.generation is not None:
+            Generation.model_validate(self.generation)
+        return self
 
 
 class _Kept(NamedTuple):
@@ -158,7 +164,12 @@ class WeaviateStore:
             if name is None:
                 client.alias.delete(alias_name=alias)
             elif not client.alias.update(alias_name=alias, new_target_collection=name):
-                client.alias.create(alias_name=alias, target_collection=name)
+                try:
+                    client.alias.create(alias_name=alias, target_collection=name)
+                except UnexpectedStatusCodeError:
+                    # Somebody else may have made it meanwhile.
+                    if not client.alias.update(alias_name=alias, new_target_collection=name):
+                        raise
 
         self._cluster.ask(point, patient=True)
 
@@ -472,15 +483,12 @@ class WeaviateIndex:
 
     def _require_ready(self, there: "Collection[Any, Any]") -> None:
         self._require_chunks(there)
-        if count := sum(shard.vector_queue_size for shard in there.config.get_shards()):
-            waiting = f"{count} of its vectors are not indexed yet"
+        # This node's own copies, where it has any: the lengths of their queues are told for all nodes together only.
+        if any(shard.status == "INDEXING" for shard in there.config.get_shards()):
+            waiting = "its vectors are not all indexed yet"
             generation = f"generation {self.generation.id} of collection {self.generation.collection}"
-            raise UnavailableError(
-                waiting,
-                StorageError(
-                    f"{generation} is not ready: {waiting}", "wait; where they become no fewer, Weaviate's log says why"
-                ),
-            )
+            mend = "wait until Weaviate has indexed them; where it does not go on, its log says why"
+            raise UnavailableError(waiting, StorageError(f"{generation} is not ready: {waiting}", mend))
 
     def _require_chunks(self, there: "Collection[Any, Any]") -> None:
         # Without a filter, Weaviate would tell the most frequent count among the copies.

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, insert, select, update
 
-from rag.ledger import processes as module
+from rag import process
 from rag.ledger import writer as writing
 from rag.ledger.database import connect
 from rag.ledger.processes import SILENT_SECONDS, beat, forget, gone, leave
@@ -164,4 +164,4 @@ def test_two_ledgers_that_one_process_opened_are_one_process(engine: Engine) -> 
 
 def test_an_owner_fits_its_column(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "h" * 64)
-    assert len(f"{module._host()}:4194304:{'0' * 32}") <= processes.c.owner.type.length  # type: ignore[attr-defined]
+    assert len(f"{process._host()}:4194304:{'0' * 32}") <= processes.c.owner.type.length  # type: ignore[attr-defined]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -28,6 +29,7 @@ from rag.stores.cluster import Address, Cluster, Node, address
 from rag.stores.weaviate import WeaviateStore
 from tests.contracts.test_store import EMBEDDER, TEXTS, build, chunk, dense, lexical
 from tests.installations import own
+from tests.servers.tls import certified, doors
 from tests.servers.weaviate import Cluster as Servers
 from tests.servers.weaviate import installation, running
 
@@ -289,7 +291,7 @@ def test_vectors_that_are_not_indexed_yet_are_waited_for(weaviate_cluster: Serve
         ready = WeaviateStore(f"{place}&retry=30")
         hasty = WeaviateStore(f"{place}&retry=0")
         cluster.within(name, lambda there: there.data.update(UUID(int=3), vector=moved.tolist()))
-        with pytest.raises(StorageError, match=f"{generation.id} .* is not ready: 1 of its vectors are not indexed yet: wait"):
+        with pytest.raises(StorageError, match=f"{generation.id} .* is not ready: its vectors are not all indexed yet: wait"):
             hasty.open("guide", generation.id)
         assert dense(ready.open("guide", generation.id), "somewhere else", 1) == [3]
         hasty.close()
@@ -306,8 +308,16 @@ def test_what_is_being_built_is_not_swept(store: WeaviateStore) -> None:
 
 
 def test_collections_of_others_are_let_be(store: WeaviateStore, raw: Callable[..., Any], prefix: str) -> None:
-    others = [f"{prefix}_gtheirs", f"{prefix}_gother", f"{prefix}_gthird", prefix]
-    for name, description in zip(others, (None, "not ours", '{"layout": 1}', "{}"), strict=True):
+    others = {
+        f"{prefix}_gtheirs": None,
+        f"{prefix}_gother": "not ours",
+        f"{prefix}_gthird": '{"layout": 1}',
+        f"{prefix}_gfourth": '{"layout": 1, "generation": {"id": "x"}}',
+        f"{prefix}_gfifth": '{"layout": 1, "builder": {"owner": "a:b", "since": "2020-01-01T00:00:00Z"}}',
+        f"{prefix}_gsixth": '{"layout": 1, "builder": {"owner": "a:1:b", "since": "2020-01-01T00:00:00"}}',
+        prefix: "{}",
+    }
+    for name, description in others.items():
         raw(lambda client: client.collections.create(name, description=description))  # noqa: B023
     generation = build(store, ALL)
     assert list(store.generations("guide")) == [generation]
@@ -344,6 +354,20 @@ def test_the_alias_is_moved_and_moved_back(store: WeaviateStore, raw: Callable[.
     store.drop("guide", first.id)
     assert seen() is None
     store.publish("guide", None)
+
+
+def test_who_publishes_first_at_the_same_time_is_not_told_of_it(
+    place: str, raw: Callable[..., Any], prefix: str, kept: str
+) -> None:
+    generation = json.loads(raw(lambda client: client.collections.use(kept).config.get()).description)["generation"]["id"]
+
+    def publish(_: int) -> None:
+        with closing(WeaviateStore(place)) as store:
+            store.publish("guide", generation)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(publish, range(4))) == [None] * 4
+    assert raw(lambda client: client.alias.get(alias_name=prefix)).collection == kept
 
 
 @pytest.mark.parametrize(
@@ -533,6 +557,8 @@ def test_a_search_fails_after_one_window_and_the_next_at_once() -> None:
             assert max(search() for _ in range(3)) < 3
         finally:
             server.process.send_signal(signal.SIGCONT)
+        servers.start()
+        time.sleep(1)
         assert lexical(index, TEXTS[0], 1) == [0]
         store.close()
 
@@ -562,6 +588,24 @@ def test_a_key_that_is_revoked_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         store.close()
 
 
+def test_only_certificates_of_authorities_that_are_trusted_are_taken(
+    place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node, certificate = address(place).nodes[0], certified(tmp_path)
+    with doors(certificate, node.port, node.grpc) as (http, grpc):
+        place = f"weaviate+https://127.0.0.1:{http}/{address(place).name}?grpc={grpc}"
+        began = time.monotonic()
+        with closing(WeaviateStore(place)) as store, pytest.raises(ConfigurationError, match="not trusted .*set SSL_CERT_FILE"):
+            list(store.generations("guide"))
+        assert time.monotonic() - began < 5
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        with closing(WeaviateStore(place)) as store:
+            assert lexical(store.open("guide", build(store, ALL).id), TEXTS[0], 1) == [0]
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere"))
+        with closing(WeaviateStore(place)) as store, pytest.raises(ConfigurationError, match="nowhere cannot be used"):
+            list(store.generations("guide"))
+
+
 def test_what_a_server_refuses_is_one_line(raw: Callable[..., Any]) -> None:
     with pytest.raises(StorageError, match="refused") as told:
         raw(lambda client: client.collections.use("Nowhere").aggregate.over_all(total_count=True))
@@ -575,19 +619,20 @@ def test_a_store_is_closed_at_once_while_a_node_is_awaited() -> None:
 
     def ask() -> None:
         with pytest.raises(StorageError, match="closed") as told:
-            list(store.generations("guide"))
+            list(waiting.generations("guide"))
         errors.append(told.value)
 
     with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("127.0.0.1", 0)) as grpc:
         ports = (http.getsockname()[1], grpc.getsockname()[1])
-        store = open_store("weaviate://127.0.0.1:{}?grpc={}&connect_timeout=3".format(*ports))
+        waiting = open_store("weaviate://127.0.0.1:{}?grpc={}&connect_timeout=3".format(*ports))
         thread = threading.Thread(target=ask)
         thread.start()
-        http.accept()
+        asked, _ = http.accept()
         began = time.monotonic()
-        store.close()
+        waiting.close()
         assert time.monotonic() - began < 1
         thread.join()
+        asked.close()
     assert len(errors) == 1
 
 
