@@ -16,7 +16,7 @@ demo: .venv/default.stamp
 		"What is the melting point of tungsten?"
 
 test: .venv/dev.stamp
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

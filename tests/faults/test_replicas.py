@@ -44,6 +44,7 @@ MOST = 10_000
 pytestmark = [
     pytest.mark.anyio,
     pytest.mark.timeout(600),
+    pytest.mark.xdist_group("replicas"),
     pytest.mark.skipif(BINARY is None, reason=NEEDED),
 ]
 
@@ -98,6 +99,12 @@ def team(index: str | None, tmp_path_factory: pytest.TempPathFactory, postgres: 
             balanced(folder, [replica.address for replica in running]) as url,
         ):
             yield Team(url, running, runtime, key, secret, server)
+
+
+@pytest.fixture(autouse=True)
+def upstream(server: Provider) -> None:
+    """Answers, whatever it was told to do by others."""
+    server.script()
 
 
 async def load(team: Team, name: str, requests: int, *, until: Callable[[], bool] = lambda: False) -> dict[str, Received]:
