@@ -162,7 +162,7 @@ def verify(collection: CollectionName = "default") -> None:
         runtime.corpus.collection(collection)
         for generation in runtime.store.generations(collection):
             runtime.store.verify(collection, generation.id)
-            show(f"{generation.id}: {generation.chunks} chunks, every file as it was sealed")
+            show(f"{generation.id}: {generation.chunks} chunks, all as it was sealed")
 
 
 @index.command()
@@ -198,6 +198,7 @@ def copy(
 ) -> None:
     """Copy the current generation into another store, embedding nothing, and compare what both find."""
     from contextlib import closing
+    from shlex import quote
 
     from rag.ingest.report import watched
     from rag.progress import Stage
@@ -215,7 +216,7 @@ def copy(
     show(
         f"{current}: {chunks} chunks are in {to}, to the byte",
         f"of the best passages here, {agreement.dense:.0%} by vectors and {agreement.lexical:.0%} by words are the best there",
-        f"set GROUNDWIRE_INDEX={to} to search there",
+        f"set GROUNDWIRE_INDEX={quote(to)} to search there",
     )
 
 
@@ -233,6 +234,8 @@ def rebuild(collection: CollectionName = "default") -> None:
 @ledger.command("copy")
 def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As GROUNDWIRE_LEDGER is written.")]) -> None:
     """Copy the ledger into an empty one: all of it, compared row by row, or nothing. Servers that write should be stopped before."""
+    from shlex import quote
+
     from rag.ingest.report import watched
     from rag.ledger.copying import copy
     from rag.ledger.database import opened
@@ -240,9 +243,10 @@ def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As 
 
     with opened(Settings().ledger_url) as source, opened(to) as target, watched() as progress:
         rows = copy(source, target, progress)
-        place = target.url.set(drivername=target.dialect.name, query={})
+        told = {name: value for name, value in target.url.query.items() if "password" not in name}
+        place = target.url.set(drivername=target.dialect.name, query=told).render_as_string()
     show(*(f"{count:>12,}  {table}" for table, count in rows.items()))
-    show(f"every row arrived as it was; now set GROUNDWIRE_LEDGER={place} for every process")
+    show(f"every row arrived as it was; now set GROUNDWIRE_LEDGER={quote(place)} for every process")
 
 
 @ledger.command("prune")

@@ -178,8 +178,15 @@ def test_what_is_too_long_is_named(tmp_path: Path, postgres: Postgres) -> None:
     postgres.drop(url)
 
 
+@pytest.mark.parametrize(
+    ("hidden", "shown"),
+    [
+        (("groundwire@", f"groundwire:{PASSWORD}@"), "postgresql://groundwire:***@/"),
+        (("?", f"?password={PASSWORD}&"), "postgresql://groundwire@/"),
+    ],
+)
 def test_the_command_says_what_to_set_next_and_no_password(
-    tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
+    hidden: tuple[str, str], shown: str, tmp_path: Path, postgres: Postgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, page in PAGES.items():
         (tmp_path / name).write_text(page)
@@ -187,10 +194,10 @@ def test_the_command_says_what_to_set_next_and_no_password(
     with Runtime(Settings(embedder="hash")) as runtime:
         ingest([str(tmp_path / name) for name in PAGES], "shop", runtime)
     url = postgres.ledger()
-    secret = url.replace("groundwire@", f"groundwire:{PASSWORD}@")
+    secret = url.replace(*hidden)
     done = CliRunner().invoke(app, ["ledger", "copy", "--to", secret], catch_exceptions=False)
     assert "3  documents" in done.stdout
-    assert "set GROUNDWIRE_LEDGER=postgresql://groundwire:***@" in done.stdout
+    assert f"set GROUNDWIRE_LEDGER='{shown}" in done.stdout
     assert PASSWORD not in done.output
     with pytest.raises(GroundwireError, match="has rows already") as told:
         CliRunner().invoke(app, ["ledger", "copy", "--to", secret], catch_exceptions=False)
