@@ -25,6 +25,8 @@ BEGAN = int(datetime.fromisoformat("2026-11-23T09:00:00.250+00:00").timestamp() 
 def environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (*spans.ENDPOINTS, spans.CONTENT, "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES"):
         monkeypatch.delenv(name, raising=False)
+    # What another test has found in its environment is forgotten.
+    spans.stop()
     yield
     spans.stop()
 
