@@ -75,39 +75,30 @@ class Writer:
         return entry.written
 
     def _commit(self, entries: Sequence[Entry]) -> None:
-        waiting = [entry for entry in entries if entry.written.set_running_or_notify_cancel()]
+        for entry in entries:
+            entry.written.set_running_or_notify_cancel()
+        self._settle(entries)
+
+    def _settle(self, entries: Sequence[Entry]) -> None:
+        """Write entries, and tell those who wait. What the database refuses may be a single row: then each is written alone."""
         try:
             # A commit of which only the answer was lost is done again to the same effect.
             patiently(partial(self._attempt, entries)) if entries else self._attempt(entries)
         except Exception as error:  # noqa: BLE001 - it is raised where each row is waited for
-            self._fail(entries, waiting, error)
+            if not entries:
+                logging.getLogger("groundwire").warning("the ledger could not be told that this process lives: %s", error)
+            elif isinstance(error, PassingError):
+                self._owe(entries)
+                _tell(entries, error)
+            elif len(entries) > 1 or self._owed:
+                owed = [Entry(table, row, Future()) for (table, _), row in self._owed.items()]
+                self._owed.clear()
+                for entry in (*owed, *entries):
+                    self._settle([entry])
+            else:
+                _tell(entries, error)
         else:
-            for entry in waiting:
-                entry.written.set_result(None)
-
-    def _fail(self, entries: Sequence[Entry], waiting: Sequence[Entry], error: Exception) -> None:
-        """Tell those who wait. What the database refuses may be a single row: then the others are written without it."""
-        if not entries:
-            logging.getLogger("groundwire").warning("the ledger could not be told that this process lives: %s", error)
-        elif isinstance(error, PassingError):
-            self._owe(entries)
-        elif len(entries) > 1 or self._owed:
-            owed = [Entry(table, row, Future()) for (table, _), row in self._owed.items()]
-            self._owed.clear()
-            for entry in (*owed, *entries):
-                self._commit_alone(entry)
-            return
-        for entry in waiting:
-            entry.written.set_exception(error)
-
-    def _commit_alone(self, entry: Entry) -> None:
-        error: Exception | None = None
-        try:
-            self._attempt([entry])
-        except Exception as raised:  # noqa: BLE001 - it is raised where the row is waited for
-            error = raised
-        if not entry.written.done():
-            entry.written.set_exception(error) if error else entry.written.set_result(None)
+            _tell(entries)
 
     def _owe(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
@@ -130,6 +121,13 @@ class Writer:
         self._owed.clear()
         if due:
             self._heard_at = now
+
+
+def _tell(entries: Sequence[Entry], error: Exception | None = None) -> None:
+    """Those who have not left meanwhile."""
+    for entry in entries:
+        if not entry.written.done():
+            entry.written.set_exception(error) if error else entry.written.set_result(None)
 
 
 def _key(table: Table, row: Row) -> tuple[Any, ...]:

@@ -14,6 +14,8 @@ from rag.fusion import Fusion
 from rag.relevance import Relevance
 from rag.types import Chunk, Filter, Hit, Value
 
+REBUILD = "`rag index rebuild` makes the index anew from the ledger, without embedding"
+"""What mends an index that is damaged or missing."""
 _COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
@@ -24,6 +26,11 @@ def collection_name(name: str) -> str:
             f"collection name {name!r} is not allowed", "use 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit"
         )
     return name
+
+
+def best_first(hit: Hit) -> tuple[float, int]:
+    """The order of results: by score, ties by position."""
+    return -hit.score, hit.position
 
 
 class Learnt(Value):

@@ -13,7 +13,7 @@ import numpy as np
 
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
-from rag.stores.base import Block, Generation
+from rag.stores.base import REBUILD, Block, Generation
 from rag.types import Chunk
 
 _LANGUAGE_SHARE = 0.02
@@ -71,7 +71,7 @@ class Contents:
             raise StorageError(
                 f"generation {generation.id} of collection {generation.collection} is damaged: {self.count} of its "
                 f"{generation.chunks} chunks were read, and they are not those it was made of",
-                "`rag index rebuild` makes the index anew from the ledger, without embedding",
+                REBUILD,
             )
 
     def _sum(self, collection: str, embedder: str) -> str:

@@ -19,7 +19,7 @@ from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
 from rag.stores import sealed
-from rag.stores.base import Block, Generation, Index, Learnt, Source, collection_name
+from rag.stores.base import Block, Generation, Index, Learnt, Source, best_first, collection_name
 from rag.stores.contents import Contents, paired
 from rag.stores.facets import Facets, facets, wanted
 from rag.types import Chunk, Filter, Hit
@@ -170,7 +170,7 @@ class FaissIndex:
         found = self._terms.search(query.boolean_query([(occur.Must, part) for part in parts]), min(k, self.generation.chunks))
         positions = self._terms.fast_field_values("position", [address for _, address in found.hits])
         hits = [Hit(int(position or 0), score) for position, (score, _) in zip(positions, found.hits, strict=True)]
-        return sorted(hits, key=_best_first)
+        return sorted(hits, key=best_first)
 
     def chunks(self, positions: Sequence[int]) -> list[Chunk]:
         sql = "SELECT position, chunk FROM passages WHERE position IN (SELECT value FROM json_each(?))"
@@ -197,7 +197,7 @@ class FaissIndex:
         scores, positions = scores[positions >= 0], positions[positions >= 0]
         if len(scores) > k and scores[k] == scores[k - 1]:
             _, scores, positions = self._vectors.range_search(query, np.nextafter(scores[k], np.float32(-2)), params=parameters)
-        return sorted(itertools.starmap(Hit, zip(positions.tolist(), scores.tolist(), strict=True)), key=_best_first)[:k]
+        return sorted(itertools.starmap(Hit, zip(positions.tolist(), scores.tolist(), strict=True)), key=best_first)[:k]
 
     def _parameters(self, positions: Positions | None, *, exact: bool) -> Any:
         options: dict[str, Any] = {}
@@ -289,10 +289,6 @@ def _inverted(flat: Any) -> Any:
     for start in range(0, flat.ntotal, 65_536):
         index.add(flat.reconstruct_n(start, min(65_536, flat.ntotal - start)))
     return index
-
-
-def _best_first(hit: Hit) -> tuple[float, int]:
-    return -hit.score, hit.position
 
 
 def _read(folder: Path) -> Generation:

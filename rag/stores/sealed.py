@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from rag.errors import StorageError
+from rag.stores.base import REBUILD
 from rag.weights import sha256
 
 _MANIFEST = "manifest.json"
@@ -56,7 +57,6 @@ def seal(folder: Path, name: str) -> None:
 
 def verify(folder: Path) -> None:
     """Read every byte that was sealed and compare. Raises `GroundwireError` naming the file that is damaged or missing."""
-    mend = "`rag index rebuild` makes the index anew from the ledger, without embedding"
     manifest = folder / _MANIFEST
     try:
         text = manifest.read_text(encoding="utf-8")
@@ -65,13 +65,13 @@ def verify(folder: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         whole = False
     if not whole:
-        raise StorageError(f"{manifest} is damaged or missing", mend)
+        raise StorageError(f"{manifest} is damaged or missing", REBUILD)
     for name, sealed in files.items():
         path = folder / name
         if not path.is_file():
-            raise StorageError(f"{path} is missing", mend)
+            raise StorageError(f"{path} is missing", REBUILD)
         if path.stat().st_size != sealed["bytes"] or sha256(path) != sealed["sha256"]:
-            raise StorageError(f"{path} is damaged", mend)
+            raise StorageError(f"{path} is damaged", REBUILD)
 
 
 def names(home: Path) -> list[str]:

@@ -36,7 +36,7 @@ from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, StorageError
 from rag.process import OWNER, ended
-from rag.stores.base import Block, Generation, Index, Learnt, Source, collection_name
+from rag.stores.base import REBUILD, Block, Generation, Index, Learnt, Source, best_first, collection_name
 from rag.stores.cluster import Answer, Cluster, UnavailableError, address, passing
 from rag.stores.contents import Contents, paired
 from rag.stores.facets import facets, wanted
@@ -62,7 +62,6 @@ _PAUSE = 0.1
 """Seconds until it is looked again."""
 _ABANDONED = timedelta(days=7)
 """How long an unsealed collection is let be whose builder is not seen to be gone."""
-_REBUILD = "`rag index rebuild` makes the index anew from the ledger, without embedding"
 
 # What it would log, objects and all, is raised.
 logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
@@ -331,7 +330,7 @@ class WeaviateStore:
             raise StorageError(
                 f"generation {generation_id} of collection {collection} was written by another version of Groundwire "
                 f"(layout {description.layout}, this one reads {_LAYOUT})",
-                _REBUILD,
+                REBUILD,
             )
         return WeaviateIndex(self._cluster, name, Generation.model_validate(description.generation))
 
@@ -405,7 +404,7 @@ class WeaviateIndex:
                     return_properties=[],
                 ),
             )
-            return sorted((Hit(each.uuid.int, -float(each.metadata.distance or 0)) for each in found.objects), key=_best_first)
+            return sorted((Hit(each.uuid.int, -float(each.metadata.distance or 0)) for each in found.objects), key=best_first)
 
         hits = near(min(k + 1, _MOST), None)
         if len(hits) > k and hits[k].score == hits[k - 1].score:
@@ -430,7 +429,7 @@ class WeaviateIndex:
                     return_properties=[],
                 ),
             )
-            hits = sorted((Hit(each.uuid.int, float(each.metadata.score or 0)) for each in found.objects), key=_best_first)
+            hits = sorted((Hit(each.uuid.int, float(each.metadata.score or 0)) for each in found.objects), key=best_first)
             if len(hits) < limit or limit == _MOST or hits[-1].score < hits[k - 1].score:
                 return hits[:k]
             limit = min(4 * limit, _MOST)
@@ -517,7 +516,7 @@ class WeaviateIndex:
 
     def _damaged(self, how: str) -> StorageError:
         return StorageError(
-            f"generation {self.generation.id} of collection {self.generation.collection} is damaged: {how}", _REBUILD
+            f"generation {self.generation.id} of collection {self.generation.collection} is damaged: {how}", REBUILD
         )
 
 
@@ -551,7 +550,3 @@ def _require_ours(there: "Collection[Any, Any]") -> None:
 def _abandoned(builder: _Builder) -> bool:
     """Whether nobody builds it any more: its process is gone, or it is so old that another may have its number by now."""
     return ended(builder.owner) or datetime.now(UTC) - builder.since > _ABANDONED
-
-
-def _best_first(hit: Hit) -> tuple[float, int]:
-    return -hit.score, hit.position
