@@ -7,6 +7,7 @@ are read from the providers' own variables (`OPENAI_API_KEY`, `OPENAI_BASE_URL`,
 import asyncio
 import email.utils
 import functools
+import inspect
 import json
 import logging
 import os
@@ -15,6 +16,7 @@ import time
 import warnings
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import aclosing, contextmanager
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from rag.errors import GroundwireError, UpstreamError
@@ -86,7 +88,7 @@ class LiteLLM:
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
-        litellm = await asyncio.to_thread(library)
+        litellm = library() if library.cache_info().currsize else await asyncio.to_thread(library)
         if self._key is None:
             _require_key(request.model)
         if request.whole:
@@ -118,9 +120,11 @@ class LiteLLM:
         yield self._completion(request, end.model or request.model, end.finish_reason, end.usage)
 
     async def _call(self, litellm: Any, request: Request, **streaming: Any) -> Any:
-        return await litellm.acompletion(
+        messages = [message.model_dump() for message in request.messages]
+        return await inspect.unwrap(litellm.acompletion)(
             model=self._route or request.model,
-            messages=[message.model_dump() for message in request.messages],
+            messages=messages,
+            litellm_logging_obj=_unlogged(litellm, request, messages, streaming.get("stream_options")),
             temperature=request.temperature,
             max_tokens=request.max_tokens,
             seed=request.seed,
@@ -177,6 +181,24 @@ class LiteLLM:
                 del kept[name]
 
 
+def _unlogged(litellm: Any, request: Request, messages: list[dict[str, Any]], stream_options: object) -> Any:
+    """What `acompletion` is given by its decorators, below which it is called here.
+
+    They price, time and log each call, which is half of what it costs; the trace has all of that.
+    """
+    logging = litellm.litellm_core_utils.litellm_logging.Logging(
+        model=request.model,
+        messages=messages,
+        stream=not request.whole,
+        call_type="acompletion",
+        start_time=datetime.now(UTC),
+        litellm_call_id="",
+        function_id="",
+    )
+    logging.stream_options = stream_options
+    return logging
+
+
 class _End(NamedTuple):
     """What a stream says besides its text; null where it did not."""
 
@@ -197,22 +219,40 @@ def _read(litellm: Any, response: Any) -> AsyncGenerator[str | _End, None]:
 
 
 async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, None]:
-    """Off the wire: litellm would make three objects of each word, which is most of what a call costs here."""
+    """Off the wire: litellm would make three objects of each word, which is most of what a call costs here.
+
+    Words that arrive together are passed on together.
+    """
     end = _End()
-    async for line in events.response_iterator:
-        said = line.removeprefix("data:").strip()
-        # A failure may come bare, in place of a stream.
-        if not said.startswith("{"):
-            continue
-        chunk = json.loads(said)
-        if chunk.get("error"):
-            events.chunk_parser(chunk)
-        end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)
-        for choice in chunk.get("choices", ()):
-            end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
-            if text := (choice.get("delta") or {}).get("content"):
-                yield text
+    async for chunks in _arrived(events.http_response):
+        texts = []
+        for chunk in chunks:
+            if chunk.get("error"):
+                events.chunk_parser(chunk)
+            end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)
+            for choice in chunk.get("choices", ()):
+                end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
+                texts.append((choice.get("delta") or {}).get("content") or "")
+        if text := "".join(texts):
+            yield text
     yield end._replace(usage=end.usage and litellm.Usage(**end.usage))
+
+
+async def _arrived(response: Any) -> AsyncGenerator[Iterator[dict[str, Any]], None]:
+    """The events of a stream, those in one that came in one."""
+    begun = b""
+    async for arrived in response.aiter_bytes():
+        *lines, begun = (begun + arrived).split(b"\n")
+        yield _said(lines)
+    yield _said([begun])
+
+
+def _said(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """What lines of server-sent events say. A failure may come bare, in place of a stream."""
+    for line in lines:
+        said = line.removeprefix(b"data:").strip()
+        if said.startswith(b"{"):
+            yield json.loads(said)
 
 
 async def _read_any(response: Any) -> AsyncGenerator[str | _End, None]:
