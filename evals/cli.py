@@ -103,8 +103,7 @@ def run(
     """
     from dataclasses import replace
 
-    from evals.execution.arms import Arm
-    from evals.execution.execution import Limits
+    from rag.llms import OURS, elsewhere
 
     if base is None and bool(a) != bool(b):
         raise GroundwireError(
@@ -114,6 +113,12 @@ def run(
         raise GroundwireError("--early-stop watches a comparison, and there is one variant only", "name --a and --b, or --base")
     if base is not None and (a or b):
         raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
+    if model and not model.startswith(OURS):
+        # Seconds before it is asked anything: what calls models takes as long to start as all the rest.
+        elsewhere.start()
+    from evals.execution.arms import Arm
+    from evals.execution.execution import Limits
+
     with _runtime() as runtime:
         design = _design(primary, guardrail, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)

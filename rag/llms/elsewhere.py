@@ -47,6 +47,9 @@ class Elsewhere:
         with _told(), socket.socket(socket.AF_UNIX) as connection:
             connection.connect(self._path)
             connection.sendall(_line({"open": model}))
+            # The answer may take a while, and to count tokens is slow to begin.
+            provider, _, name = model.partition("/")
+            tokens.count(provider, name, [model])
             with connection.makefile("rb") as lines:
                 about = _read(lines.readline())
         self._window: int | None = about["window"]
@@ -198,8 +201,10 @@ async def _serve(path: str) -> None:
     with os.fdopen(os.dup(1), "w") as parent:
         os.dup2(2, 1)
         print("listening", file=parent, flush=True)
-    library()
-    await asyncio.to_thread(sys.stdin.read)
+    litellm = library()
+    # A first call would load it, which takes a while.
+    loading = asyncio.to_thread(getattr, litellm.main, "encoding")
+    await asyncio.gather(loading, asyncio.to_thread(sys.stdin.read))
     server.close()
 
 

@@ -62,8 +62,8 @@ class Look(NamedTuple):
 
 
 def generated(count: int) -> list[dict[str, Any]]:
-    """Cases over the guide, each question numbered: no two are the same request."""
-    told = [json.loads(line) for line in CASES.read_text().splitlines()]
+    """Cases over the guide that it answers, each question numbered: no two are the same request, and few are refused without one."""
+    told = [case for line in CASES.read_text().splitlines() if (case := json.loads(line))["answerable"]]
     rounds = ((number, told[number % len(told)]) for number in range(count))
     return [{**case, "id": f"c{number}", "question": f"{case['question']} ({number})"} for number, case in rounds]
 
