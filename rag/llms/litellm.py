@@ -161,7 +161,8 @@ class LiteLLM:
             bare, seller = named(model)
             return tokens.count(seller, bare, texts)
 
-        return await asyncio.to_thread(count)
+        short = sum(map(len, texts)) <= tokens.KEPT and library.cache_info().currsize
+        return count() if short else await asyncio.to_thread(count)
 
     def window(self, model: str) -> int | None:
         """As the price map that litellm ships has it."""

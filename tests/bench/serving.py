@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -22,6 +23,7 @@ from rich.table import Table
 
 from rag.embedders.batching import Batching
 from rag.embedders.onnx import OnnxEmbedder
+from rag.llms.litellm import library
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel
@@ -131,10 +133,22 @@ async def in_process(settings: Settings, url: str, found: Found) -> dict[str, fl
                         "validate": median_ms(lambda question: validator.validate(question, ANSWER, shown[question]), QUESTIONS),
                         "commit": median_ms(commit, QUESTIONS),
                     }
+                parts["the same call by litellm"] = await called(asked["messages"])
                 await measure("the bare parts", bare, found)
                 await measure("ours in process", ours, found)
         await runtime.router.close()
         return parts
+
+
+async def called(messages: object) -> float:
+    """Median ms of a call as a program without us makes it, streamed and read to its end."""
+    spent = []
+    for _ in QUESTIONS:
+        began = time.perf_counter()
+        async for _ in await library().acompletion(model="openai/gpt-4.1-mini", messages=messages, stream=True):
+            pass
+        spent.append((time.perf_counter() - began) * 1000)
+    return median(spent)
 
 
 async def over_http(url: str, name: str, found: Found) -> None:
@@ -192,11 +206,16 @@ def told(parts: dict[str, float], found: Found, console: Console) -> None:
         table.add_row(name, *cells)
     console.print(table)
     console.print("bare parts one after another: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in parts.items()))
+    by_litellm = parts.pop("the same call by litellm")
     alone = sum(parts.values())
+    through = alone - parts["call by plain HTTP"] + by_litellm
+    console.print(f"their sum: {alone:.1f} ms; {through:.1f} with the call made through litellm, {by_litellm:.1f} ms")
     for name, loads in middle.items():
         if not name.startswith("ours"):
             continue
-        ratios = [f"{loads[1].p50_ms / alone:.2f} of the parts' sum at 1 client"]
+        ratios = [
+            f"{loads[1].p50_ms / alone:.2f} of the parts' sum at 1 client, {loads[1].p50_ms / through:.2f} of that through litellm"
+        ]
         ratios += [f"{loads[32].p50_ms / middle['the bare parts'][32].p50_ms:.2f} of theirs at 32"]
         ratios += [
             f"{loads[32].a_second / middle[peer][32].a_second:.1f}x {peer}'s requests a second"

@@ -1,11 +1,14 @@
 """Both wire formats over a real connection: what arrives, what it cost, and every way it goes wrong."""
 
+import asyncio
 import email.utils
+import json
 import logging
 import subprocess
 import sys
 import time
 import traceback
+from contextlib import aclosing
 
 import pytest
 
@@ -66,6 +69,33 @@ async def test_passes_pieces_on_as_they_arrive(provider: Provider, model: str) -
     assert await anext(stream) == "It is "
     assert not provider.calls[0].ended
     assert [piece async for piece in stream][:-1] == ["forty", "-two [1]."]
+
+
+async def test_words_that_arrive_together_are_passed_on_together() -> None:
+    def event(text: str, finish_reason: str | None = None) -> bytes:
+        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+        return f"data: {json.dumps({'model': 'm', 'choices': [choice]}, ensure_ascii=False)}\r\n\r\n".encode()
+
+    euros, seen = event(" €5"), asyncio.Event()
+    middle = euros.index("€".encode()) + 1
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        writer.write(event("It") + event(" costs") + euros[:middle])
+        await seen.wait()
+        writer.write(euros[middle:] + event(".", "stop"))
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with aclosing(LiteLLM(base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))) as stream:
+            assert await anext(stream) == "It costs"
+            seen.set()
+            *texts, completion = [piece async for piece in stream]
+    assert texts == [" €5."]
+    assert isinstance(completion, Completion)
+    assert completion.finish_reason == "stop"
 
 
 @BOTH
