@@ -215,15 +215,26 @@ def _carried(rows: Weakest, weights: FloatArray) -> float:
 def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None) -> dict[Verdict, float]:
     """How often what a rule rejects with a verdict is supported, by its weight: with `BASED` more at the level that is known, else with
     one more of each class (Laplace); the known level, if any, where there is none to learn from.
+
+    Of several sets the one counts as much as all together, in log odds, where the rule is wrong most often: elsewhere it may be as
+    wrong as there.
     """
     levels = dict(based.levels) if based else {}
     for verdict in RULED:
         mine = rows.ruled == verdict.value
         if mine.any():
-            more, level = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
-            supported = float(weights[mine & rows.supported].sum())
-            levels[verdict] = round((more * level + supported) / (more + float(weights[mine].sum())), 6)
+            known = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
+            level = _level(rows.of(mine), weights[mine], *known)
+            sets = [mine & (rows.sets == name) for name in np.unique(rows.sets)]
+            worst = max(_level(rows.of(one), weights[one], BASED, level) for one in sets) if len(sets) > 1 else level
+            between = np.array(_odds(level) + _odds(max(level, worst))) / 2
+            levels[verdict] = round(float(logistic(between)), 6)
     return levels
+
+
+def _level(rows: Weakest, weights: FloatArray, more: int, known: float) -> float:
+    """The share of supported rows by their weight, and by that of so many more at a known share."""
+    return float((more * known + weights[rows.supported].sum()) / (more + weights.sum()))
 
 
 def _weights(rows: Weakest, weighting: Weighting) -> FloatArray:

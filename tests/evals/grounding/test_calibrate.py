@@ -72,6 +72,15 @@ def test_a_contradiction_is_as_probable_as_such_claims_were_supported() -> None:
     assert found.curve == curve(made(labelled(200, 4))).curve
 
 
+def test_of_several_sets_the_one_counts_for_more_where_contradictions_are_wrong_most_often() -> None:
+    strict, loose = contradicted(38, 1), LabelSet("loose", contradicted(38, 15).labels)
+    pooled = 17 / 78
+    worst = (10 * pooled + 15) / 48
+    between = np.sqrt(pooled / (1 - pooled) * worst / (1 - worst))
+    found = curve(made(labelled(200, 4), strict, loose))
+    assert found.levels == {Verdict.CONTRADICTED: pytest.approx(between / (1 + between), abs=1e-6)}
+
+
 def test_one_contradiction_does_not_outweigh_what_was_known() -> None:
     base = made(labelled(200, 4), contradicted(38, 0)).calibration
     assert base.apply(Scored().validate("", "0.9 contradicted", [])[0]).verdict is Verdict.CONTRADICTED
