@@ -18,10 +18,11 @@ class ChildError(Exception):
 
 
 class Child:
-    """The module is told one line on stdin, answers with one on stdout, and leaves when stdin is closed."""
+    """The module is told one line on stdin, answers with one on stdout, and leaves when stdin is closed, or after `patience` seconds."""
 
-    def __init__(self, module: str) -> None:
+    def __init__(self, module: str, patience: float = PATIENCE) -> None:
         self._module = module
+        self._patience = patience
         self._process: subprocess.Popen[str] | None = None
 
     @property
@@ -65,6 +66,6 @@ class Child:
             assert process.stdin is not None
             process.stdin.close()
             try:
-                process.wait(PATIENCE)
+                process.wait(self._patience)
             except subprocess.TimeoutExpired:
                 process.kill()

@@ -29,6 +29,11 @@ BASED = 10
 """Responses that a base counts as where there are too few to do without it: contradictions by a rule, or a tier's at all."""
 
 
+EDGE = 0.24
+"""What a claim that a rule rejects is given at least by curves for answers of any kind: just within "unsupported". Over all sets fewer of
+them are supported, but on long passages half are, and far below all other claims they would tell less than no rule at all."""
+
+
 class Judgement(NamedTuple):
     """The claims that a validator found in a labelled response."""
 
@@ -131,6 +136,9 @@ class Sample:
                 mine = rows.tiers == tier
                 based = self._based(tier)
                 fitted = _fitted(self.fitting, rows.of(mine), weights[mine], based)
+                if fitted is not None and self.weighting == "equal sets and classes":
+                    levels = {verdict: max(level, EDGE) for verdict, level in fitted.levels.items()}
+                    fitted = fitted.model_copy(update={"levels": levels})
                 if fitted is not None:
                     found[tier] = fitted
                 elif based is not None:
@@ -215,26 +223,15 @@ def _carried(rows: Weakest, weights: FloatArray) -> float:
 def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None) -> dict[Verdict, float]:
     """How often what a rule rejects with a verdict is supported, by its weight: with `BASED` more at the level that is known, else with
     one more of each class (Laplace); the known level, if any, where there is none to learn from.
-
-    Of several sets the one counts as much as all together, in log odds, where the rule is wrong most often: elsewhere it may be as
-    wrong as there.
     """
     levels = dict(based.levels) if based else {}
     for verdict in RULED:
         mine = rows.ruled == verdict.value
         if mine.any():
-            known = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
-            level = _level(rows.of(mine), weights[mine], *known)
-            sets = [mine & (rows.sets == name) for name in np.unique(rows.sets)]
-            worst = max(_level(rows.of(one), weights[one], BASED, level) for one in sets) if len(sets) > 1 else level
-            between = np.array(_odds(level) + _odds(max(level, worst))) / 2
-            levels[verdict] = round(float(logistic(between)), 6)
+            more, level = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
+            supported = float(weights[mine & rows.supported].sum())
+            levels[verdict] = round((more * level + supported) / (more + float(weights[mine].sum())), 6)
     return levels
-
-
-def _level(rows: Weakest, weights: FloatArray, more: int, known: float) -> float:
-    """The share of supported rows by their weight, and by that of so many more at a known share."""
-    return float((more * known + weights[rows.supported].sum()) / (more + weights.sum()))
 
 
 def _weights(rows: Weakest, weighting: Weighting) -> FloatArray:

@@ -44,13 +44,14 @@ class Elsewhere:
 
     def __init__(self, model: str) -> None:
         self._path = _listening(_environment())
-        with _told(), socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._path)
-            connection.sendall(_line({"open": model}))
+        with socket.socket(socket.AF_UNIX) as connection:
+            with _told():
+                connection.connect(self._path)
+                connection.sendall(_line({"open": model}))
             # The answer may take a while, and to count tokens is slow to begin.
             provider, _, name = model.partition("/")
             tokens.count(provider, name, [model])
-            with connection.makefile("rb") as lines:
+            with _told(), connection.makefile("rb") as lines:
                 about = _read(lines.readline())
         self._window: int | None = about["window"]
         self._price: Price | None = about["price"]
@@ -121,7 +122,7 @@ def _environment() -> tuple[tuple[str, str], ...]:
 def _listening(_variables: tuple[tuple[str, str], ...]) -> str:
     """The socket of a process that has these variables: others are another process's."""
     folder = tempfile.TemporaryDirectory(prefix="groundwire-")
-    child = Child(__name__)
+    child = Child(__name__, patience=0)
     path = str(Path(folder.name) / "calls")
     try:
         child.start(json.dumps({"socket": path}))
@@ -202,9 +203,9 @@ async def _serve(path: str) -> None:
         os.dup2(2, 1)
         print("listening", file=parent, flush=True)
     litellm = library()
-    # A first call would load it, which takes a while.
+    # A first call would load it, which takes a while. Where it cannot be loaded, the call that needs it says so.
     loading = asyncio.to_thread(getattr, litellm.main, "encoding")
-    await asyncio.gather(loading, asyncio.to_thread(sys.stdin.read))
+    await asyncio.gather(loading, asyncio.to_thread(sys.stdin.read), return_exceptions=True)
     server.close()
 
 

@@ -37,13 +37,17 @@ def library() -> Any:
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     # OpenAI over litellm's own client, as its other providers are: a third less work a call than through OpenAI's SDK.
     os.environ.setdefault("EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER", "True")
-    # It makes half a million objects that stay: looking through them for garbage is a quarter of the import, and of each full collection after.
+    # It makes half a million objects that stay: to look through them for garbage is a quarter of the import, and of each full
+    # collection after it.
+    collecting = gc.isenabled()
     gc.disable()
     try:
         import litellm
-    finally:
+
         gc.freeze()
-        gc.enable()
+    finally:
+        if collecting:
+            gc.enable()
 
     litellm.telemetry = False
     litellm.suppress_debug_info = True
@@ -161,8 +165,7 @@ class LiteLLM:
             bare, seller = named(model)
             return tokens.count(seller, bare, texts)
 
-        short = sum(map(len, texts)) <= tokens.KEPT and library.cache_info().currsize
-        return count() if short else await asyncio.to_thread(count)
+        return await asyncio.to_thread(count)
 
     def window(self, model: str) -> int | None:
         """As the price map that litellm ships has it."""
@@ -194,7 +197,7 @@ def _unlogged(litellm: Any, request: Request, messages: list[dict[str, Any]], st
 
     They price, time and log each call, which is half of what it costs; the trace has all of that.
     """
-    logging = litellm.litellm_core_utils.litellm_logging.Logging(
+    call = litellm.litellm_core_utils.litellm_logging.Logging(
         model=request.model,
         messages=messages,
         stream=not request.whole,
@@ -203,8 +206,8 @@ def _unlogged(litellm: Any, request: Request, messages: list[dict[str, Any]], st
         litellm_call_id="",
         function_id="",
     )
-    logging.stream_options = stream_options
-    return logging
+    call.stream_options = stream_options
+    return call
 
 
 class _End(NamedTuple):
@@ -233,16 +236,22 @@ async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, 
     """
     end = _End()
     async for chunks in _arrived(events.http_response):
-        texts = []
-        for chunk in chunks:
-            if chunk.get("error"):
-                events.chunk_parser(chunk)
-            end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)
-            for choice in chunk.get("choices", ()):
-                end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
-                texts.append((choice.get("delta") or {}).get("content") or "")
+        texts: list[str] = []
+        failure: Exception | None = None
+        try:
+            for chunk in chunks:
+                if chunk.get("error"):
+                    events.chunk_parser(chunk)
+                end = end._replace(model=chunk.get("model") or end.model, usage=chunk.get("usage") or end.usage)
+                for choice in chunk.get("choices", ()):
+                    end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
+                    texts.append((choice.get("delta") or {}).get("content") or "")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the words before it were given, and are billed
+            failure = error
         if text := "".join(texts):
             yield text
+        if failure is not None:
+            raise failure
     yield end._replace(usage=end.usage and litellm.Usage(**end.usage))
 
 

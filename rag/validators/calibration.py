@@ -76,7 +76,7 @@ class TierCurve(Value):
     curve: Annotated[Platt | Isotonic, Field(discriminator="method")]
     levels: Mapping[Verdict, Share] = {}
     """The most that a claim is given which a rule of this tier rejected with that verdict: how often such claims were supported all the
-    same. Without one where there was none to learn it from."""
+    same, or more where answers may be of any kind. Without one where there was none to learn it from."""
     carried: Share = 0.0
     """How much the probability by the tier before counts beside the score, both as log odds: the curve is one over their mean."""
 

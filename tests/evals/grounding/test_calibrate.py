@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.grounding.calibrate import LICENSED, Calibrated, calibrate, shipped, worth, write
+from evals.grounding.calibrate import LICENSED, Calibrated, calibrate, shipped, staged, worth, write
 from evals.grounding.curves import probabilities
-from evals.grounding.judgements import Sample, Stage, Weakest, judge, weakest
+from evals.grounding.judgements import EDGE, Sample, Stage, Weakest, judge, weakest
 from evals.grounding.labels import Label, LabelSet
 from evals.grounding.reliability import separation
 from evals.scores import BoolArray
@@ -72,13 +72,15 @@ def test_a_contradiction_is_as_probable_as_such_claims_were_supported() -> None:
     assert found.curve == curve(made(labelled(200, 4))).curve
 
 
-def test_of_several_sets_the_one_counts_for_more_where_contradictions_are_wrong_most_often() -> None:
-    strict, loose = contradicted(38, 1), LabelSet("loose", contradicted(38, 15).labels)
-    pooled = 17 / 78
-    worst = (10 * pooled + 15) / 48
-    between = np.sqrt(pooled / (1 - pooled) * worst / (1 - worst))
-    found = curve(made(labelled(200, 4), strict, loose))
-    assert found.levels == {Verdict.CONTRADICTED: pytest.approx(between / (1 + between), abs=1e-6)}
+def test_for_answers_of_any_kind_a_contradiction_is_just_within_unsupported() -> None:
+    def level(supported: int) -> float:
+        one = LabelSet("one", [*labelled(200, 4).labels, *contradicted(38, supported).labels])
+        return staged([one], Scored(), None, "equal sets and classes").curves()[Tier.LEXICAL].levels[Verdict.CONTRADICTED]
+
+    assert level(0) == level(2) == EDGE
+    assert level(30) > 0.5
+    shipped = load("default")
+    assert all(level < shipped.unsupported for level in shipped.tiers[Tier.LEXICAL].levels.values())
 
 
 def test_one_contradiction_does_not_outweigh_what_was_known() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import email.utils
+import inspect
 import json
 import logging
 import subprocess
@@ -96,6 +97,32 @@ async def test_words_that_arrive_together_are_passed_on_together() -> None:
     assert texts == [" €5."]
     assert isinstance(completion, Completion)
     assert completion.finish_reason == "stop"
+
+
+async def test_words_that_arrive_together_with_a_failure_come_before_it() -> None:
+    choice = {"index": 0, "delta": {"content": "It costs"}, "finish_reason": None}
+    said = f'data: {json.dumps({"model": "m", "choices": [choice]})}\n\ndata: {{"error": {{"message": "overloaded", "code": 529}}}}\n\n'
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + said.encode())
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        async with aclosing(LiteLLM(base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))) as stream:
+            assert await anext(stream) == "It costs"
+            with pytest.raises(UpstreamError, match="overloaded"):
+                await anext(stream)
+
+
+def test_calls_are_made_below_what_prices_and_logs_them() -> None:
+    from rag.llms.litellm import library
+
+    call = library().acompletion
+    assert inspect.unwrap(call) is not call
+    assert "litellm_logging_obj" not in inspect.signature(inspect.unwrap(call)).parameters
+    assert inspect.unwrap(call).__module__ == "litellm.main"
 
 
 @BOTH
