@@ -141,7 +141,7 @@ async def in_process(settings: Settings, url: str, found: Found) -> dict[str, fl
 
 
 async def called(messages: object) -> float:
-    """Median ms of a call as a program without us makes it, streamed and read to its end."""
+    """Median ms of a call as a program without us makes it, streamed and read to its end; litellm is set up as it is for ours."""
     spent = []
     for _ in QUESTIONS:
         began = time.perf_counter()
@@ -205,8 +205,8 @@ def told(parts: dict[str, float], found: Found, console: Console) -> None:
         cells = (f"{figure:.1f}" for load in loads.values() for figure in (load.p50_ms, load.p95_ms, load.a_second))
         table.add_row(name, *cells)
     console.print(table)
-    console.print("bare parts one after another: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in parts.items()))
     by_litellm = parts.pop("the same call by litellm")
+    console.print("bare parts one after another: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in parts.items()))
     alone = sum(parts.values())
     through = alone - parts["call by plain HTTP"] + by_litellm
     console.print(f"their sum: {alone:.1f} ms; {through:.1f} with the call made through litellm, {by_litellm:.1f} ms")
