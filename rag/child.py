@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 
 PATIENCE = 5.0
-"""Seconds the child has to leave when it is asked to."""
+"""Seconds for a child that has something to put in order."""
 
 
 class ChildError(Exception):
@@ -18,7 +18,10 @@ class ChildError(Exception):
 
 
 class Child:
-    """The module is told one line on stdin, answers with one on stdout, and leaves when stdin is closed, or after `patience` seconds."""
+    """The module is told one line on stdin, answers with one on stdout, and leaves when stdin is closed.
+
+    It has `patience` seconds to leave, then it is killed.
+    """
 
     def __init__(self, module: str, patience: float = PATIENCE) -> None:
         self._module = module

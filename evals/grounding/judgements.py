@@ -27,8 +27,6 @@ LEAST = 5
 """Responses of each class that a curve is fitted to."""
 BASED = 10
 """Responses that a base counts as where there are too few to do without it: contradictions by a rule, or a tier's at all."""
-
-
 EDGE = 0.24
 """What a claim that a rule rejects is given at least by curves for answers of any kind: just within "unsupported". Over all sets fewer of
 them are supported, but on long passages half are, and far below all other claims they would tell less than no rule at all."""
@@ -123,6 +121,11 @@ class Sample:
         """On several sets of equal weight, an isotonic curve would fit what does not carry over to others."""
         return isotonic if self.weighting == "as labelled" else platt
 
+    @property
+    def least(self) -> float:
+        """What a claim that a rule rejects is given at least."""
+        return 0.0 if self.weighting == "as labelled" else EDGE
+
     def of(self, rows: Rows) -> "Sample":
         """Some of the responses."""
         return replace(self, stages=tuple(Stage(stage.tiers, stage.rows.of(rows)) for stage in self.stages))
@@ -135,10 +138,7 @@ class Sample:
             for tier in tiers:
                 mine = rows.tiers == tier
                 based = self._based(tier)
-                fitted = _fitted(self.fitting, rows.of(mine), weights[mine], based)
-                if fitted is not None and self.weighting == "equal sets and classes":
-                    levels = {verdict: max(level, EDGE) for verdict, level in fitted.levels.items()}
-                    fitted = fitted.model_copy(update={"levels": levels})
+                fitted = _fitted(self.fitting, rows.of(mine), weights[mine], based, self.least)
                 if fitted is not None:
                     found[tier] = fitted
                 elif based is not None:
@@ -189,7 +189,7 @@ def weakest(judgements: Sequence[Judgement], curves: Curves) -> Weakest:
     )
 
 
-def _fitted(fit: Fitting, rows: Weakest, weights: FloatArray, based: TierCurve | None) -> TierCurve | None:
+def _fitted(fit: Fitting, rows: Weakest, weights: FloatArray, based: TierCurve | None, least: float) -> TierCurve | None:
     """Null where there are too few rows."""
     free = rows.ruled == ""
     weighed = rows.of(free)
@@ -199,7 +199,7 @@ def _fitted(fit: Fitting, rows: Weakest, weights: FloatArray, based: TierCurve |
     carried = _carried(weighed, heavy) if based is None else based.carried
     return TierCurve(
         curve=fit(weighed.pooled(carried), weighed.supported, heavy),
-        levels=_levels(rows, weights, based),
+        levels=_levels(rows, weights, based, least),
         carried=carried,
     )
 
@@ -220,9 +220,9 @@ def _carried(rows: Weakest, weights: FloatArray) -> float:
     return round(float(before / (here + before)), 4) if here + before > 0 else 0.0
 
 
-def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None) -> dict[Verdict, float]:
+def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None, least: float) -> dict[Verdict, float]:
     """How often what a rule rejects with a verdict is supported, by its weight: with `BASED` more at the level that is known, else with
-    one more of each class (Laplace); the known level, if any, where there is none to learn from.
+    one more of each class (Laplace); the known level, if any, where there is none to learn from. `least` where it is less.
     """
     levels = dict(based.levels) if based else {}
     for verdict in RULED:
@@ -230,7 +230,8 @@ def _levels(rows: Weakest, weights: FloatArray, based: TierCurve | None) -> dict
         if mine.any():
             more, level = (BASED, levels[verdict]) if verdict in levels else (2, 0.5)
             supported = float(weights[mine & rows.supported].sum())
-            levels[verdict] = round((more * level + supported) / (more + float(weights[mine].sum())), 6)
+            share = (more * level + supported) / (more + float(weights[mine].sum()))
+            levels[verdict] = max(least, round(share, 6))
     return levels
 
 

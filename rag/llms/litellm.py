@@ -237,7 +237,6 @@ async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, 
     end = _End()
     async for chunks in _arrived(events.http_response):
         texts: list[str] = []
-        failure: Exception | None = None
         try:
             for chunk in chunks:
                 if chunk.get("error"):
@@ -246,12 +245,10 @@ async def _read_openai(litellm: Any, events: Any) -> AsyncGenerator[str | _End, 
                 for choice in chunk.get("choices", ()):
                     end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
                     texts.append((choice.get("delta") or {}).get("content") or "")
-        except Exception as error:  # noqa: BLE001 - whatever it is, the words before it were given, and are billed
-            failure = error
-        if text := "".join(texts):
-            yield text
-        if failure is not None:
-            raise failure
+        finally:
+            # Where a failure came with them, too: they were given, and are billed.
+            if text := "".join(texts):
+                yield text
     yield end._replace(usage=end.usage and litellm.Usage(**end.usage))
 
 

@@ -9,7 +9,8 @@ import subprocess
 import sys
 import time
 import traceback
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 
@@ -72,48 +73,51 @@ async def test_passes_pieces_on_as_they_arrive(provider: Provider, model: str) -
     assert [piece async for piece in stream][:-1] == ["forty", "-two [1]."]
 
 
-async def test_words_that_arrive_together_are_passed_on_together() -> None:
-    def event(text: str, finish_reason: str | None = None) -> bytes:
-        choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
-        return f"data: {json.dumps({'model': 'm', 'choices': [choice]}, ensure_ascii=False)}\r\n\r\n".encode()
+def event(text: str, finish_reason: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": {"content": text}, "finish_reason": finish_reason}
+    return f"data: {json.dumps({'model': 'm', 'choices': [choice]}, ensure_ascii=False)}\r\n\r\n".encode()
 
-    euros, seen = event(" €5"), asyncio.Event()
-    middle = euros.index("€".encode()) + 1
+
+@asynccontextmanager
+async def arriving(
+    first: bytes, rest: bytes = b""
+) -> AsyncIterator[tuple[AsyncGenerator[str | Completion, None], asyncio.Event]]:
+    """A stream whose server writes `first` in one, and `rest` once the event is set."""
+    seen = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-        writer.write(event("It") + event(" costs") + euros[:middle])
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + first)
         await seen.wait()
-        writer.write(euros[middle:] + event(".", "stop"))
+        writer.write(rest)
         writer.close()
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with aclosing(LiteLLM(base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))) as stream:
-            assert await anext(stream) == "It costs"
-            seen.set()
-            *texts, completion = [piece async for piece in stream]
+            yield stream, seen
+
+
+async def test_words_that_arrive_together_are_passed_on_together() -> None:
+    euros = event(" €5")
+    middle = euros.index("€".encode()) + 1
+    first, rest = event("It") + event(" costs") + euros[:middle], euros[middle:] + event(".", "stop")
+    async with arriving(first, rest) as (stream, seen):
+        assert await anext(stream) == "It costs"
+        seen.set()
+        *texts, completion = [piece async for piece in stream]
     assert texts == [" €5."]
     assert isinstance(completion, Completion)
     assert completion.finish_reason == "stop"
 
 
 async def test_words_that_arrive_together_with_a_failure_come_before_it() -> None:
-    choice = {"index": 0, "delta": {"content": "It costs"}, "finish_reason": None}
-    said = f'data: {json.dumps({"model": "m", "choices": [choice]})}\n\ndata: {{"error": {{"message": "overloaded", "code": 529}}}}\n\n'
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n" + said.encode())
-        writer.close()
-
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        async with aclosing(LiteLLM(base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))) as stream:
-            assert await anext(stream) == "It costs"
-            with pytest.raises(UpstreamError, match="overloaded"):
-                await anext(stream)
+    failed = b'data: {"error": {"message": "overloaded", "code": 529}}\n\n'
+    async with arriving(event("It costs") + failed) as (stream, seen):
+        seen.set()
+        assert await anext(stream) == "It costs"
+        with pytest.raises(UpstreamError, match="overloaded"):
+            await anext(stream)
 
 
 def test_calls_are_made_below_what_prices_and_logs_them() -> None:
