@@ -78,7 +78,8 @@ def _held(claim: str, read: Sequence[Read], language: str) -> dict[Place, dict[s
     for terms in shared.values():
         for term in terms:
             counts[term] = counts.get(term, 0) + 1
-    return {place: {term: math.log(1 + size / counts[term]) for term in terms} for place, terms in shared.items()}
+    # In one order in every process: a sum in another may differ in its last digit, and with it which of two sentences is better.
+    return {place: {term: math.log(1 + size / counts[term]) for term in sorted(terms)} for place, terms in shared.items()}
 
 
 def _chosen(held: dict[Place, dict[str, float]], read: Sequence[Read], words: int) -> list[Place]:
