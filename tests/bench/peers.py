@@ -1,7 +1,7 @@
 """LangChain and LlamaIndex over our FAISS index, embedder and upstream: retrieve, prompt, call, read. No lexical leg, no judging, no log.
 
-`python -m tests.bench.peers langchain|llama-index` reads its task as JSON from stdin, in an environment that has them, and says as JSON
-what it took.
+`python -m tests.bench.peers langchain|langchain-torch|llama-index` reads its task as JSON from stdin, in an environment that has them,
+and says as JSON what it took.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from rag import weights
 from rag.embedders.onnx import OnnxEmbedder
 from tests.bench.clock import loaded
 
@@ -21,15 +22,7 @@ Ask = Callable[[str], Awaitable[object]]
 
 def langchain(task: dict[str, Any]) -> Ask:
     """Its retriever, a prompt and its client of OpenAI in a chain."""
-    import faiss
-    from langchain_community.docstore.in_memory import InMemoryDocstore
-    from langchain_community.vectorstores import FAISS
-    from langchain_core.documents import Document
     from langchain_core.embeddings import Embeddings
-    from langchain_core.output_parsers import StrOutputParser
-    from langchain_core.prompts import ChatPromptTemplate
-    from langchain_core.runnables import RunnablePassthrough
-    from langchain_openai import ChatOpenAI
 
     embedder = OnnxEmbedder()
 
@@ -40,9 +33,30 @@ def langchain(task: dict[str, Any]) -> Ask:
         def embed_query(self, text: str) -> list[float]:
             return embedder.embed([text])[0].tolist()
 
+    return _chain(task, Embedding())
+
+
+def langchain_torch(task: dict[str, Any]) -> Ask:
+    """The same, but embedding as its tutorials do: sentence-transformers on torch."""
+    from langchain_community.embeddings import HuggingFaceEmbeddings
+
+    model = weights.locate(weights.MINILM_SAFETENSORS).parent
+    return _chain(task, HuggingFaceEmbeddings(model_name=str(model), encode_kwargs={"normalize_embeddings": True}))
+
+
+def _chain(task: dict[str, Any], embedding: Any) -> Ask:
+    import faiss
+    from langchain_community.docstore.in_memory import InMemoryDocstore
+    from langchain_community.vectorstores import FAISS
+    from langchain_core.documents import Document
+    from langchain_core.output_parsers import StrOutputParser
+    from langchain_core.prompts import ChatPromptTemplate
+    from langchain_core.runnables import RunnablePassthrough
+    from langchain_openai import ChatOpenAI
+
     texts = task["texts"]
     store = FAISS(
-        embedding_function=Embedding(),
+        embedding_function=embedding,
         index=faiss.read_index(task["index"]),
         docstore=InMemoryDocstore({str(row): Document(page_content=text) for row, text in enumerate(texts)}),
         index_to_docstore_id={row: str(row) for row in range(len(texts))},
@@ -91,7 +105,7 @@ def llama_index(task: dict[str, Any]) -> Ask:
     return index.as_query_engine(llm=model, similarity_top_k=task["k"], text_qa_template=prompt).aquery
 
 
-PEERS = {"langchain": langchain, "llama-index": llama_index}
+PEERS = {"langchain": langchain, "langchain-torch": langchain_torch, "llama-index": llama_index}
 
 
 async def measure(ask: Ask, task: dict[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import os
 import sqlite3
 import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
@@ -35,6 +36,8 @@ from tests.bench.upstream import ANSWER, ROOT, upstream
 from tests.servers.groundwire import served
 
 PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
+TORCH = ROOT / ".venv-torch" / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+"""Goes before the peers' own packages: torch wants an older numpy."""
 VARIANT = """
 [prompts]
 answer = "answer@2"
@@ -184,8 +187,9 @@ def beside(settings: Settings, url: str, found: Found) -> None:
         "answer": ANSWER[:20],
         "loads": LOADS,
     }
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     for name in PEERS:
+        paths = [ROOT, *([TORCH] if name.endswith("-torch") else [])]
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "HF_HUB_OFFLINE": "1"}
         command = [str(PEERS_PYTHON), "-W", "ignore", "-m", "tests.bench.peers", name]
         done = subprocess.run(
             command, input=json.dumps(task), capture_output=True, text=True, check=True, env=environment, cwd=ROOT
