@@ -3,17 +3,14 @@
 Knows labels and grades. Knows nothing of how a judge comes to its own.
 """
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ValidationError
-
 from evals.comparison import Agreement, Estimate
+from evals.jsonl import Fault, read, refusal
 from evals.judge import GRADES
-from prompts.prompt import fault
 from rag.errors import GroundwireError
 from rag.types import Value
 
@@ -28,25 +25,21 @@ class Label(Value):
     trace_id: str | None = None
 
 
+_LABEL = "a label has id, label (correct, partly or wrong) and, if need be, variant or trace_id"
+_MENDS = dict.fromkeys(("extra_forbidden", "json_invalid", "literal_error", "model_type", "missing"), _LABEL)
+
+
 def read_labels(path: Path) -> list[Label]:
     """A JSONL file of labels. Raises `GroundwireError` with the line that is none, or that labels the same answer again."""
-    try:
-        lines = path.read_text(encoding="utf-8-sig").split("\n")
-    except OSError as error:
-        raise GroundwireError(f"{path} cannot be read ({error.strerror})", "name a file of labels") from None
-    except UnicodeDecodeError as error:
-        raise fault(path, error.object.count(b"\n", 0, error.start) + 1, "not UTF-8", "save the file as UTF-8") from None
-    labels = [(number, _label(path, number, line)) for number, line in enumerate(lines, start=1) if line.strip()]
+    labels = read(path, Label, _MENDS)
     if not labels:
         raise GroundwireError(f"{path} has no label", 'a line is JSON such as {"id": "case-1", "label": "correct"}')
-    seen: dict[Label, int] = {}
-    for number, label in labels:
+    seen: dict[Label, str] = {}
+    for place, label in labels:
         answer = label.model_copy(update={"label": "correct"})
         if answer in seen:
-            raise fault(
-                path, number, f"the answer to {label.id} was labelled on line {seen[answer]}", "keep one of the two lines"
-            )
-        seen[answer] = number
+            raise refusal([Fault(place, f"the answer to {label.id} was labelled at {seen[answer]}", "keep one of the two lines")])
+        seen[answer] = place
     return [label for _, label in labels]
 
 
@@ -74,18 +67,6 @@ def agreement(judged: Sequence[float | str], labels: Sequence[float | str], leve
         kappa=0.0 if chance == 1 else (share - chance) / (1 - chance),
         interval=Estimate(value=share, low=float(interval.low), high=float(interval.high), level=level, method="Wilson"),
     )
-
-
-def _label(path: Path, number: int, line: str) -> Label:
-    try:
-        return Label.model_validate(json.loads(line))
-    except json.JSONDecodeError as error:
-        raise fault(path, number, f"not JSON ({error})", "write one JSON object a line") from None
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"]) or "the line"
-        mend = "a label has id, label (correct, partly or wrong) and, if need be, variant or trace_id"
-        raise fault(path, number, f"{field}: {first['msg']}", mend) from None
 
 
 def _grade(said: float | str) -> float:

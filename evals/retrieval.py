@@ -3,20 +3,20 @@
 Knows sets on disk; what it measures is the served path: ingest, index, legs and fusion.
 """
 
-import json
 import statistics
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import get_args
 
-from pydantic import AliasChoices, BaseModel, Field, ValidationError
+from pydantic import AliasChoices, BaseModel, Field
 
+from evals.jsonl import read
 from evals.ranking import ndcg, recall, reciprocal_rank
-from rag.conversation import ASSISTANT, USER, standalone
+from rag.conversation.history import ASSISTANT, USER, standalone
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
@@ -101,7 +101,7 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
 
     The store is the one of the settings; the collection in it has a name that nothing else has.
     """
-    questions = [question for question in read_questions(folder / QUESTIONS) if question.gains]
+    questions = [question for _, question in read(folder / QUESTIONS, Question) if question.gains]
     if not questions:
         raise GroundwireError(
             f"{folder / QUESTIONS} has no question with gold_ids", "give the ids of the documents that answer it"
@@ -128,16 +128,6 @@ def evaluate(folder: Path, embedder: str = "onnx", progress: Progress = silent) 
             runtime.store.publish(collection, None)
             for made in list(runtime.store.generations(collection)):
                 runtime.store.drop(collection, made.id)
-
-
-def read_questions(path: Path) -> Iterator[Question]:
-    """In order. Raises `GroundwireError` with the line that is not a question."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").rstrip("\n").split("\n"), 1):
-        try:
-            yield Question.model_validate(json.loads(line))
-        except (json.JSONDecodeError, ValidationError) as error:
-            problem = f"{path}:{number} is not a question ({str(error).splitlines()[0]})"
-            raise GroundwireError(problem, "a line is JSON with id, question and gold_ids") from None
 
 
 def _figures(retriever: Retriever, questions: Sequence[Question], vectors: Vectors, mode: Mode) -> Figures:

@@ -8,9 +8,11 @@ import re
 from pathlib import Path
 
 from prompts.errors import GroundwireError
+from prompts.files import replace
 from prompts.labels import LABELS, Labels, dump, line_of, parse
 from prompts.prompt import FILE_NAME, NAME, Prompt, fault
 
+_UNWRITTEN = "name another folder with --library"
 _REFERENCE = re.compile(rf"({NAME.pattern})(?:@(?:([1-9][0-9]*)|({NAME.pattern})))?")
 
 _FIRST = """\
@@ -122,7 +124,7 @@ class Library:
         for problem in self.problems(prompt.path):
             raise problem
         released = self.released() | {prompt.reference: prompt.sha256}
-        _replace(self._lock, "".join(f"{name} {sha256}\n" for name, sha256 in sorted(released.items())))
+        replace(self._lock, "".join(f"{name} {sha256}\n" for name, sha256 in sorted(released.items())), _UNWRITTEN)
         return prompt
 
     def labels(self) -> Labels:
@@ -138,7 +140,7 @@ class Library:
             mend = f"release it first: prompts release {prompt.reference}"
             raise GroundwireError(f"{prompt.reference} is not released, and only a text that cannot change has a label", mend)
         there = self.labels()
-        _replace(self._labels, dump({**there, label: {**there.get(label, {}), prompt.name: prompt.version}}))
+        replace(self._labels, dump({**there, label: {**there.get(label, {}), prompt.name: prompt.version}}), _UNWRITTEN)
         return prompt
 
     def problems(self, path: Path) -> list[GroundwireError]:
@@ -195,13 +197,3 @@ class Library:
         if near := get_close_matches(name, names):
             return f"did you mean {' or '.join(near)}?"
         return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    unfinished = path.with_suffix(".unfinished")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise GroundwireError(f"{path} cannot be written ({error.strerror})", "name another folder with --library") from None

@@ -11,7 +11,7 @@ from itertools import takewhile
 from prompts.fence import fence
 from prompts.prompt import Prompt
 from rag.context import Context, NoRoomError, pack
-from rag.conversation import recent
+from rag.conversation.history import recent
 from rag.errors import UpstreamError
 from rag.llms.router import Router
 from rag.types import Message, Passage

@@ -6,7 +6,7 @@ Knows which calls a variant can make, and how often. Knows no price: the backend
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from rag import conversation
+from rag.conversation import rewriter
 from rag.llms.base import Usage
 from rag.llms.router import Router
 from rag.release import Policy
@@ -41,7 +41,7 @@ def _calls(variant: Variant, prompt: int) -> Iterator[Calls]:
         if variant.release.policy is Policy.RETRY:
             yield Calls(model, tries, prompt + 3 * llm.max_tokens, llm.max_tokens)
     if variant.prompts.rewrite:
-        yield Calls(llm.model, 1, prompt + conversation.PROMPT_TOKENS, conversation.MAX_TOKENS)
+        yield Calls(llm.model, 1, prompt + rewriter.PROMPT_TOKENS, rewriter.MAX_TOKENS)
     if variant.validator.judge:
         stretches = -(-llm.max_tokens // SENTENCE) if variant.release.gate == "sentence" else 2
         yield Calls(

@@ -13,7 +13,7 @@ from typing import Self
 
 from prompts.library import Library
 from rag import variant as variants
-from rag.conversation import Rewriter
+from rag.conversation.rewriter import Rewriter
 from rag.embedders import open_embedder
 from rag.embedders.base import Embedder
 from rag.errors import ConfigurationError, GroundwireError, UpstreamError

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from evals.cases import Fault, content, refusal
-from evals.grounding.labels import load
+from evals.grounding.labels import MENDS, Label
+from evals.jsonl import Fault, read, refusal
 from rag.llms.base import REFUSAL
 from rag.release import UNGROUNDED, Action, Policy, release
 from rag.types import Passage, Value, Verdict
@@ -80,22 +80,19 @@ def load_labelled(labels: Path, drafts: Path) -> list[Labelled]:
 
     Raises `GroundwireError` where a line is none, or a label does not fit its draft.
     """
-    read = _drafts(drafts)
-    places: dict[str, list[Place]] = {id: [] for id in read}
-    written = (number for number, line in enumerate(content(labels).split("\n"), start=1) if line.strip())
-    for number, label in zip(written, load(labels), strict=True):
+    written = _drafts(drafts)
+    places: dict[str, list[Place]] = {id: [] for id in written}
+    for line, label in read(labels, Label, MENDS):
         try:
             meta = _Meta.model_validate(label.meta)
-            draft = read[meta.draft].draft
+            draft = written[meta.draft].draft
         except (ValidationError, KeyError):
-            raise refusal(
-                [Fault(f"{labels}:{number}", "meta: names no draft", f"name one of {drafts}, and the places")]
-            ) from None
+            raise refusal([Fault(line, "meta: names no draft", f"name one of {drafts}, and the places")]) from None
         for start, end in meta.places:
             if draft[start:end] != label.response:
-                raise refusal([Fault(f"{labels}:{number}", f"meta: the draft says something else at {start}", "mend the place")])
+                raise refusal([Fault(line, f"meta: the draft says something else at {start}", "mend the place")])
             places[meta.draft].append(Place(start, end, label.hallucinated))
-    return [Labelled(draft, tuple(sorted(places[id]))) for id, draft in read.items()]
+    return [Labelled(draft, tuple(sorted(places[id]))) for id, draft in written.items()]
 
 
 def gated(labelled: Sequence[Labelled], validator: Validator, withheld: Set[Verdict] = UNGROUNDED) -> Rates:
@@ -138,14 +135,8 @@ def _count(answers: Sequence[Sequence[bool]]) -> Count:
 
 def _drafts(path: Path) -> dict[str, Draft]:
     found: dict[str, Draft] = {}
-    for number, line in enumerate(content(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                draft = Draft.model_validate_json(line)
-            except ValidationError as error:
-                field = ".".join(str(part) for part in error.errors()[0]["loc"])
-                raise refusal([Fault(f"{path}:{number}", f"{field}: {error.errors()[0]['msg']}", "mend the draft")]) from None
-            if draft.id in found:
-                raise refusal([Fault(f"{path}:{number}", f"id: {draft.id} is there already", "give each draft an id of its own")])
-            found[draft.id] = draft
+    for place, draft in read(path, Draft):
+        if draft.id in found:
+            raise refusal([Fault(place, f"id: {draft.id} is there already", "give each draft an id of its own")])
+        found[draft.id] = draft
     return found

@@ -3,19 +3,15 @@
 Knows retrieval sets on disk. Knows no validator.
 """
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from evals.grounding.labels import Label, LabelSet
+from evals.jsonl import read
 from rag import analyzer
 from rag.errors import GroundwireError
 from rag.sentences import sentences
-
-T = TypeVar("T", bound=BaseModel)
 
 
 class _Passage(BaseModel):
@@ -36,9 +32,9 @@ def gold_sentences(folder: Path) -> LabelSet:
 
     Raises `GroundwireError` where the folder is no retrieval set with answers, or a line of it cannot be read.
     """
-    texts = {passage.id: passage.text for passage in _read(folder / "corpus.jsonl", _Passage)}
+    texts = {passage.id: passage.text for _, passage in read(folder / "corpus.jsonl", _Passage)}
     labels = {}
-    for question in _read(folder / "questions.jsonl", _Question):
+    for _, question in read(folder / "questions.jsonl", _Question):
         for gold in question.gold_ids or ():
             if (found := _sentence(texts.get(gold, ""), question)) and (gold, found) not in labels:
                 labels[gold, found] = Label(
@@ -63,17 +59,3 @@ def _sentence(text: str, question: _Question) -> str | None:
         if place >= 0 and start <= place and place + len(answer) <= end:
             return text[start:end]
     return None
-
-
-def _read(path: Path, shape: type[T]) -> Iterator[T]:
-    if not path.is_file():
-        raise GroundwireError(f"{path} is not there", "a retrieval set is a folder with corpus.jsonl and questions.jsonl")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            try:
-                yield shape.model_validate(json.loads(line))
-            except (json.JSONDecodeError, ValidationError) as error:
-                raise GroundwireError(
-                    f"{path}:{number} cannot be read ({str(error).splitlines()[0]})",
-                    "a line is one JSON object of a retrieval set",
-                ) from None

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Literal, NamedTuple
 
-from pydantic import ConfigDict, JsonValue, ValidationError
+from pydantic import ConfigDict, JsonValue
 
-from evals.cases import Fault, content, refusal
+from evals.jsonl import read
 from rag.errors import GroundwireError
 from rag.sentences import sentences
 from rag.types import Claim, Passage, Value
@@ -28,6 +28,12 @@ UNSPACED = 2.0
 EVEN = 0.5
 """The probability of what cannot be told."""
 BREAK = re.compile(r"\n\s*")
+_LINE = "a line is one JSON object, with id, context, response and label"
+MENDS = {
+    "json_invalid": _LINE,
+    "model_type": _LINE,
+    "literal_error": "label 0 what is supported, 1 what is hallucinated",
+}
 NO_SPACES = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff]")
 
 
@@ -72,16 +78,7 @@ def family(name: str) -> str:
 
 def load(path: Path) -> list[Label]:
     """The labels of a JSONL file, in order. Raises `GroundwireError` that names the lines at fault; then nothing is read."""
-    labels: list[Label] = []
-    faults: list[Fault] = []
-    for number, line in enumerate(content(path).split("\n"), start=1):
-        if line.strip():
-            try:
-                labels.append(Label.model_validate_json(line))
-            except ValidationError as error:
-                faults.append(_fault(f"{path}:{number}", error))
-    if faults:
-        raise refusal(faults)
+    labels = [placed.value for placed in read(path, Label, MENDS)]
     if not labels:
         raise GroundwireError(f"{path} has no labels", "write one JSON object a line, with id, context, response and label")
     return labels
@@ -163,17 +160,3 @@ def _passage(number: int, context: str, start: int, end: int) -> Passage:
         end=first + len(text.strip()),
         score=1.0,
     )
-
-
-def _fault(place: str, error: ValidationError) -> Fault:
-    """Why a line is no label: the first of the fields at fault."""
-    first = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in first["loc"])
-    match first["type"]:
-        case "missing":
-            return Fault(place, f"{field}: is missing", f"give it a {field}")
-        case "json_invalid" | "model_type":
-            return Fault(place, "not a JSON object", "a line is one JSON object, with id, context, response and label")
-        case "literal_error":
-            return Fault(place, f"{field}: neither 0 nor 1", "label 0 what is supported, 1 what is hallucinated")
-    return Fault(place, f"{field}: {first['msg'][0].lower()}{first['msg'][1:]}", f"mend the {field}")

@@ -12,8 +12,9 @@ from typing import Any, NamedTuple, get_args
 from rich.console import Console
 from rich.table import Table
 
+from evals.jsonl import read
 from evals.ranking import ndcg
-from evals.retrieval import CANDIDATES, CORPUS, QUESTIONS, Question, read_questions, sets
+from evals.retrieval import CANDIDATES, CORPUS, QUESTIONS, Question, sets
 from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.ingest.ingest import ingest
@@ -75,7 +76,7 @@ def compared(path: Path, home: Path, place: str) -> Compared:
         generation = here.index.generation
         copy(here.index, store, lambda done, total: None)
         there = store.open(path.name, generation.id)
-        questions = [question for question in read_questions(path / QUESTIONS) if question.gains]
+        questions = [question for _, question in read(path / QUESTIONS, Question) if question.gains]
         asked = Asked(
             questions,
             here.embedder.embed([question.query for question in questions]),

@@ -96,12 +96,12 @@ def test_labels_are_read(tmp_path: Path) -> None:
     ("line", "problem"),
     [
         (b"correct", "not JSON"),
-        (b'{"id": "2"}', "label: Field required"),
-        (b'{"id": "2", "label": "good"}', "label: Input should be 'correct', 'partly' or 'wrong'"),
-        (b'{"id": 2, "label": "wrong"}', "id: Input should be a valid string"),
-        (b'{"id": "2", "label": "wrong", "varient": "B"}', "varient: Extra inputs are not permitted"),
-        (b'["2", "wrong"]', "the line: Input should be a valid dictionary"),
-        (b'{"id": "1", "label": "wrong"}', "the answer to 1 was labelled on line 1"),
+        (b'{"id": "2"}', "label: is missing"),
+        (b'{"id": "2", "label": "good"}', "label: input should be 'correct', 'partly' or 'wrong'"),
+        (b'{"id": 2, "label": "wrong"}', "id: input should be a valid string"),
+        (b'{"id": "2", "label": "wrong", "varient": "B"}', "varient: unknown field"),
+        (b'["2", "wrong"]', "not a JSON object"),
+        (b'{"id": "1", "label": "wrong"}', "the answer to 1 was labelled at "),
         (b'{"id": "\xff", "label": "wrong"}', "not UTF-8"),
     ],
 )

@@ -8,7 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from evals.cli import app
-from evals.retrieval import Result, evaluate, read_questions, sets
+from evals.jsonl import read
+from evals.retrieval import QUESTIONS as FILE
+from evals.retrieval import Question, Result, evaluate, sets
 from rag.errors import GroundwireError
 
 PUMPS = {
@@ -54,7 +56,8 @@ def test_a_wrong_ranking_shows(tmp_path: Path) -> None:
 
 def test_grades_are_gains(tmp_path: Path) -> None:
     graded = {**asked("1", "pump or valve", "pump", "valve"), "grades": {"pump": 3}}
-    assert next(iter(read_questions(write(tmp_path / "pumps", [graded]) / "questions.jsonl"))).gains == {"pump": 3, "valve": 1}
+    (placed,) = read(write(tmp_path / "pumps", [graded]) / FILE, Question)
+    assert placed.value.gains == {"pump": 3, "valve": 1}
 
 
 def test_a_document_stands_where_its_best_chunk_does(tmp_path: Path) -> None:
@@ -73,7 +76,7 @@ def test_a_question_brings_what_it_rests_on(tmp_path: Path, text: str) -> None:
     questions = [{**asked("1", "And how often?", "sensor"), "history": history}, asked("2", "And how often?", "sensor")]
     result = evaluate(write(tmp_path / "pumps", questions), "hash")
     assert result.modes["lexical"].mrr_10 == 0.5
-    first, second = read_questions(tmp_path / "pumps" / "questions.jsonl")
+    first, second = (question for _, question in read(tmp_path / "pumps" / FILE, Question))
     assert (first.query, second.query) == ("And how often?\nWhat does the sensor report?", "And how often?")
 
 
@@ -93,7 +96,7 @@ def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
     folder = write(tmp_path / "pumps", QUESTIONS[:1])
     with (folder / "questions.jsonl").open("a") as file:
         file.write(line)
-    with pytest.raises(GroundwireError, match=r"questions\.jsonl:2 is not a question"):
+    with pytest.raises(GroundwireError, match=r"questions\.jsonl:2: (not JSON|not a JSON object|question: is missing|gold_ids: input should be)"):
         evaluate(folder, "hash")
 
 
@@ -119,4 +122,4 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
         json.dumps({"id": "1", "question": "What is a\u2028pump?", "gold_ids": ["pump"]}, ensure_ascii=False) + "\n",
         encoding="utf-8",
     )
-    assert [question.question for question in read_questions(file)] == ["What is a\u2028pump?"]
+    assert [question.question for _, question in read(file, Question)] == ["What is a\u2028pump?"]

@@ -47,10 +47,10 @@ def test_a_set_without_answers_is_told(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_told(tmp_path: Path) -> None:
-    with pytest.raises(GroundwireError, match=r"corpus\.jsonl is not there"):
+    with pytest.raises(GroundwireError, match=r"corpus\.jsonl cannot be read"):
         gold_sentences(tmp_path)
 
 
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path) -> None:
-    with pytest.raises(GroundwireError, match=r"questions\.jsonl:2 cannot be read"):
+    with pytest.raises(GroundwireError, match=r"questions\.jsonl:2: id: input should be a valid string"):
         gold_sentences(folder(tmp_path, QUESTION, {"id": 4}))

@@ -46,9 +46,9 @@ def test_labels_are_read_in_order(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("nonsense", "not a JSON object"),
+        ("nonsense", "not JSON (expected ident at column 2)"),
         ("[1]", "not a JSON object"),
-        ({**ROW, "label": 2}, "label: neither 0 nor 1"),
+        ({**ROW, "label": 2}, "label: input should be 0 or 1"),
         ({**ROW, "context": 3}, "context: input should be a valid string"),
         ({key: value for key, value in ROW.items() if key != "response"}, "response: is missing"),
     ],

@@ -1,9 +1,9 @@
-"""What was said before a question: whether the question rests on it, and what is searched for, and sent to a model, if it does.
+"""A model that rewrites a question, asked after others, into one that stands by itself.
 
-Knows turns, and a model that rewrites. Knows no provider; which words rest on others is told by `rag.followup`.
+Knows a prompt and how far a reply may be trusted. Knows no provider.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import aclosing
 from itertools import islice
 
@@ -11,19 +11,13 @@ from prompts.fence import fence
 from prompts.prompt import Prompt, plain
 from rag import analyzer
 from rag.characters import sound
-from rag.context import Count
+from rag.conversation.history import ASSISTANT, TURN, USER, standalone
 from rag.errors import UpstreamError
-from rag.followup import follows
 from rag.llms.base import Attempt, CallPolicy, Purpose, Request
 from rag.llms.router import Router
 from rag.speech import DECLINES, GREETS, TALKS, spoken
 from rag.types import Message
 
-USER, ASSISTANT = "user", "assistant"
-TURNS = 3
-"""Earlier questions that a query takes up at most."""
-TURN = 500
-"""Characters of an earlier turn that count: what a long one is about stands at its beginning."""
 SHOWN = 6
 """Messages that a rewriting model is shown."""
 MESSAGE = 1000
@@ -41,46 +35,6 @@ SECONDS = 10.0
 MAX_TOKENS = 200
 QUESTION_MARKS = ("?", "\uff1f", "\u061f", ";", "\u037e")
 FULL_STOPS = (".", "\u3002")
-
-
-def depends(question: str, history: Sequence[Message]) -> bool:
-    """Whether `question` can only be understood with what was said before, by its words. Takes well under a millisecond."""
-    before = next(_asked(history), None)
-    return before is not None and follows(question, before)
-
-
-def standalone(question: str, history: Sequence[Message]) -> str:
-    """What to search for in place of `question`, in lines: it, and the questions that it rests on, the latest first.
-
-    They reach back to one that stands by itself, and three of them at most. A question that rests on nothing is returned as it is.
-    """
-    lines = [question]
-    earlier = _asked(history)
-    before = next(earlier, None)
-    while before is not None and len(lines) <= TURNS and follows(lines[-1], before):
-        lines.append(before)
-        before = next(earlier, None)
-    return "\n".join(lines)
-
-
-async def recent(history: Sequence[Message], budget: int, count: Count) -> tuple[Message, ...]:
-    """The latest turns that together have at most `budget` tokens, to be sent before the question: whole, oldest first.
-
-    A turn is a question and what was answered; where not even the latest fits, its question alone is taken, if that does. Other
-    roles are left out, and a chat model's control tokens are broken, as in a prompt.
-    """
-    turns = _turns(history)
-    sizes = await count([message.content for turn in turns for message in turn])
-    kept: list[Message] = []
-    for turn in reversed(turns):
-        tokens, sizes = sizes[-len(turn) :], sizes[: -len(turn)]
-        if sum(tokens) > budget:
-            if not kept and tokens[0] <= budget:
-                kept = turn[:1]
-            break
-        budget -= sum(tokens)
-        kept = [*turn, *kept]
-    return tuple(kept)
 
 
 class Rewriter:
@@ -126,12 +80,6 @@ class Rewriter:
         return reply if _asks_the_same(reply, question, history) else standalone(question, history)
 
 
-def _asked(history: Sequence[Message]) -> Iterator[str]:
-    """The user's turns, the latest first, as far as they count."""
-    said = (message.content.strip()[:TURN] for message in reversed(history) if message.role == USER)
-    return (text for text in said if text)
-
-
 def _shown(history: Sequence[Message]) -> list[Message]:
     """The beginnings of the latest messages, oldest first, as many as there is room for."""
     spoken_by = (message for message in reversed(history) if message.role in (USER, ASSISTANT))
@@ -144,21 +92,6 @@ def _shown(history: Sequence[Message]) -> list[Message]:
             break
         shown.insert(0, Message(role=message.role, content=content))
     return shown
-
-
-def _turns(history: Sequence[Message]) -> list[list[Message]]:
-    """The latest, oldest first; each begins with the user."""
-    turns: list[list[Message]] = [[]]
-    for message in reversed(history):
-        if not message.content.strip():
-            continue
-        if message.role in (USER, ASSISTANT):
-            turns[0].insert(0, Message(role=message.role, content=plain(message.content)))
-        if message.role == USER:
-            turns.insert(0, [])
-        if len(turns) > TURNS:
-            break
-    return turns[1:]
 
 
 def _asks_the_same(reply: str, question: str, history: Sequence[Message]) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from rag.followup import follows
+from rag.conversation.followup import follows
 from rag.relevance import STRANGERS
 
 ROWS: list[dict[str, Any]] = [
