@@ -7,7 +7,8 @@ from contextlib import closing, contextmanager
 
 from weaviate import WeaviateClient
 
-from rag.stores.cluster import Cluster, address
+from rag.stores.weaviate.address import Address
+from rag.stores.weaviate.cluster import Cluster
 from tests.servers.weaviate import installation
 
 _NUMBERS = itertools.count()
@@ -20,8 +21,8 @@ def own(place: str, **options: str) -> Iterator[str]:
     try:
         yield place
     finally:
-        with closing(Cluster(address(place))) as cluster:
-            cluster.ask(lambda client: _forget(client, f"Groundwire_{cluster.address.name}_"))
+        with closing(Cluster(Address.parse(place))) as cluster:
+            cluster.call(lambda client: _forget(client, f"Groundwire_{cluster.address.name}_"))
 
 
 def _forget(client: WeaviateClient, prefix: str) -> None:

@@ -1,4 +1,4 @@
-"""Where generations are kept: one file an engine, opened by place."""
+"""Where generations are kept: one module or folder an engine, opened by place."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ def open_store(place: str | Path) -> Store:
         return FaissStore(Path(place))
     if scheme in ("weaviate", "weaviate+https"):
         try:
-            from rag.stores.weaviate import WeaviateStore
+            from rag.stores.weaviate.store import WeaviateStore
         except ModuleNotFoundError as error:
             raise ConfigurationError(f"a store at {scheme}:// needs {error.name}", "pip install 'groundwire[cluster]'") from error
         return WeaviateStore(str(place))

@@ -14,7 +14,7 @@ from rag.fusion import Fusion
 from rag.relevance import Relevance
 from rag.types import Chunk, Filter, Hit, Value
 
-REBUILD = "`rag index rebuild` makes the index anew from the ledger, without embedding"
+REBUILD = "`rag index rebuild --collection NAME` makes the index anew from the ledger, without embedding"
 """What mends an index that is damaged or missing."""
 _COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 

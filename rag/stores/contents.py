@@ -33,12 +33,13 @@ def paired(chunks: Iterable[Chunk], vectors: Iterable[Vectors]) -> Iterator[Bloc
 
 
 class Contents:
-    """The account of what was written, block by block, no text kept."""
+    """The account of what was written, block by block, no text kept but one document's."""
 
     def __init__(self) -> None:
         self.count = self.dimensions = 0
         self._documents: set[str] = set()
         self._languages: Counter[str] = Counter()
+        self._document, self._texts = "", set[str]()
         self._digest = hashlib.sha256()
 
     def add(self, block: Block) -> None:
@@ -47,7 +48,11 @@ class Contents:
         self.dimensions = block.vectors.shape[1]
         for chunk, text, vector in zip(block.chunks, block.texts, block.vectors, strict=True):
             self._documents.add(chunk.document_id)
-            self._languages[chunk.language] += 1
+            if chunk.document_id != self._document:
+                self._document, self._texts = chunk.document_id, set()
+            # What a document repeats says no more of the collection's languages.
+            self._languages[chunk.language] += chunk.text not in self._texts
+            self._texts.add(chunk.text)
             self._digest.update(text.encode())
             self._digest.update(vector.tobytes())
 
@@ -59,20 +64,23 @@ class Contents:
             collection=collection,
             embedder=embedder,
             dimensions=self.dimensions,
-            languages=tuple(code for code, count in self._languages.most_common() if count >= _LANGUAGE_SHARE * self.count),
+            languages=tuple(
+                code for code, count in self._languages.most_common() if count >= _LANGUAGE_SHARE * self._languages.total()
+            ),
             chunks=self.count,
             documents=len(self._documents),
             created_at=created.isoformat(),
         )
 
-    def require(self, generation: Generation) -> None:
-        """Raise `StorageError` where this is not what the generation was made of."""
+    def require(self, generation: Generation) -> Generation:
+        """The same, where it was made of this. Raises `StorageError` where not."""
         if self._sum(generation.collection, generation.embedder) != generation.id.rpartition("-")[2]:
             raise StorageError(
                 f"generation {generation.id} of collection {generation.collection} is damaged: {self.count} of its "
                 f"{generation.chunks} chunks were read, and they are not those it was made of",
                 REBUILD,
             )
+        return generation
 
     def _sum(self, collection: str, embedder: str) -> str:
         return hashlib.sha256(f"{collection}\n{embedder}\n{self._digest.hexdigest()}".encode()).hexdigest()[:12]

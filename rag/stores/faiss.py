@@ -58,24 +58,18 @@ class FaissStore:
         vectors: Iterable[Vectors],
         learn: Callable[[Index], Learnt],
     ) -> Generation:
-        def learnt(contents: Contents, folder: Path) -> Generation:
-            generation = contents.generation(collection, embedder)
-            with contextlib.closing(FaissIndex(folder, generation, self._exact_limit)) as index:
-                return generation.model_copy(update=dict(learn(index)))
-
-        return self._sealed(collection, paired(chunks, vectors), learnt)
+        return self._sealed(
+            collection, paired(chunks, vectors), lambda contents: contents.generation(collection, embedder), learn
+        )
 
     def copy(self, source: Source) -> Generation:
         generation = source.generation
-
-        def same(contents: Contents, _: Path) -> Generation:
-            contents.require(generation)
-            return generation
-
         if generation.id in sealed.names(self._root / collection_name(generation.collection)):
             self.verify(generation.collection, generation.id)
             return generation
-        return self._sealed(generation.collection, source.blocks(), same)
+        return self._sealed(
+            generation.collection, source.blocks(), lambda contents: contents.require(generation), lambda _: generation
+        )
 
     def open(self, collection: str, generation_id: str) -> Index:
         folder = self._folder(collection, generation_id)
@@ -102,14 +96,22 @@ class FaissStore:
     def close(self) -> None:
         """Nothing is held but by open indexes."""
 
-    def _sealed(self, collection: str, blocks: Iterable[Block], identify: Callable[[Contents, Path], Generation]) -> Generation:
-        """Write blocks into a folder, and seal it as the generation that `identify` tells."""
+    def _sealed(
+        self,
+        collection: str,
+        blocks: Iterable[Block],
+        identify: Callable[[Contents], Generation],
+        learn: Callable[[Index], Learnt],
+    ) -> Generation:
+        """Write blocks into a folder, and seal it as what they are and what was learnt from them."""
         home = self._root / collection_name(collection)
         with sealed.unsealed(home) as folder, contextlib.closing(_Writing(folder)) as writing:
             for block in blocks:
                 writing.add(block)
             writing.finish(inverted=writing.contents.count > self._exact_limit)
-            generation = identify(writing.contents, folder)
+            generation = identify(writing.contents)
+            with contextlib.closing(FaissIndex(folder, generation, self._exact_limit)) as index:
+                generation = generation.model_copy(update=dict(learn(index)))
             with sealed.writing(home):
                 for lock in folder.glob(f"{_LEXICAL}/*.lock"):
                     lock.unlink()
@@ -122,7 +124,7 @@ class FaissStore:
         if generation_id not in sealed.names(home):
             raise StorageError(
                 f"collection {collection} has no index {generation_id}",
-                "`rag index list` shows what there is, `rag index rebuild` makes one",
+                "`rag index list` shows what there is, `rag index rebuild --collection NAME` makes one",
             )
         return home / generation_id
 
@@ -296,5 +298,5 @@ def _read(folder: Path) -> Generation:
     try:
         return Generation.model_validate_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        mend = "remove its folder, then `rag index rebuild` makes another"
+        mend = "remove its folder, then `rag index rebuild --collection NAME` makes another"
         raise StorageError(f"{path} is damaged or missing", mend) from error

@@ -12,7 +12,7 @@ import yaml
 from api.cli import app
 from rag.ledger.database import PATIENCE_SECONDS, located
 from rag.settings import Settings
-from rag.stores.cluster import address
+from rag.stores.weaviate.address import Address
 from tests.servers.nginx import filled_in
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -83,7 +83,7 @@ def test_every_variable_is_read_by_somebody_and_has_a_value_that_can_be_read(nam
     fields = {f"GROUNDWIRE_{field.upper()}" for field in Settings.model_fields}
     assert set(environment) <= fields | OTHERS
     assert located(environment["GROUNDWIRE_LEDGER"]).host in SERVICES
-    assert [node.host for node in address(environment["GROUNDWIRE_INDEX"]).nodes] == ["weaviate"]
+    assert [node.host for node in Address.parse(environment["GROUNDWIRE_INDEX"]).nodes] == ["weaviate"]
 
 
 @pytest.mark.parametrize("name", OURS)

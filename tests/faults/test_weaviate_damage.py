@@ -15,7 +15,8 @@ from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.base import Learnt
-from rag.stores.cluster import KEY, Cluster, address
+from rag.stores.weaviate.address import KEY, Address
+from rag.stores.weaviate.cluster import Cluster
 from tests.faults.numbered import filled, finds, rows, settings, whole
 from tests.installations import own
 from tests.servers.weaviate import installation
@@ -40,10 +41,10 @@ def shop(place: str, tmp_path: Path) -> Settings:
 
 def behind(place: str, act: Act) -> str:
     """Somebody else does this to the one generation there is; the name it has in Weaviate."""
-    cluster = Cluster(address(place))
+    cluster = Cluster(Address.parse(place))
     try:
-        (name,) = cluster.ask(lambda client: kept(client, place))
-        cluster.ask(lambda client: act(client, name))
+        (name,) = cluster.call(lambda client: kept(client, place))
+        cluster.call(lambda client: act(client, name))
     finally:
         cluster.close()
     return name
@@ -51,7 +52,8 @@ def behind(place: str, act: Act) -> str:
 
 def kept(client: WeaviateClient, place: str, collection: str = "rows") -> list[str]:
     """The generations of an installation, sealed or not."""
-    return [name for name in client.collections.list_all() if name.startswith(f"Groundwire_{address(place).name}_{collection}_g")]
+    prefix = f"Groundwire_{Address.parse(place).name}_{collection}_g"
+    return [name for name in client.collections.list_all() if name.startswith(prefix)]
 
 
 def described(client: WeaviateClient, name: str, change: Callable[[str], str]) -> None:
@@ -118,27 +120,27 @@ def test_another_dimension_is_refused(shop: Settings) -> None:
 
 
 def test_classes_of_others_are_let_be(place: str, tmp_path: Path) -> None:
-    foreign = [f"Groundwire_{address(place).name}_rows_g{what}" for what in ("", "20200101t000000x00000000")]
-    cluster = Cluster(address(place))
+    foreign = [f"Groundwire_{Address.parse(place).name}_rows_g{what}" for what in ("", "20200101t000000x00000000")]
+    cluster = Cluster(Address.parse(place))
     for name in foreign:
-        cluster.ask(lambda client, name=name: client.collections.create(name))  # type: ignore[misc]
+        cluster.call(lambda client, name=name: client.collections.create(name))  # type: ignore[misc]
     with Runtime(filled(tmp_path, place, count=FEW)) as runtime:
         assert len(list(runtime.store.generations("rows"))) == 1
         whole(runtime, FEW)
-    assert set(foreign) < set(cluster.ask(lambda client: kept(client, place)))
+    assert set(foreign) < set(cluster.call(lambda client: kept(client, place)))
     cluster.close()
 
 
 def test_a_class_in_the_way_of_the_alias_is_named(place: str, tmp_path: Path) -> None:
     place = f"{place}&retry=3"
-    name = f"Groundwire_{address(place).name}_rows"
-    cluster = Cluster(address(place))
-    cluster.ask(lambda client: client.collections.create(name))
+    name = f"Groundwire_{Address.parse(place).name}_rows"
+    cluster = Cluster(Address.parse(place))
+    cluster.call(lambda client: client.collections.create(name))
     with Runtime(settings(tmp_path, place)) as runtime:
         with pytest.raises(StorageError, match=name):
             ingest([rows(tmp_path, FEW)], "rows", runtime)
         whole(runtime, FEW)
-        assert cluster.ask(lambda client: client.collections.exists(name))
+        assert cluster.call(lambda client: client.collections.exists(name))
     cluster.close()
 
 

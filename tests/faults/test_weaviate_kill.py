@@ -10,7 +10,8 @@ import pytest
 
 from rag.ingest.ingest import ingest, rebuild
 from rag.runtime import Runtime
-from rag.stores.cluster import Cluster, address
+from rag.stores.weaviate.address import Address
+from rag.stores.weaviate.cluster import Cluster
 from tests.faults.numbered import filled, rows, settings, whole
 from tests.faults.test_weaviate_damage import kept
 from tests.installations import own
@@ -68,8 +69,8 @@ def killed_halfway(program: str, folder: Path, place: str, path: str) -> None:
 
 def there(place: str) -> list[str]:
     """The classes of the collection in Weaviate, sealed or not."""
-    with closing(Cluster(address(place))) as cluster:
-        return cluster.ask(lambda client: kept(client, place))
+    with closing(Cluster(Address.parse(place))) as cluster:
+        return cluster.call(lambda client: kept(client, place))
 
 
 def test_a_killed_build_is_never_opened_and_is_swept(place: str, tmp_path: Path) -> None:

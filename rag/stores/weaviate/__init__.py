@@ -1,0 +1,1 @@
+"""Generations in a Weaviate cluster, each as a collection of it."""

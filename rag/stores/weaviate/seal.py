@@ -1,0 +1,79 @@
+"""How a generation is sealed: by the description of its collection.
+
+Knows when a collection is ours, when it is sealed, and when nobody builds it any more. Knows nothing of what is in it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Self
+
+from pydantic import AwareDatetime, BaseModel, Field, model_validator
+from weaviate.collections import Collection
+from weaviate.exceptions import UnexpectedStatusCodeError
+
+from rag.errors import StorageError
+from rag.process import OWNER, ended
+from rag.stores.base import Generation
+from rag.stores.weaviate.schema import LAYOUT
+
+_ABANDONED = timedelta(days=7)
+"""How long an unsealed collection is let be whose builder is not seen to be gone."""
+
+
+class Builder(BaseModel):
+    """Who writes a collection that is not sealed yet."""
+
+    owner: str = Field(pattern=r"^.+:\d+:[^:]+$")
+    """Its `rag.process.OWNER`."""
+    since: AwareDatetime
+
+    @property
+    def gone(self) -> bool:
+        """Its process has ended, or it is so old that another may have its number by now."""
+        return ended(self.owner) or datetime.now(UTC) - self.since > _ABANDONED
+
+
+class Description(BaseModel):
+    """Who builds a collection, or which generation it is; kept as JSON."""
+
+    layout: int
+    builder: Builder | None = None
+    generation: dict[str, Any] | None = None
+
+    @model_validator(mode="after")
+    def _require_generation(self) -> Self:
+        if self.layout == LAYOUT and self.generation is not None:
+            Generation.model_validate(self.generation)
+        return self
+
+
+def unsealed() -> str:
+    """The description of a collection that this process begins to write."""
+    builder = Builder(owner=OWNER, since=datetime.now(UTC))
+    return Description(layout=LAYOUT, builder=builder).model_dump_json(exclude_unset=True)
+
+
+def sealed(generation: Generation) -> str:
+    """The description that makes a collection a generation."""
+    return Description(layout=LAYOUT, generation=generation.model_dump(mode="json")).model_dump_json(exclude_unset=True)
+
+
+def described(text: str | None) -> Description | None:
+    """What a collection's description says, where it is one of ours."""
+    try:
+        return Description.model_validate_json(text or "")
+    except ValueError:
+        return None
+
+
+def require_ours(there: Collection[Any, Any]) -> None:
+    """Raise `StorageError` where somebody removed what this process builds: a server that is written to makes it anew, but another."""
+    try:
+        description = described(there.config.get(simple=True).description)
+    except UnexpectedStatusCodeError as error:
+        if error.status_code != 404:
+            raise
+        description = None
+    if description is None or description.builder is None or description.builder.owner != OWNER:
+        raise StorageError(
+            f"{there.name} was removed from Weaviate while it was built", "see who removes it there, then try again"
+        )
