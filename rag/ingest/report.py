@@ -1,38 +1,18 @@
-"""An ingest as people see it: bars while it runs, tables when it is done.
+"""An ingest as people see it when it is done: tables.
 
 Knows rich; computes nothing.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
-from rich.console import Console, Group, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from rag import progress
 from rag.ingest.quality import Report
 
 MOST_ROWS = 20
 """Of the quarantine, before the rest is only counted."""
 FOREIGN = 0.05
 """The share of documents in other languages from which on it is worth a look."""
-
-
-@contextmanager
-def watched(console: Console | None = None) -> Iterator[progress.Progress]:
-    """Draw a bar for each stage that has something to do; on stderr, so that stdout stays what was asked for."""
-    columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console or Console(stderr=True)) as bars:
-        tasks: dict[progress.Stage, TaskID] = {}
-
-        def draw(stage: progress.Stage, done: int, total: int) -> None:
-            if stage not in tasks:
-                tasks[stage] = bars.add_task(stage.value)
-            bars.update(tasks[stage], completed=done, total=total)
-
-        yield draw
 
 
 def shown(report: Report) -> RenderableType:
@@ -42,11 +22,19 @@ def shown(report: Report) -> RenderableType:
         parts.append(_quarantine(report))
     if report.skipped:
         names = ", ".join(skipped.source for skipped in report.skipped[:MOST_ROWS])
-        parts.append(Text(f"{len(report.skipped)} files skipped, of a type that is not read: {names}"))
+        parts.append(Text(f"{_files(len(report.skipped))} skipped, of a type that is not read: {names}"))
+    if report.vanished:
+        parts.append(
+            Text(f"{_files(report.vanished)} gone since the last ingest; what was in there stays, unless --prune is given")
+        )
     if report.foreign_share >= FOREIGN:
         shares = ", ".join(f"{language} {count}" for language, count in report.languages.items())
         parts.append(Text(f"{report.foreign_share:.0%} of the new documents are not in the most frequent language: {shares}"))
     return Group(*parts)
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'s' if count > 1 else ''}"
 
 
 def _summary(report: Report) -> Table:

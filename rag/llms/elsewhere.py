@@ -53,6 +53,8 @@ class Elsewhere:
             tokens.count(provider, name, [model])
             with _told(), connection.makefile("rb") as lines:
                 about = _read(lines.readline())
+        self.missing_key: str | None = about["missing_key"]
+        """See `rag.llms.litellm.missing_key`."""
         self._window: int | None = about["window"]
         self._price: Price | None = about["price"]
         self._provider: str = about["provider"]
@@ -173,13 +175,14 @@ async def _answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
 
 
 async def _carry_out(asked: Line, writer: asyncio.StreamWriter) -> None:
-    from rag.llms.litellm import LiteLLM, named, price
+    from rag.llms.litellm import LiteLLM, missing_key, named, price
 
     try:
         match asked:
             case {"open": model}:
                 name, seller = named(model)
                 about = {"window": LiteLLM().window(model), "price": price(model, model), "provider": seller, "name": name}
+                about["missing_key"] = missing_key(model)
                 writer.write(_line(about))
             case {"stream": request}:
                 async with aclosing(LiteLLM().stream(Request.model_validate(request))) as pieces:

@@ -58,7 +58,7 @@ class Router:
         """Pieces of the answer, then one `Completion`; `began` is the request's `time.perf_counter()`.
 
         Every try is appended to `attempts` as it ends, also when this generator is closed or cancelled. Raises `UpstreamError` that
-        names each model's last failure; once text was passed on, there is no other try.
+        names each model's last failure; once text was passed on, there is no other try. An answer without any text is a failure.
         """
         models = tuple(dict.fromkeys((request.model, *policy.fallbacks)))
         self.available(models)
@@ -71,8 +71,8 @@ class Router:
                 try:
                     async with aclosing(self._attempt(attempt.request, policy, deadline)) as pieces:
                         async for piece in pieces:
-                            attempt.received(piece)
-                            yield piece
+                            if ready := attempt.received(piece):
+                                yield ready
                     return
                 except UpstreamError as error:
                     attempt.failed(error)
@@ -190,24 +190,33 @@ class _Try:
     @property
     def started(self) -> bool:
         """Whether any of it was passed on."""
-        return self._first_at is not None
+        return any(text.strip() for text in self._texts)
 
-    def received(self, piece: str | Completion) -> None:
+    def received(self, piece: str | Completion) -> str | Completion | None:
+        """What of it can be passed on: white space waits for text. Raises `UpstreamError` at the end of an answer without any."""
         if isinstance(piece, str):
             self._first_at = self._first_at or time.perf_counter()
+            waiting = "" if self.started else "".join(self._texts)
             self._texts.append(piece)
-        else:
-            self._end = {
-                "answered_by": piece.model,
-                "usage": piece.usage,
-                "cost_nanodollars": piece.cost_nanodollars,
-                "finish_reason": piece.finish_reason,
-                "replayed": piece.replayed,
-            }
+            return waiting + piece if self.started else None
+        self._end = {
+            "answered_by": piece.model,
+            "usage": piece.usage,
+            "cost_nanodollars": piece.cost_nanodollars,
+            "finish_reason": piece.finish_reason,
+            "replayed": piece.replayed,
+        }
+        if not self.started:
+            raise UpstreamError(
+                f"{self.request.model} gave no text ({piece.finish_reason})",
+                "raise llm.max_tokens, or name a fallback model",
+                retryable=False,
+            )
+        return piece
 
     def failed(self, error: UpstreamError) -> None:
         self._billed = error.billed
-        self._end = {"error": error.problem, "throttled": error.throttled}
+        self._end |= {"error": error.problem, "throttled": error.throttled}
 
     def record(self) -> Attempt:
         timed = Attempt(

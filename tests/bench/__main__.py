@@ -18,7 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from rag.ingest.ingest import ingest
-from rag.ingest.report import watched
+from rag.bars import watched
 from rag.llms.base import Completion, Request, Usage
 from rag.llms.litellm import library
 from rag.llms.router import Router

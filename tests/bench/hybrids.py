@@ -22,8 +22,8 @@ from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.stores import open_store
 from rag.stores.base import Index
-from rag.stores.cluster import address
 from rag.stores.copying import copy
+from rag.stores.weaviate.address import Address
 from rag.variant import Mode
 
 ALPHAS = (0.25, 0.5, 0.75)
@@ -93,8 +93,8 @@ def opened(place: str, generation_id: str) -> Iterator[Any]:
     """A generation as a collection of a plain client."""
     from weaviate import connect_to_custom
 
-    host, port, grpc = address(place).nodes[0]
-    with connect_to_custom(host, port, False, host, grpc, False, skip_init_checks=True) as client:
+    node = Address.parse(place).nodes[0]
+    with connect_to_custom(node.host, node.port, False, node.host, node.grpc, False, skip_init_checks=True) as client:
         told = client.collections.list_all()
         (name,) = [name for name, config in told.items() if generation_id in (config.description or "")]
         yield client.collections.use(name)
