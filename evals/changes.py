@@ -34,7 +34,8 @@ class Status(enum.StrEnum):
     PROMOTED = "now in production"
     FIRST = "first version, nothing to compare with"
     DELETED = "deleted"
-    NOT_AN_ANSWER = "not an answer prompt"
+    NOT_AN_ANSWER = "changed, and not run: only prompts that answer questions are compared"
+    UNANSWERABLE = "cannot be asked: a prompt that answers has the inputs question, passages and fence, and no other"
 
     @property
     def comparable(self) -> bool:
@@ -115,7 +116,9 @@ def _against(base: Prompt | None, head: Prompt, status: Status) -> Change | None
         return Change(head.reference, Status.FIRST, head=head)
     if base.sha256 == head.sha256:
         return None
-    answers = base.inputs.keys() == head.inputs.keys() == INPUTS
+    answered, answers = (prompt.inputs.keys() == INPUTS for prompt in (base, head))
+    if answered and not answers:
+        return Change(head.reference, Status.UNANSWERABLE, base, head)
     return Change(head.reference, status if answers else Status.NOT_AN_ANSWER, base, head)
 
 

@@ -14,11 +14,10 @@ from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from evals.cases import Case
     from evals.comparison import Comparison, Design, Guardrail, Verdict
     from evals.execution.arms import Arm
+    from evals.execution.execution import Standing
     from evals.execution.runs import Runs
     from evals.trial import Trial
     from rag.runtime import Runtime
@@ -109,20 +108,24 @@ def run(
         raise GroundwireError(
             f"--{'a' if a else 'b'} has nothing to be compared with", "name both --a and --b, or --base, or neither"
         )
-    if early_stop and not a and base is None:
-        raise GroundwireError("--early-stop watches a comparison, and there is one variant only", "name --a and --b, or --base")
+    watches = "--early-stop" if early_stop else "--guardrail" if guardrail else None
+    if watches and not a and base is None:
+        raise GroundwireError(f"{watches} watches a comparison, and there is one variant only", "name --a and --b, or --base")
+    if labels and not judge:
+        raise GroundwireError("--labels are held against what a judge says, and there is none", "name one with --judge MODEL")
     if base is not None and (a or b):
         raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
     if model and not model.startswith(OURS):
         # Seconds before it is asked anything: what calls models takes as long to start as all the rest.
         elsewhere.start()
     from evals.execution.arms import Arm
-    from evals.execution.execution import Limits
+    from evals.execution.execution import Budget, Limits
 
     with _runtime() as runtime:
         design = _design(primary, guardrail, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
-        limits = Limits(concurrency, None if max_cost is None else round(_finite("--max-cost", max_cost) * 1e9), retry_failed)
+        budget = None if max_cost is None else Budget(round(_finite("--max-cost", max_cost) * 1e9))
+        limits = Limits(concurrency, budget, retry_failed)
         trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
         if base is not None:
             verdicts = _contests(runtime, trial, base, variant, model, out)
@@ -131,7 +134,7 @@ def run(
                 _contest(runtime, trial, [Arm.named(name, runtime.settings, variant, model) for name in (a, b)], out).verdict
             ]
         else:
-            _measure(runtime, trial, Arm.named(variant, runtime.settings, variant, model))
+            _measure(runtime, trial, Arm.named(variant, runtime.settings, variant, model), out)
             verdicts = []
     raise typer.Exit(_exit_code(verdicts))
 
@@ -183,10 +186,14 @@ def compare(
     from evals.agreement import read_labels
     from evals.pairwise import compared
 
-    with _runtime() as runtime:
+    with _stored() as runtime:
         stored = _runs(runtime)
         found = [stored.get(id) for id in (a, b)]
         judged = found[0].judge if found[0].judge == found[1].judge else None
+        if labels and not judged:
+            raise GroundwireError(
+                "--labels are held against what a judge says, and none graded both runs", "run both with the same --judge MODEL"
+            )
         design = _design(primary, guardrail, margin, cluster_by, judged, seed)
         people = read_labels(labels) if labels else ()
         comparison = _carried_out(compared(runtime, found[0], found[1], design, labels=people))
@@ -197,14 +204,18 @@ def compare(
 @app.command()
 def score(id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")]) -> None:
     """Score the stored answers of a run again, without a call."""
+    from evals.comparison import Design
     from evals.execution.execution import rescore
+    from evals.report.terminal import run_table
     from evals.scorers import open_scorers
+    from evals.single import measured
 
-    with _runtime() as runtime:
+    with _stored() as runtime:
         stored = _runs(runtime)
         found = stored.get(id)
         count = _carried_out(rescore(stored, found, runtime, open_scorers()))
-        show(f"{count:,} answers of {found.id} scored", _run_table(stored, found.id))
+        told = _carried_out(measured(runtime, found, Design(primary=())))
+        show(f"{count:,} answers of {found.id} scored", run_table(told))
 
 
 @app.command()
@@ -215,7 +226,7 @@ def runs(
     """List the latest runs."""
     from evals.report.terminal import runs_table
 
-    with _runtime() as runtime:
+    with _stored() as runtime:
         latest = _runs(runtime).latest(limit)
     show(*(found.model_dump_json() for found, _ in latest) if json else (runs_table(latest),))
 
@@ -247,7 +258,7 @@ def promote(
     from evals.cases import append
     from evals.promotion import promoted
 
-    with _runtime() as runtime:
+    with _stored() as runtime:
         found = [promoted(runtime.traces.get(id)) for id in traces]
     append(found, to)
     typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")
@@ -264,7 +275,7 @@ def retrieval(
 
     from evals.report.retrieval import retrieval_table
     from evals.retrieval import evaluate, sets
-    from rag.ingest.report import watched
+    from rag.bars import watched
 
     console = Console(stderr=True)
     results = []
@@ -288,6 +299,14 @@ def _runtime() -> "Runtime":
     from rag.settings import Settings
 
     return Runtime(Settings())
+
+
+def _stored() -> "Runtime":
+    """Over what is there: only asking makes a home."""
+    from rag.runtime import Runtime
+    from rag.settings import Settings
+
+    return Runtime(Settings().existing())
 
 
 def _runs(runtime: "Runtime") -> "Runs":
@@ -371,8 +390,8 @@ def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, nam
     """Where the collection is not there, and the documents that hold the answers are files here, ingest the folder they lie in."""
     from os.path import commonpath
 
+    from rag.bars import watched
     from rag.ingest.ingest import ingest
-    from rag.ingest.report import watched
 
     gold = sorted({id for case in cases for id in case.gold_ids})
     if named or collection in {there.name for there in runtime.corpus.collections()} or not gold:
@@ -387,24 +406,26 @@ def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, nam
         ingest([folder], collection, runtime, progress=progress)
 
 
-def _carried_out(work: "Coroutine[None, None, T]") -> T:
-    """Run to its end; an interrupted run says that nothing is lost."""
+def _carried_out(work: "Coroutine[None, None, T]", standing: "Standing | None" = None) -> T:
+    """Run to its end, how far it is shown meanwhile; an interrupted run says that nothing is lost."""
     import asyncio
+    from contextlib import nullcontext
+
+    from evals.report.progress import watched
 
     try:
-        return asyncio.run(work)
+        with watched(standing) if standing else nullcontext():
+            return asyncio.run(work)
     except KeyboardInterrupt:
         typer.echo("stopped: what was answered is kept, and the same command goes on from here", err=True)
         raise typer.Exit(130) from None
 
 
 def _contest(runtime: "Runtime", trial: "Trial", arms: "Sequence[Arm]", out: Path | None) -> "Comparison":
-    from evals.report.progress import watched
     from evals.trial import contest, execution
 
     asking = execution(runtime, trial, arms)
-    with watched(asking.standing):
-        comparison = _carried_out(contest(runtime, trial, asking))
+    comparison = _carried_out(contest(runtime, trial, asking), asking.standing)
     _report(comparison, runtime, out)
     return comparison
 
@@ -413,7 +434,7 @@ def _contests(
     runtime: "Runtime", trial: "Trial", base: str, variant: str, model: str | None, out: Path | None
 ) -> "list[Verdict]":
     """Every prompt that was changed since `base`, against what it was."""
-    from evals.changes import changed
+    from evals.changes import Status, changed
     from evals.comparison import Verdict
     from evals.execution.arms import Arm
     from evals.report.files import write_comment
@@ -424,6 +445,7 @@ def _contests(
     for change in changed(runtime.settings.prompts, base):
         if change.base is None or change.head is None or not change.status.comparable:
             notes.append(f"{change.name}: {change.status}")
+            verdicts += [Verdict.UNTRUSTWORTHY] if change.status is Status.UNANSWERABLE else []
             continue
         names = [f"{change.base.reference} of {base}", change.head.reference]
         arms = [
@@ -437,37 +459,27 @@ def _contests(
             verdicts.append(Verdict.UNTRUSTWORTHY)
     if not comparisons and not verdicts:
         notes.append(f"no prompt that answers differs from {base}")
-    for note in notes:
-        typer.echo(note)
+    show(*notes)
     write_comment(comparisons, notes, folder / "comment.md")
     return [*verdicts, *(comparison.verdict for comparison in comparisons)]
 
 
-def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm") -> None:
-    from evals.analysis.doubts import TOO_MANY_UNANSWERED
+def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm", out: Path | None) -> None:
     from evals.comparison import Verdict
-    from evals.execution.execution import FAILURES
-    from evals.report.progress import watched
+    from evals.report.files import write
+    from evals.report.terminal import run_table
     from evals.trial import execution, measure
 
     asking = execution(runtime, trial, [arm])
-    with watched(asking.standing):
-        found = _carried_out(measure(asking))
-    show(_run_table(asking.runs, found.id))
-    outcomes = asking.runs.table(found.id).outcomes
-    if unanswered := sum(outcomes[outcome] for outcome in FAILURES):
-        typer.echo(f"{unanswered:,} of {outcomes.total():,} requests were not answered: --retry-failed asks them again", err=True)
+    found = _carried_out(measure(runtime, trial, asking), asking.standing)
+    page = write(found, out or runtime.settings.home / "evals" / found.run.run_id[:8])
+    show(run_table(found), f"report: {page}")
+    if found.failed:
+        typer.echo(f"{found.failed:,} requests were not answered: --retry-failed asks them again", err=True)
     if asking.standing.ended:
         raise GroundwireError(f"ended before all was asked: {asking.standing.ended}", "the same command goes on from here")
-    if unanswered > TOO_MANY_UNANSWERED * outcomes.total():
+    if not found.trustworthy:
         raise typer.Exit(Verdict.UNTRUSTWORTHY.exit_code)
-
-
-def _run_table(runs: "Runs", id: str) -> "RenderableType":
-    from evals.pairwise import known_metrics
-    from evals.report.terminal import run_table
-
-    return run_table(runs.get(id), runs.table(id), list(known_metrics().values()))
 
 
 def _report(comparison: "Comparison", runtime: "Runtime", out: Path | None) -> None:

@@ -156,6 +156,8 @@ class Flip(Value):
     metric: str
     gained: bool
     """B did better."""
+    crossed: bool = True
+    """Else it only moved far."""
     a: Answer
     b: Answer
 
@@ -239,6 +241,10 @@ class Comparison(Value):
     quantiles: tuple[QuantileEffect, ...] = ()
     tags: tuple[TagEffect, ...] = ()
     flips: tuple[Flip, ...] = ()
+    """Those that moved furthest."""
+    lost: int = 0
+    """Cases whose answer went from good to bad; of all of them, `flips` shows some."""
+    gained: int = 0
     variances: tuple[VarianceShares, ...] = ()
     judge_nanodollars: int | None = 0
     judge: str | None = None

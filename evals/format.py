@@ -21,6 +21,13 @@ def change(metric: Metric, difference: float) -> str:
     return _number(metric, difference, "+") + {**_SUFFIX, "binary": " points"}[metric.unit]
 
 
+def between(metric: Metric, estimate: Estimate | None) -> str:
+    """The bounds of a value: `41.2 % to 48.0 %`."""
+    if estimate is None or not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):
+        return "unknown"
+    return f"{shown(metric, estimate.low)} to {shown(metric, estimate.high)}"
+
+
 def interval(metric: Metric, estimate: Estimate) -> str:
     """The bounds of a difference, in the unit of the `change` it stands behind: `[+0.012, +0.075]`."""
     if not (math.isfinite(estimate.low) and math.isfinite(estimate.high)):

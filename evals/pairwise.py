@@ -5,6 +5,7 @@ Knows which of the ledger's rows a comparison needs. Knows no statistics, and no
 
 from asyncio import Semaphore, gather, to_thread
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -78,15 +79,16 @@ async def compared(
         noise = {id: preference.noise for id, preference in preferences.items()}
         table_a = _with(table_a, PREFERRED, {id: preference.a for id, preference in preferences.items()}, noise)
         table_b = _with(table_b, PREFERRED, {id: preference.b for id, preference in preferences.items()}, noise)
-    analysis = compare(table_a, table_b, cases, list(known_metrics().values()), design, early.tests if early else None)
+    watched = (early.tests, len(early.looks)) if early else (None, 1)
+    analysis = compare(table_a, table_b, cases, list(known_metrics().values()), design, *watched)
     totals = [await to_thread(runs.totals, run.id) for run in (a, b)]
     judged = [totals[0].judge_nanodollars, totals[1].judge_nanodollars, *(one.cost_nanodollars for one in preferences.values())]
     standing = standing or Standing()
     standing.pay([attempt for preference in preferences.values() for attempt in preference.attempts])
     return Comparison(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        a=_side(a, table_a, totals[0].cost_nanodollars),
-        b=_side(b, table_b, totals[1].cost_nanodollars),
+        a=side(a, table_a, totals[0].cost_nanodollars),
+        b=side(b, table_b, totals[1].cost_nanodollars),
         cases=Path(a.cases).name,
         fingerprint=a.fingerprint,
         asked=len({*table_a.case_ids} & {*table_b.case_ids}),
@@ -98,17 +100,19 @@ async def compared(
         reasons=analysis.reasons,
         problems=(
             *_unlikeness(a, b, whole, unlike, asked_a.scorers | asked_b.scorers),
-            *_problems(runtime, a, b, whole, cases, standing, early, preferences),
+            *_problems(runtime, a, b, whole, cases, design, standing, early, preferences),
             *analysis.problems,
         ),
         effects=analysis.effects,
         quantiles=analysis.quantiles,
         tags=analysis.tags,
-        flips=await to_thread(flips, analysis.flipped, runtime.traces.get),
+        flips=await to_thread(flips, analysis.flips.flipped, runtime.traces.get),
+        lost=analysis.flips.lost,
+        gained=analysis.flips.gained,
         variances=analysis.variances,
         judge_nanodollars=None if None in judged else sum(cost for cost in judged if cost is not None),
         judge=judge.identity if judge else a.judge if a.judge == b.judge else None,
-        agreement=await to_thread(_agreement, runs, (a, b), labels),
+        agreement=await to_thread(agreed, runs, (a, b), labels),
         spent_nanodollars=None if standing.unpriced else standing.spent,
         seconds=standing.seconds,
         early=_early(early, standing, totals[0].cost_nanodollars, totals[1].cost_nanodollars, max(a.repeats, b.repeats)),
@@ -133,12 +137,13 @@ def _only(table: ScoreTable, ids: Collection[str]) -> ScoreTable:
     """The rows of these cases."""
     rows = [row for row, id in enumerate(table.case_ids) if id in ids]
     columns = {name: column.rows(rows) for name, column in table.columns.items()}
-    return ScoreTable(tuple(table.case_ids[row] for row in rows), columns, table.trace_ids[rows], table.outcomes)
+    ids = tuple(table.case_ids[row] for row in rows)
+    return replace(table, case_ids=ids, columns=columns, trace_ids=table.trace_ids[rows])
 
 
 def _without(table: ScoreTable, metric: Metric) -> ScoreTable:
     columns = {name: column for name, column in table.columns.items() if name != metric.name}
-    return ScoreTable(table.case_ids, columns, table.trace_ids, table.outcomes)
+    return replace(table, columns=columns)
 
 
 async def _preferences(
@@ -168,10 +173,11 @@ def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores], noise
         if isinstance(score, float):
             values[row, 0] = score
     column = Column(values, missing, noise=np.array([noise.get(id, np.nan) for id in table.case_ids]))
-    return ScoreTable(table.case_ids, {**table.columns, metric.name: column}, table.trace_ids, table.outcomes)
+    return replace(table, columns={**table.columns, metric.name: column})
 
 
-def _side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:
+def side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:
+    """What a report shows of one run."""
     return Side(
         run_id=run.id,
         name=run.name,
@@ -218,6 +224,7 @@ def _problems(
     b: Run,
     tables: Sequence[ScoreTable],
     cases: Mapping[str, Case],
+    design: Design,
     standing: Standing,
     early: Early | None,
     preferences: Mapping[str, Preference],
@@ -233,28 +240,34 @@ def _problems(
             )
     if a.generation != b.generation:
         found.append("the collection changed between the two runs, so that they may have been given different passages")
-    if early and early.known:
-        found.append("the intervals of guardrails are those of a fixed number of cases, and this run stopped when it was known")
-    gone = gold_missing(cases.values(), runtime.corpus.documents(a.collection))
-    if gone:
-        named = ", ".join(sorted({id for ids in gone.values() for id in ids})[:_NAMED])
-        found.append(
-            f"{len(gone):,} case{'s name' if len(gone) > 1 else ' names'} gold documents that collection {a.collection} does not have ({named}): "
-            "what the corpus lacks is not scored as a miss"
-        )
+    if early and len(early.looks) > 1:
+        level = 100 * (1 - (1 - design.level) / len(early.looks))
+        between = "" if early.looked_at in early.looks else "; it ended between two looks, where they are rough"
+        found.append(f"guardrails may be looked at {len(early.looks)} times, and have intervals of {level:.3g} %{between}")
+    found += gone(runtime, a.collection, cases)
     torn = [preference.consistent for preference in preferences.values() if preference.consistent is not None]
     if torn.count(False):
         found.append(f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases")
     return found
 
 
-def _agreement(runs: Runs, both: Sequence[Run], labels: Sequence[Label]) -> Agreement | None:
+def gone(runtime: Runtime, collection: str, cases: Mapping[str, Case]) -> Iterator[str]:
+    """A sentence on the gold documents that the collection does not have, if there are any."""
+    if lost := gold_missing(cases.values(), runtime.corpus.documents(collection)):
+        named = ", ".join(sorted({id for ids in lost.values() for id in ids})[:_NAMED])
+        yield (
+            f"{len(lost):,} case{'s name' if len(lost) > 1 else ' names'} gold documents that collection {collection} does not have ({named}): "
+            "what the corpus lacks is not scored as a miss"
+        )
+
+
+def agreed(runs: Runs, judged_runs: Sequence[Run], labels: Sequence[Label]) -> Agreement | None:
     """Of the judge's grades with people's labels, for the answers that have both; the label that says most precisely which answer
     it is about counts. None where no answer has both.
     """
     precise = sorted(labels, key=lambda label: (label.trace_id is None, label.variant is None))
     judged, said = [], []
-    for run in both:
+    for run in judged_runs:
         for result in runs.results(run.id):
             grade = result.scores.get(CORRECT.name)
             label = next((one for one in precise if _about(one, run, result)), None)

@@ -28,6 +28,8 @@ def promoted(trace: Trace) -> Case:
         references=(" ".join(_bare(claim.text) for claim in supported),) if vouched else (),
         gold_ids=tuple(dict.fromkeys(documents[number] for number in rested_on if number in documents)),
         answerable=trace.outcome is not Outcome.REFUSED,
+        history=trace.history,
+        where=trace.where,
         tags={"source": "trace", "review": "needed", "variant": trace.variant.name, "outcome": trace.outcome.value},
     )
 

@@ -44,6 +44,8 @@ class ScoreTable:
     """Shape (cases, repeats); empty where the case was not asked."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """How the requests ended."""
+    failures: Counter[str] = field(default_factory=Counter)
+    """Why those ended that were not answered."""
 
     @property
     def repeats(self) -> int:

@@ -15,13 +15,14 @@ from evals.cases import Case
 from evals.comparison import Comparison, Design, Guardrail
 from evals.execution.arms import Arm
 from evals.execution.early import Early
-from evals.execution.estimate import lengths, price
+from evals.execution.estimate import lengths, price, seconds
 from evals.execution.execution import Execution, Limits
 from evals.execution.pilot import pilot
-from evals.execution.runs import Run, Runs
+from evals.measurement import Measurement
 from evals.pairwise import compared, known_metrics
 from evals.scorers import open_scorers
 from evals.scorers.base import Metric
+from evals.single import measured
 from evals.stats.power import Plan, plan
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
@@ -58,6 +59,11 @@ class Trial:
         """The metrics that decide. Raises `GroundwireError` for one that nothing gives."""
         return [metric_named(name, judged=self.judge_model is not None) for name in self.design.primary]
 
+    def guarded(self) -> list[Metric]:
+        """Those that may not become worse, and decide nothing else. Raises as `primary` does."""
+        names = [one.metric for one in self.design.guardrails if one.metric not in self.design.primary]
+        return [metric_named(name, judged=self.judge_model is not None) for name in names]
+
 
 def metric_named(name: str, *, judged: bool) -> Metric:
     """A metric that a comparison can be decided by. Raises `GroundwireError` where there is none of that name."""
@@ -86,19 +92,19 @@ def execution(runtime: Runtime, trial: Trial, arms: Sequence[Arm]) -> Execution:
     )
 
 
-async def measure(asking: Execution) -> Run:
-    """One run, asked as far as the limits allow."""
+async def measure(runtime: Runtime, trial: Trial, asking: Execution) -> Measurement:
+    """One run, asked as far as the limits allow, and measured."""
     try:
         await asking.carry_out()
     finally:
         await asking.close()
-    return asking.records[0]
+    return await measured(runtime, asking.records[0], trial.design, labels=trial.labels, standing=asking.standing)
 
 
 async def contest(runtime: Runtime, trial: Trial, asking: Execution) -> Comparison:
     """Two runs, asked and compared."""
     order = [case.id for case in trial.cases]
-    early = Early(trial.primary(), order, trial.repeats, trial.design) if trial.early_stop else None
+    early = Early(trial.primary(), trial.guarded(), order, trial.repeats, trial.design) if trial.early_stop else None
     a, b = asking.records
     try:
         await asking.carry_out(early)
@@ -118,16 +124,17 @@ async def contest(runtime: Runtime, trial: Trial, asking: Execution) -> Comparis
 async def foreseen(runtime: Runtime, trial: Trial, arms: Sequence[Arm], effect: float | None) -> Plan:
     """What the trial can find and what it takes, by earlier runs of the same arms where there are any, and without a call."""
     primary = trial.primary()
-    earlier = pilot(Runs(runtime.engine, runtime.writer), arms, trial.collection, primary, trial.design.cluster_by)
     together = clusters(trial.cases, trial.design.cluster_by)
     asking = execution(runtime, trial, arms)
     try:
+        earlier = pilot(asking.runs, asking.records, primary, trial.design.cluster_by)
         if earlier and earlier.nanodollars is not None:
             nanodollars: tuple[float, float] | None = (earlier.nanodollars, earlier.nanodollars)
         else:
             prices = [price(pipeline, round(fmean(await lengths(pipeline, trial.cases)))) for pipeline in asking.first_pipelines]
             lows, highs = ([bounds[end] for bounds in prices if bounds] for end in (0, 1))
             nanodollars = (fmean(lows), fmean(highs)) if len(lows) == len(prices) else None
+        assumed = [seconds(pipeline) for pipeline in asking.first_pipelines]
     finally:
         await asking.close()
     return plan(
@@ -140,6 +147,9 @@ async def foreseen(runtime: Runtime, trial: Trial, arms: Sequence[Arm], effect: 
         source=earlier.source if earlier else "",
         effect=effect,
         nanodollars=nanodollars,
-        seconds=(earlier.seconds, earlier.seconds) if earlier else None,
+        seconds=(earlier.seconds, earlier.seconds)
+        if earlier
+        else (fmean(least for least, _ in assumed), fmean(most for _, most in assumed)),
+        timed=earlier is not None,
         concurrency=trial.limits.concurrency or asking.slots,
     )

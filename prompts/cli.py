@@ -115,8 +115,13 @@ def diff(context: typer.Context, a: Side, b: Side) -> None:
 
 @app.command()
 def new(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="What to write a version of.")]) -> None:
-    """Start the next version as a copy of the highest, or a first one."""
-    typer.echo(context.obj.draft(name))
+    """Start the next version as a copy of the highest, its changelog still to be written, or a first one."""
+    shelf: Library = context.obj
+    near = [] if shelf.versions(name) else shelf.near(name)
+    path = shelf.draft(name)
+    typer.echo(path)
+    if near:
+        typer.echo(f"note: {name} is a new prompt; if you meant {' or '.join(near)}, remove {path}", err=True)
 
 
 @app.command()

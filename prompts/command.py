@@ -4,6 +4,8 @@ Knows exit codes (0 done, 1 the answer is no, 2 it could not be done, 70 a fault
 """
 
 import gc
+import os
+import sys
 import traceback
 from typing import Any
 
@@ -36,12 +38,18 @@ class Command(typer.Typer):
 
 
 def show(*parts: object) -> None:
-    """Print tables and styled text through rich; strings as they are, so that JSON stays JSON."""
+    """Print tables and styled text through rich; strings as they are, so that JSON stays JSON.
+
+    Who reads it may leave before its end, as `head` does: the rest is dropped, and the exit code stays the answer.
+    """
     from rich.console import Console
 
     console = Console()
     for part in parts:
-        if isinstance(part, str):
-            typer.echo(part)
-        else:
-            console.print(part)
+        with console.capture() as rich:
+            if not isinstance(part, str):
+                console.print(part)
+        try:
+            typer.echo(part if isinstance(part, str) else rich.get(), nl=isinstance(part, str))
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

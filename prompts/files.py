@@ -1,6 +1,7 @@
 """A file that is written whole or not at all."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from prompts.errors import GroundwireError
@@ -19,5 +20,6 @@ def replace(path: Path, text: str, mend: str) -> None:
             os.fsync(file.fileno())
         unfinished.replace(path)
     except OSError as error:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):  # where a folder was expected and is none, nothing was begun
+            unfinished.unlink()
         raise GroundwireError(f"{path} cannot be written ({error.strerror})", mend) from None

@@ -15,6 +15,7 @@ from prompts.prompt import FILE_NAME, NAME, Prompt, fault
 _UNWRITTEN = "name another folder with --library"
 _REFERENCE = re.compile(rf"({NAME.pattern})(?:@(?:([1-9][0-9]*)|({NAME.pattern})))?")
 
+_CHANGELOG = re.compile(rb"^([ \t]+)changelog:.*(?:\n\1[ \t]+.*)*", re.MULTILINE)
 _FIRST = """\
 ---
 name: {name}
@@ -91,11 +92,15 @@ class Library:
         return Prompt.read(self.path(name, version))
 
     def draft(self, name: str) -> Path:
-        """Write the next version, a copy of the highest, or a first one. An existing file is never written."""
+        """Write the next version, a copy of the highest but for its changelog, or a first one. An existing file is never written."""
         if not NAME.fullmatch(name):
             raise GroundwireError(f"{name!r} is not a name for a prompt", "use a-z, 0-9, - and _, a letter first")
         latest = max(self.versions(name), default=0)
-        content = self.path(name, latest).read_bytes() if latest else _FIRST.format(name=name).encode()
+        content = (
+            _CHANGELOG.sub(rb'\1changelog: ""', self.path(name, latest).read_bytes(), 1)
+            if latest
+            else _FIRST.format(name=name).encode()
+        )
         path = self.path(name, latest + 1)
         try:
             path.parent.mkdir(exist_ok=True)
@@ -190,10 +195,14 @@ class Library:
             raise GroundwireError(f"prompt {name} has no label {label} in {self.root}", mend)
         return there[label]
 
-    def _nearest(self, name: str) -> str:
+    def near(self, name: str) -> list[str]:
+        """The names that may have been meant."""
         from difflib import get_close_matches
 
+        return get_close_matches(name, self.names())
+
+    def _nearest(self, name: str) -> str:
         names = self.names()
-        if near := get_close_matches(name, names):
+        if near := self.near(name):
             return f"did you mean {' or '.join(near)}?"
         return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"

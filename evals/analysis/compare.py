@@ -10,7 +10,7 @@ import numpy as np
 
 from evals.analysis import doubts
 from evals.analysis.effects import by_test, effects, gain, measured, paired
-from evals.analysis.flips import Flipped, Moves, choose
+from evals.analysis.flips import Chosen, Moves, choose
 from evals.analysis.pairing import IntArray, Sides, case_means, clusters, pair, sides
 from evals.analysis.variance import shares
 from evals.analysis.verdict import judge
@@ -28,14 +28,12 @@ from evals.scorers.base import Metric
 from evals.scores import ScoreTable
 from evals.stats.multiplicity import benjamini_hochberg
 from evals.stats.paired import Pairs, difference, significance
-from evals.stats.quantiles import quantile_difference
+from evals.stats.quantiles import NEEDED, quantile_difference
 from evals.stats.sequential import Sequential
 from rag.errors import GroundwireError
 
 RETRIEVAL = "recall"
 """The metric that tells what was found for a case."""
-_QUANTILES = {0.5: 2, 0.95: 20, 0.99: 100}
-"""With the cases they need: fewer have nothing beyond the quantile."""
 _TAGGED = 5
 """Cases of a tag, at least: with fewer no test can find anything."""
 
@@ -49,7 +47,7 @@ class Analysis(NamedTuple):
     effects: tuple[Effect, ...]
     quantiles: tuple[QuantileEffect, ...]
     tags: tuple[TagEffect, ...]
-    flipped: tuple[Flipped, ...]
+    flips: Chosen
     variances: tuple[VarianceShares, ...]
 
 
@@ -60,8 +58,10 @@ def compare(
     metrics: Sequence[Metric],
     design: Design,
     watched: Mapping[str, Sequential] | None = None,
+    looks: int = 1,
 ) -> Analysis:
-    """B against the baseline A, paired by case. `watched`: the tests of the primary metrics, where every case was looked at.
+    """B against the baseline A, paired by case. `watched`: the tests of the primary metrics, where every case was looked at,
+    and `looks`, how often the verdict was.
 
     Raises `GroundwireError` where a table has a case twice or an unknown one, or the design names a metric or tag that is not
     there. A metric that is primary is no guardrail as well; a guardrail that applies to no case is let go, and said.
@@ -74,23 +74,23 @@ def compare(
     primary = [both[name] for name in dict.fromkeys(design.primary)]
     guardrails = [one for one in design.guardrails if one.metric not in design.primary]
     design = design.model_copy(update={"guardrails": tuple(one for one in guardrails if both[one.metric].applies)})
-    found = effects(list(pairs.values()), design, watched or {})
+    found = effects(list(pairs.values()), design, watched or {}, looks)
     verdict, reasons = judge(
-        found, design, [*doubts.unanswered(a, b, beyond=True), *doubts.too_little(primary, pairs)], len(pairing.cases)
+        found, design, [*doubts.unanswered({"A": a, "B": b}, beyond=True), *doubts.too_little(primary, pairs)], len(pairing.cases)
     )
     return Analysis(
         verdict=verdict,
         reasons=reasons,
         problems=(
             *pairing.problems,
-            *doubts.unanswered(a, b, beyond=False),
+            *doubts.unanswered({"A": a, "B": b}, beyond=False),
             *doubts.gaps([*primary, *(both[one.metric] for one in guardrails)], pairs),
             *doubts.few(together),
         ),
         effects=found,
         quantiles=tuple(effect for name in pairs for effect in _quantiles(both[name], together, design)),
         tags=_tags(pairing.cases, primary, together, design),
-        flipped=choose(
+        flips=choose(
             pairing.cases,
             a.trace_ids[pairing.rows_a],
             b.trace_ids[pairing.rows_b],
@@ -119,7 +119,7 @@ def _quantiles(one: Sides, together: IntArray | None, design: Design) -> Iterato
     rows = np.nonzero(known)[0]
     cases = len(np.unique(rows))
     pairs = Pairs.of(a[known], b[known], rows if together is None else together[rows])
-    for quantile, needed in _QUANTILES.items():
+    for quantile, needed in NEEDED.items():
         if cases >= needed:
             yield QuantileEffect(
                 metric=one.metric,

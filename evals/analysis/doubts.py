@@ -3,7 +3,7 @@
 Knows what makes numbers untrustworthy. Knows nothing of what the numbers say.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -21,15 +21,20 @@ _REASONS = 3
 _FEW_CLUSTERS = 10
 
 
-def unanswered(a: ScoreTable, b: ScoreTable, *, beyond: bool) -> Iterator[str]:
+def unanswered(sides: Mapping[str, ScoreTable], *, beyond: bool) -> Iterator[str]:
     """A sentence for each side some of whose requests were not answered, where they are too many or where they are not."""
-    for side, table in (("A", a), ("B", b)):
+    for side, table in sides.items():
         counts = {outcome: table.outcomes[outcome] for outcome in _UNANSWERED if table.outcomes[outcome]}
         unanswered, asked = sum(counts.values()), table.outcomes.total()
         if unanswered and (unanswered > TOO_MANY_UNANSWERED * asked) is beyond:
             how = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in counts.items())
             limit = f", more than {TOO_MANY_UNANSWERED:.0%}" if beyond else ""
-            yield f"{unanswered:,} of {asked:,} requests of {side} were not answered ({how}){limit}"
+            yield f"{unanswered:,} of {asked:,} requests of {side} were not answered ({how}){limit}{because(table)}"
+
+
+def because(table: ScoreTable) -> str:
+    """The most frequent reason for which requests were not answered, as the end of a sentence."""
+    return "".join(f": {reason} ({count:,} of them)" for reason, count in table.failures.most_common(1))
 
 
 def too_little(primary: Sequence[Sides], measured: Collection[str]) -> Iterator[str]:
@@ -39,7 +44,7 @@ def too_little(primary: Sequence[Sides], measured: Collection[str]) -> Iterator[
     for one in primary:
         for side, values in (("A", one.a), ("B", one.b)):
             if missing_share(values) > TOO_MANY_MISSING:
-                yield f"{_missing(one.metric, side, values)}, more than {TOO_MANY_MISSING:.0%}"
+                yield f"{missing(one.metric, side, values)}, more than {TOO_MANY_MISSING:.0%}"
 
 
 def gaps(deciding: Sequence[Sides], measured: Collection[str]) -> Iterator[str]:
@@ -50,7 +55,7 @@ def gaps(deciding: Sequence[Sides], measured: Collection[str]) -> Iterator[str]:
             continue
         if one.metric.name not in measured:
             yield f"fewer than two independent cases have {one.metric.label} on both sides"
-        yield from (_missing(one.metric, side, values) for side, values in (("A", one.a), ("B", one.b)) if values.missing.any())
+        yield from (missing(one.metric, side, values) for side, values in (("A", one.a), ("B", one.b)) if values.missing.any())
         has_a, has_b = (~np.isnan(side.values).all(axis=1) for side in (one.a, one.b))
         owes_a, owes_b = (side.missing.any(axis=1) for side in (one.a, one.b))
         alone = int(((has_a & ~has_b & ~owes_b) | (has_b & ~has_a & ~owes_a)).sum())
@@ -58,11 +63,12 @@ def gaps(deciding: Sequence[Sides], measured: Collection[str]) -> Iterator[str]:
             yield f"{one.metric.label} applies on one side only to {alone:,} cases, which are left out of it"
 
 
-def _missing(metric: Metric, side: str, values: Column) -> str:
-    missing = int(values.missing.sum())
-    of = missing + int((~np.isnan(values.values)).sum())
-    why = ", ".join(f"{reason} {count:,}" for reason, count in values.reasons.most_common(_REASONS))
-    return f"{missing:,} of {of:,} values of {metric.label} are missing from {side}" + (f" ({why})" if why else "")
+def missing(metric: Metric, side: str, values: Column) -> str:
+    """How many values are not there, of how many, and why."""
+    count = int(values.missing.sum())
+    of = count + int((~np.isnan(values.values)).sum())
+    why = ", ".join(f"{reason} {times:,}" for reason, times in values.reasons.most_common(_REASONS))
+    return f"{count:,} of {of:,} values of {metric.label} are missing from {side}" + (f" ({why})" if why else "")
 
 
 def few(together: IntArray | None) -> Iterator[str]:

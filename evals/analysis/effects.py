@@ -57,7 +57,7 @@ def paired(metric: Metric, a: FloatArray, b: FloatArray, clusters: IntArray | No
     return pairs if pairs.units > 1 else None
 
 
-def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, Sequential]) -> tuple[Effect, ...]:
+def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, Sequential], looks: int = 1) -> tuple[Effect, ...]:
     """B against A on every metric: primary ones first, then guardrails, then the others, each in the order given.
 
     A primary metric is better or worse by its p-value, adjusted by Holm over the primary ones, else equivalent where its
@@ -66,7 +66,8 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
     metric that decides, no more often than 1 - `level`. Other metrics are found by their own p-value, and decide nothing.
     A finding that some value of the missing ones would change is not known yet.
 
-    A primary metric that was `watched`, case by case, is found by what holds however often one looks.
+    A primary metric that was `watched`, case by case, is found by what holds however often one looks. Guardrails were looked at
+    so many times as `looks` says, at numbers of cases that were set beforehand: each look has its part of the error (Bonferroni).
     """
     guardrails = {guardrail.metric: guardrail for guardrail in design.guardrails if guardrail.metric not in design.primary}
     tested = {one.metric.name: significance(one.pairs, seed=design.seed) for one in metrics}
@@ -76,6 +77,7 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
     primary = {name: tested[name].p for name in design.primary if name in tested}
     adjusted = dict(zip(primary, holm(list(primary.values())), strict=True))
 
+    strict = design.model_copy(update={"level": 1 - (1 - design.level) / looks})
     found: dict[Role, list[Effect]] = {role: [] for role in Role}
     for one in metrics:
         name, test = one.metric.name, tested[one.metric.name]
@@ -84,7 +86,7 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
         elif name in primary:
             found[Role.PRIMARY].append(_primary(one, test, primary, adjusted[name], design))
         elif name in guardrails:
-            found[Role.GUARDRAIL].append(_guardrail(one, test, guardrails[name], len(guardrails), design))
+            found[Role.GUARDRAIL].append(_guardrail(one, test, guardrails[name], len(guardrails), strict))
         else:
             found[Role.OTHER].append(_other(one, test, design))
     return tuple(effect for role in Role for effect in found[role])

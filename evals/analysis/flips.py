@@ -36,6 +36,16 @@ class Flipped(NamedTuple):
     score_a: float
     trace_b: str
     score_b: float
+    crossed: bool
+    """Its mean went from one side of the middle to the other; else it only moved far."""
+
+
+class Chosen(NamedTuple):
+    """The flips that are shown, and how many cases crossed the middle each way."""
+
+    flipped: tuple[Flipped, ...]
+    lost: int
+    gained: int
 
 
 class Moves(NamedTuple):
@@ -46,7 +56,7 @@ class Moves(NamedTuple):
     b: FloatArray
 
 
-def choose(cases: Sequence[Case], traces_a: TraceIds, traces_b: TraceIds, metrics: Sequence[Moves]) -> tuple[Flipped, ...]:
+def choose(cases: Sequence[Case], traces_a: TraceIds, traces_b: TraceIds, metrics: Sequence[Moves]) -> Chosen:
     """Of the metrics given, which are bounded: gains first, at most ten each way, a case once each way, the biggest moves first.
 
     A case flips where its mean over the repeats crosses the middle. The traces have the shape (cases, repeats).
@@ -60,39 +70,42 @@ def choose(cases: Sequence[Case], traces_a: TraceIds, traces_b: TraceIds, metric
             way = bool((moved[row] > 0) == (metric.better == "higher")), row
             move = bool(crossed[row]), float(abs(moved[row])), -index
             best[way] = max(best.get(way, move), move)
-    chosen = []
+    chosen: list[Flipped] = []
+    crossings: list[int] = []
     for gained in (True, False):
         ranked = sorted(((move, row) for (way, row), move in best.items() if way is gained), key=lambda one: (*one[0], -one[1]))
-        crossing = sum(move[0] for move, _ in ranked)
-        for (_, _, index), row in ranked[::-1][: min(_MOST, max(crossing, _HANDFUL))]:
+        crossings.append(sum(move[0] for move, _ in ranked))
+        for (has_crossed, _, index), row in ranked[::-1][: min(_MOST, max(crossings[-1], _HANDFUL))]:
             metric, a, b = metrics[-index]
             up = gained is (metric.better == "higher")
-            sides = *_typical(a[row], traces_a[row], not up), *_typical(b[row], traces_b[row], up)
-            chosen.append(Flipped(cases[row], metric.name, gained, *sides))
-    return tuple(chosen)
+            sides = *typical(a[row], traces_a[row], not up), *typical(b[row], traces_b[row], up)
+            chosen.append(Flipped(cases[row], metric.name, gained, *sides, has_crossed))
+    gains, losses = crossings
+    return Chosen(tuple(chosen), losses, gains)
 
 
 def flips(flipped: Sequence[Flipped], read_trace: Callable[[str], Trace]) -> tuple[Flip, ...]:
     """The same with both answers."""
-
-    def answer(id: str, score: float) -> Answer:
-        trace = read_trace(id)
-        return Answer(trace_id=id, outcome=trace.outcome, text=trace.answer, score=score, claims=trace.claims)
-
     return tuple(
         Flip(
             case=one.case,
             metric=one.metric,
             gained=one.gained,
-            a=answer(one.trace_a, one.score_a),
-            b=answer(one.trace_b, one.score_b),
+            crossed=one.crossed,
+            a=answer(read_trace(one.trace_a), one.score_a),
+            b=answer(read_trace(one.trace_b), one.score_b),
         )
         for one in flipped
     )
 
 
-def _typical(values: FloatArray, trace_ids: TraceIds, up: bool) -> tuple[str, float]:
-    """Of two repeats that are equally near, the one that lies where the case moved."""
+def answer(trace: Trace, score: float) -> Answer:
+    """What a report shows of one answer."""
+    return Answer(trace_id=trace.id, outcome=trace.outcome, text=trace.answer, score=score, claims=trace.claims)
+
+
+def typical(values: FloatArray, trace_ids: TraceIds, up: bool) -> tuple[str, float]:
+    """The repeat whose score is nearest to the case's mean. Of two repeats that are equally near, the one that lies where the case moved."""
     near = np.abs(values - np.nanmean(values))
     repeat = int(np.lexsort((-values if up else values, near))[0])
     return str(trace_ids[repeat]), float(values[repeat])

@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from evals.cases import Case, Fault, Placed, refusal, repeated_ids, unfit
+from evals.cases import MENDS, Case, repeated_ids
 from evals.conversion import promptfoo
 from evals.conversion.fields import DESCRIPTION, NAMES, fields_of
 from evals.conversion.files import Entry, Notes, entries
+from evals.jsonl import Fault, Placed, refusal, unfit
 from rag.errors import GroundwireError
 
 
@@ -33,7 +34,7 @@ def convert(path: Path) -> Conversion:
     every line, row or item at fault.
     """
     notes: Notes = {}
-    placed: list[Placed] = []
+    placed: list[Placed[Case]] = []
     faults: list[Fault] = []
     named: Counter[str] = Counter()
     for found in entries(path, notes):
@@ -52,7 +53,7 @@ def convert(path: Path) -> Conversion:
         try:
             placed.append(Placed(found.place, Case.model_validate(fields)))
         except ValidationError as error:
-            faults.append(unfit(found.place, error))
+            faults.append(unfit(found.place, error, MENDS))
     faults.extend(repeated_ids(placed))
     if faults:
         raise refusal(faults)

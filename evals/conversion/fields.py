@@ -32,6 +32,7 @@ NAMES: Mapping[str, tuple[str, ...]] = {
     "impossible": ("is_impossible", "unanswerable"),
     "tags": ("tags", "metadata"),
     "history": ("history", "chat_history"),
+    "where": ("where",),
 }
 """The names of each field, best first: with a `ground_truth` beside it, Ragas' `answer` is what a model said."""
 _ROLES = {"human": "user", "ai": "assistant", "agent": "assistant", "bot": "assistant"}
@@ -64,6 +65,7 @@ def fields_of(named: Mapping[str, object], note: Note) -> dict[str, object]:
         "answerable": _answerable(told),
         "tags": _tags(told.get("tags"), note),
         "history": [_message(message) for message in history],
+        "where": told.get("where"),
         DESCRIPTION: row.get(DESCRIPTION),
     }
     return {field: value for field, value in fields.items() if value is not None}
@@ -105,16 +107,19 @@ def _message(message: object) -> dict[str, object]:
 
 
 def _tags(value: object, note: Note) -> dict[str, object] | None:
-    """Tags by name; a list of them goes under `tags`."""
+    """Tags by name; each of a list is one of its own, with the value `yes`: `x`, or `parts.x` where the list is called `parts`."""
     if value is None:
         return None
+    named = value if isinstance(value, Mapping) else {"": _listing(value)}
     tags: dict[str, object] = {}
-    for name, tag in (value if isinstance(value, Mapping) else {"tags": value}).items():
+    for name, tag in named.items():
         texts = _texts(tag)
-        if all(isinstance(text, str) for text in texts):
-            tags |= {str(name): ", ".join(map(str, texts))} if texts else {}
-        else:
+        if not all(isinstance(text, str) for text in texts):
             note(f"tag `{name}` is left out: it is no text")
+        elif isinstance(tag, list):
+            tags |= {f"{name}.{text}".removeprefix("."): "yes" for text in texts}
+        else:
+            tags |= {str(name): text for text in texts}
     return tags
 
 

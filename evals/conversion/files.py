@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from evals.cases import Fault, content
 from evals.conversion import promptfoo
 from evals.conversion.fields import asks
+from evals.jsonl import Fault, content
 from rag.errors import GroundwireError
 
 Notes = dict[str, list[str]]

@@ -44,11 +44,13 @@ def row(value: Mapping[str, object], default: Mapping[str, object], note: Note) 
 
 def _from_cells(cells: Mapping[str, object]) -> dict[str, object]:
     """A row of a promptfoo table as a test: columns with two underscores before their name are not variables."""
-    keys = {name: name.removeprefix("__metadata:").removesuffix("[]") for name in cells if name.startswith("__metadata:")}
+    metadata = {name.removeprefix("__metadata:"): value for name, value in cells.items() if name.startswith("__metadata:")}
     return {
         "vars": {name: value for name, value in cells.items() if not name.startswith("__")},
         "assert": [_assertion(str(text)) for name, text in cells.items() if name.startswith("__expected") and text],
-        "metadata": {key: cells[name] for name, key in keys.items()},
+        "metadata": {
+            name.removesuffix("[]"): _several(value) if name.endswith("[]") else value for name, value in metadata.items()
+        },
         "description": cells.get(DESCRIPTION),
     }
 
@@ -95,6 +97,13 @@ def _row(test: Mapping[str, object], note: Note) -> dict[str, object]:
     if not references:
         return {**variables, **told}
     return {**{name: value for name, value in variables.items() if name not in used}, **told, "references": references}
+
+
+def _several(cell: object) -> object:
+    """The texts of a cell between its commas, but for those behind a backslash."""
+    if not isinstance(cell, str):
+        return cell
+    return [part.replace("\\,", ",").strip() for part in re.split(r"(?<!\\),", cell)]
 
 
 def _assertion(text: str) -> dict[str, object]:

@@ -4,7 +4,7 @@ Knows order, pace, budget and what is done already. Knows nothing of what scores
 """
 
 import time
-from asyncio import Event, TaskGroup, create_task, sleep, to_thread
+from asyncio import Event, Lock, TaskGroup, create_task, sleep, to_thread
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 
 from evals.cases import Case, fingerprint, gold_missing
 from evals.execution.arms import Arm
-from evals.execution.estimate import judgement_price, lengths, price
+from evals.execution.estimate import judgement_price, lengths, price, said
 from evals.execution.lookahead import Lookahead
 from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, SHORTEST_PAUSE, Pace
 from evals.execution.responses import Remembering, Responses
@@ -26,7 +26,7 @@ from evals.scorers import score
 from evals.scorers.base import Scorer
 from prompts.library import Library
 from rag.characters import sound
-from rag.conversation import standalone
+from rag.conversation.history import standalone
 from rag.errors import GroundwireError
 from rag.llms import OURS, elsewhere, open_llm
 from rag.llms.base import LLM, Attempt, CallPolicy
@@ -54,20 +54,9 @@ HOPELESS = 20
 """Requests that failed in a row: the upstream is gone, and the rest would be lost the same way."""
 
 
-class Limits(NamedTuple):
-    """What a command may take."""
-
-    concurrency: int | None = None
-    """Requests at once; null to find out what the provider takes."""
-    nanodollars: int | None = None
-    """To be spent, on answers and on the judge."""
-    retry_failed: bool = False
-    """Ask again what failed before."""
-
-
 @dataclass
 class Standing:
-    """How far a command is; counts of requests, over all arms."""
+    """How far a comparison is; counts of requests, over all arms."""
 
     planned: int = 0
     found: int = 0
@@ -77,14 +66,19 @@ class Standing:
     failed: int = 0
     under_way: int = 0
     spent: int = 0
-    """Nano-dollars, of this command."""
+    """Nano-dollars, now: what was answered before is not paid again."""
     unpriced: int = 0
-    """Calls of this command whose cost is not known."""
+    """Calls that were made now and whose cost is not known."""
     dearest: int | None = None
     """Nano-dollars that one answer has cost, with its judgement, or may; null where nobody asked what it may."""
     started: float = field(default_factory=time.monotonic)
     ended: str | None = None
     """Why not all was asked."""
+
+    @property
+    def taken(self) -> int:
+        """Nano-dollars of a budget: what is spent, and what is under way or was never priced, each as dear as any."""
+        return self.spent + (self.unpriced + self.under_way) * (self.dearest or 0)
 
     def pay(self, attempts: Sequence[Attempt]) -> int:
         """Count what these calls have cost now, and return it: a replayed one costs nothing."""
@@ -101,6 +95,29 @@ class Standing:
     @property
     def seconds(self) -> float:
         return time.monotonic() - self.started
+
+
+@dataclass
+class Budget:
+    """What a command may spend, on answers and on the judge, over all that it compares."""
+
+    nanodollars: int
+    standings: list[Standing] = field(default_factory=list)
+    """Of every comparison that draws on it."""
+
+    def bears(self, more: int) -> bool:
+        """Whether so many nano-dollars are left."""
+        return sum(standing.taken for standing in self.standings) + more <= self.nanodollars
+
+
+class Limits(NamedTuple):
+    """What a command may take."""
+
+    concurrency: int | None = None
+    """Requests at once; null to find out what the provider takes."""
+    budget: Budget | None = None
+    retry_failed: bool = False
+    """Ask again what failed before."""
 
 
 class Watcher(Protocol):
@@ -137,10 +154,13 @@ class Execution:
         self._runtime = runtime
         self._scorers = tuple(scorers)
         self._limits = limits or Limits()
+        if self._limits.budget:
+            self._limits.budget.standings.append(self.standing)
         self._fresh = fresh
         self._stream = stream
         self._responses = Responses(runtime.engine, runtime.writer, fresh=fresh)
         self._paces: dict[str, Pace] = {}
+        self._missing_keys: dict[str, str] = {}
         remote = any(not model.startswith(OURS) for model in self._models(judge_model))
         if remote:
             elsewhere.start()
@@ -159,6 +179,7 @@ class Execution:
             problem = f"{' and '.join(arm.name for arm in self.arms)} are the same prompt, model and settings"
             raise GroundwireError(problem, "name two that differ")
         self._settled = Event()
+        self._showing = Lock()
         self._in_a_row = 0
 
     def _models(self, judge_model: str | None) -> set[str]:
@@ -175,6 +196,8 @@ class Execution:
         if model == EXTRACTIVE:
             return open_llm(model)
         llm = open_llm(model) if model.startswith(OURS) else Elsewhere(model)
+        if isinstance(llm, Elsewhere) and llm.missing_key:
+            self._missing_keys[model] = llm.missing_key
         return Remembering(llm, self._responses, sample, self._pace(model))
 
     def _open_judge(self, model: str, library: Library) -> Judge:
@@ -209,7 +232,7 @@ class Execution:
             name=arm.name,
             cases=source,
             variant=arm.variant,
-            prompts={arm.prompt.reference: arm.prompt.sha256},
+            prompts=pipeline.versions.prompts,
             prompt_text=arm.prompt.text,
             collection=collection,
             generation=generation.id,
@@ -237,18 +260,20 @@ class Execution:
         """Ask what is not known yet. Ends early where the budget is used up, the upstream is gone, or the watcher has seen enough;
         `standing` says why.
 
-        Everything that was answered is committed, whatever ends this. Raises `GroundwireError` where the ledger cannot be written, or
-        a budget cannot be kept because a price is not known.
+        Everything that was answered is committed, whatever ends this. Raises `GroundwireError` where the ledger cannot be written, a
+        key is missing, or a budget cannot be kept because a price is not known.
         """
-        if self._limits.nanodollars is not None:
+        if self._limits.budget:
             self.standing.dearest = await self._most_for_one()
         self.standing.planned = len(self.arms) * len(self.cases) * self.repeats
+        known = [set() if self._fresh else await to_thread(self._known, side, watcher) for side in range(len(self.arms))]
+        self.standing.found = sum(map(len, known))
+        if self.standing.found < self.standing.planned:
+            self._require_keys()
         for run in self.records:
             if self._fresh:
                 await to_thread(self.runs.forget, run.id)
             await self.runs.begin(run)
-        known = [await to_thread(self._known, side, watcher) for side in range(len(self.arms))]
-        self.standing.found = sum(map(len, known))
         try:
             async with TaskGroup() as tasks, aclosing(self._unknown(known)) as unknown:
                 async for case, repeat, side in unknown:
@@ -265,6 +290,13 @@ class Execution:
         """Let go of connections and of the local model."""
         for router in self._routers:
             await router.close()
+
+    def _require_keys(self) -> None:
+        """Raises `GroundwireError` where all calls for something would fail for want of a key."""
+        judges = {arm.variant.validator.judge for arm in self.arms} | {self._judge_model}
+        for models in (*(pipeline.assembly.models for pipeline in self.first_pipelines), *([judge] for judge in judges if judge)):
+            if all(model in self._missing_keys for model in models):
+                raise GroundwireError(f"{models[0]} needs a key", f"set {self._missing_keys[models[0]]}")
 
     def _known(self, side: int, watcher: Watcher | None) -> set[tuple[str, int]]:
         """Cases and repeats that an earlier command has answered."""
@@ -313,13 +345,17 @@ class Execution:
         More begin than the provider has slots for: what they need before the call is then ready when a slot is free.
         """
         standing = self.standing
+        async with self._showing:
+            pass  # what is being looked at may be enough
         while standing.ended is None:
             if self._closed(pace):
                 return False
             if pace.begun < PREPARED * pace.slots and self.affordable():
                 return True
-            if standing.under_way == 0:
-                standing.ended = f"the next answer might cost more than what is left of {dollars(self._limits.nanodollars)}"
+            if standing.under_way == 0 and self._limits.budget:
+                standing.ended = (
+                    f"the next answer might cost more than what is left of {dollars(self._limits.budget.nanodollars)}"
+                )
                 return False
             self._settled.clear()
             await self._settled.wait()
@@ -334,16 +370,17 @@ class Execution:
         return False
 
     def affordable(self, more: int = 1) -> bool:
-        """Whether the budget bears so many more, all that are under way, and those that were never priced, each as dear as any."""
-        standing, most = self.standing, self._limits.nanodollars
-        taken = standing.spent + (standing.unpriced + standing.under_way + more) * (standing.dearest or 0)
-        return most is None or taken <= most
+        """Whether the budget bears so many more answers, each as dear as any."""
+        budget = self._limits.budget
+        return budget is None or budget.bears(more * (self.standing.dearest or 0))
 
     async def _most_for_one(self) -> int:
-        """Nano-dollars of an answer, with its judgement, as long as any may be. Raises `GroundwireError` where a price is not known."""
-        most = 0
+        """Nano-dollars of an answer to the longest questions, with its judgement, as long as any may be. Raises `GroundwireError` where a
+        price is not known.
+        """
+        most, longest = 0, sorted(self.cases, key=said, reverse=True)
         for pipeline in self.first_pipelines:
-            prompt = max(await lengths(pipeline, self.cases))
+            prompt = max(await lengths(pipeline, longest))
             bounds = price(pipeline, prompt)
             if bounds is None:
                 judging = pipeline.variant.validator.judge
@@ -375,6 +412,7 @@ class Execution:
                 repeat=repeat,
                 trace_id=trace.id,
                 outcome=trace.outcome or Outcome.FAILED,
+                failure=trace.reason if trace.outcome in FAILURES else None,
                 scores=scores,
                 scorers=tuple(scorer.identity for scorer in self._scorers),
                 cost_nanodollars=trace.cost_nanodollars,
@@ -383,7 +421,10 @@ class Execution:
             )
             await self.runs.record(self.records[side].id, result)
             self._count(trace, attempts)
-            self._show(side, result, watcher)
+            if watcher:
+                # Looking takes time now and then: not that of the answers under way.
+                async with self._showing:
+                    await to_thread(self._show, side, result, watcher)
         finally:
             self.standing.under_way -= 1
             pace.begun -= 1
@@ -392,13 +433,13 @@ class Execution:
     async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
         """The trace of one request; where the provider had no room for it, of the next try."""
         for tries in range(THROTTLED_TRIES - 1):
-            trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, history=case.history)
+            trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, case.where, history=case.history)
             throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
             if not throttled or self._closed(pace) or self.standing.ended:
                 return trace
             self.standing.pay(trace.attempts)
             await sleep(min(SHORTEST_PAUSE, FIRST_WAIT * 2**tries))
-        return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, history=case.history)
+        return await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, case.where, history=case.history)
 
     def _count(self, trace: Trace, attempts: Sequence[Attempt]) -> None:
         standing = self.standing

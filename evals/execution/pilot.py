@@ -9,7 +9,6 @@ from typing import NamedTuple
 import numpy as np
 
 from evals.analysis.pairing import case_means, clusters, pair, sides
-from evals.execution.arms import Arm
 from evals.execution.runs import Run, Runs
 from evals.scorers.base import Metric
 from evals.stats.paired import Pairs
@@ -34,10 +33,10 @@ class Pilot(NamedTuple):
     """Of one answer."""
 
 
-def pilot(runs: Runs, arms: Sequence[Arm], collection: str, metrics: Sequence[Metric], cluster_by: str | None) -> Pilot | None:
-    """None where the two were never asked enough of the same cases of this collection."""
-    recent = [run for run, _ in runs.latest(RECENT) if run.collection == collection]
-    both = [next((run for run in recent if _alike(run, arm)), None) for arm in arms]
+def pilot(runs: Runs, planned: Sequence[Run], metrics: Sequence[Metric], cluster_by: str | None) -> Pilot | None:
+    """None where two such as are planned were never asked enough of the same cases."""
+    recent = [run for run, _ in runs.latest(RECENT)]
+    both = [next((run for run in recent if _alike(run, one)), None) for one in planned]
     if None in both:
         return None
     a, b = (run for run in both if run)
@@ -68,5 +67,6 @@ def pilot(runs: Runs, arms: Sequence[Arm], collection: str, metrics: Sequence[Me
     )
 
 
-def _alike(run: Run, arm: Arm) -> bool:
-    return run.variant.sha256 == arm.variant.sha256 and dict(run.prompts) == {arm.prompt.reference: arm.prompt.sha256}
+def _alike(run: Run, planned: Run) -> bool:
+    one, other = ((run.variant.sha256, run.prompts, run.collection) for run in (run, planned))
+    return one == other

@@ -6,7 +6,7 @@ Knows rows, and how they become columns. Knows nothing of how a case is asked or
 import hashlib
 from asyncio import wrap_future
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import NamedTuple
 
@@ -68,6 +68,8 @@ class Result(Value):
     repeat: int
     trace_id: str
     outcome: Outcome
+    failure: str | None = None
+    """Why it was not answered."""
     scores: Scores
     scorers: tuple[str, ...]
     """Which gave them, with their versions."""
@@ -141,9 +143,18 @@ class Runs:
             for row in connection.execution_options(yield_per=256).execute(query):
                 yield Result.model_validate_json(row.body)
 
+    def digest(self, run_id: str) -> str:
+        """Of all results of a run: another one as soon as any is written, or written anew."""
+        columns, found = schema.results.c, hashlib.sha256()
+        query = select(columns.body).where(columns.run_id == run_id).order_by(columns.case_id, columns.repeat)
+        with told(self._engine.url), self._engine.connect() as connection:
+            for row in connection.execution_options(yield_per=256).execute(query):
+                found.update(row.body.encode())
+        return found.hexdigest()
+
     def table(self, run_id: str) -> ScoreTable:
         """The scores of a run as columns; a case and repeat that was not asked is NaN everywhere, and has no trace."""
-        return _table(self.results(run_id))
+        return table(self.results(run_id))
 
     def totals(self, run_id: str) -> Totals:
         """What the answers of a run cost and took."""
@@ -165,16 +176,20 @@ def _plus(total: int | None, more: int | None) -> int | None:
     return None if total is None or more is None else total + more
 
 
-def _table(results: Iterator[Result]) -> ScoreTable:
+def table(results: Iterable[Result]) -> ScoreTable:
+    """The scores of results as columns."""
     cells: dict[str, list[tuple[int, int, float]]] = {}
     reasons: dict[str, Counter[str]] = {}
     traces: list[tuple[int, int, str]] = []
     places: dict[str, int] = {}
     outcomes: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
     for result in results:
         place = places.setdefault(result.case.id, len(places))
         traces.append((place, result.repeat, result.trace_id))
         outcomes[result.outcome] += 1
+        if result.failure:
+            failures[result.failure] += 1
         for metric, score in result.scores.items():
             value = np.inf if isinstance(score, Missing) else score
             cells.setdefault(metric, []).append((place, result.repeat, value))
@@ -185,7 +200,7 @@ def _table(results: Iterator[Result]) -> ScoreTable:
     for place, repeat, trace_id in traces:
         ids[place, repeat] = trace_id
     columns = {metric: _column(found, shape, reasons.get(metric, Counter())) for metric, found in cells.items()}
-    return ScoreTable(tuple(places), columns, ids, outcomes)
+    return ScoreTable(tuple(places), columns, ids, outcomes, failures)
 
 
 def _column(cells: list[tuple[int, int, float]], shape: tuple[int, int], reasons: Counter[str]) -> Column:

@@ -114,12 +114,16 @@ def calibrate(
 def drift(
     collection: Annotated[str | None, typer.Option("--collection", "-c", help="Traces of this collection only.")] = None,
     variant: Annotated[str, typer.Option(help="Whose validator and calibration; only its traces count.")] = "default",
-    last: Annotated[int, typer.Option(min=1, help="So many of the latest traces.")] = 1000,
+    last: Annotated[int, typer.Option(min=1, help="So many of the latest answers.")] = 1000,
 ) -> None:
-    """Compare the probabilities of recent answers with those the calibration was fitted on. Exits with 1 where they drifted."""
+    """Compare the probabilities of recent answers, evaluations aside, with those the calibration was fitted on. Exits with 1 where they
+    drifted.
+    """
     from evals.grounding.drift import Finding, recent_probabilities
     from evals.grounding.drift import drift as drifted
     from evals.report.calibration import drift_sentence, stranger_sentence
+    from rag.ledger.traces import Selection
+    from rag.trace import Channel
     from rag.validators.calibration import load
 
     with _runtime() as runtime:
@@ -130,12 +134,10 @@ def drift(
             raise GroundwireError(problem, "make one with `evals calibrate --labels`")
         if collection is not None:
             runtime.corpus.collection(collection)
-        traces = [
-            trace
-            for trace in runtime.traces.latest(last)
-            if trace.variant.name == variant and collection in (None, trace.collection)
-        ]
-        found = drifted(calibration, recent_probabilities(traces, validator))
+        people = (channel for channel in Channel if channel is not Channel.EVALS)
+        wanted = [Selection(variant=variant, collection=collection, channel=channel) for channel in people]
+        traces = [trace for each in wanted for trace in runtime.traces.latest(last, each)]
+        found = drifted(calibration, recent_probabilities(traces, validator)[-last:])
     show(drift_sentence(found))
     if found.finding is Finding.DRIFT and not validator.identity.startswith(f"{calibration.fitted.validator}+"):
         show(stranger_sentence(calibration, validator.identity))
@@ -169,4 +171,4 @@ def _runtime() -> "Runtime":
     from rag.runtime import Runtime
     from rag.settings import Settings
 
-    return Runtime(Settings())
+    return Runtime(Settings().existing())

@@ -118,10 +118,8 @@ def released(draft: Draft, places: Sequence[Place], validator: Validator, withhe
     if outcome.action is Action.REFUSED:
         return [], 0
     gone = [claim for claim in claims if claim.verdict in withheld]
-    quotations = len(outcome.claims) - (len(claims) - len(gone))
-    return [
-        place for place in places if not any(place.start < claim.end and claim.start < place.end for claim in gone)
-    ], quotations
+    standing = [place for place in places if not any(place.start < claim.end and claim.start < place.end for claim in gone)]
+    return standing, outcome.quotations
 
 
 def _count(answers: Sequence[Sequence[bool]]) -> Count:

@@ -1,1 +1,1 @@
-"""A comparison, shown: one module a medium."""
+"""A comparison, or a run by itself, shown: one module a medium."""

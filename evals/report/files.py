@@ -1,31 +1,33 @@
-"""A comparison as files, one for each kind of reader.
+"""A comparison, or a run by itself, as files, one for each kind of reader.
 
 Knows names of files. Knows nothing of what is in them.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from evals.comparison import Comparison
+from evals.measurement import Measurement
 from evals.report import html, junit, markdown
-from rag.errors import GroundwireError
+from prompts.files import replace
 
 PAGE, COMMENT, DATA, TESTS = "report.html", "report.md", "report.json", "junit.xml"
 
 
-def write(comparison: Comparison, folder: Path) -> Path:
+def write(told: Comparison | Measurement, folder: Path) -> Path:
     """A page, a comment for a pull request, JSON, and JUnit XML; returns where the page is.
 
     Each file is whole or not there. Raises `GroundwireError` where the folder cannot be written.
     """
     texts = {
-        PAGE: html.page(comparison),
-        COMMENT: markdown.comment(comparison),
-        DATA: comparison.model_dump_json(indent=1),
-        TESTS: junit.document([comparison]),
+        PAGE: html.page(told),
+        COMMENT: markdown.comment(told),
+        DATA: told.model_dump_json(indent=1),
+        TESTS: junit.document([told]),
     }
     for name, text in texts.items():
-        _replace(folder / name, text)
+        _written(folder / name, text)
     return folder / PAGE
 
 
@@ -33,14 +35,10 @@ def write_comment(comparisons: Sequence[Comparison], notes: Sequence[str], path:
     """One comment for all prompts of a pull request, notes on what was not compared below."""
     parts = [markdown.comment(comparison) for comparison in comparisons]
     parts += ["\n".join(f"- {markdown.inline(note)}" for note in notes)] if notes else []
-    _replace(path, "\n\n".join(parts) + "\n")
+    _written(path, "\n\n".join(parts) + "\n")
 
 
-def _replace(path: Path, text: str) -> None:
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
+def _written(path: Path, text: str) -> None:
+    with suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    except OSError as error:
-        raise GroundwireError(f"{path} cannot be written ({error.strerror})", "name another folder with --out") from error
+    replace(path, text, "name another folder with --out")

@@ -1,20 +1,22 @@
-"""A comparison as one self-contained page: it needs no script, no network and no other file.
+"""A comparison, or a run by itself, as one self-contained page: it needs no script, no network and no other file.
 
-Knows what is shown in which order and how much of it. Knows nothing of how it is drawn: `report.html` lays out, `plots` draws.
+Knows what is shown in which order and how much of it. Knows nothing of how it is drawn: the templates lay out, `plots` draws.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from evals import format
-from evals.comparison import Answer, Comparison, Effect, Finding, Flip, Role
+from evals.comparison import Answer, Comparison, Effect, Finding, Role
+from evals.measurement import Measurement
 from evals.report import plots, words
 from evals.report.text import line, printable
 from evals.scorers.base import Metric
+from evals.stats.quantiles import NEEDED
 from prompts.difference import difference
 from rag.trace import dollars
 from rag.types import Claim, Verdict
@@ -22,10 +24,11 @@ from rag.types import Claim, Verdict
 TEMPLATES = Path(__file__).parent
 QUESTION, REFERENCE, ANSWER, REASON = 600, 400, 1_500, 200
 """Characters shown; the rest is in the trace."""
-FLIPS, OPEN = 20, 5
-"""Flips shown each way, and how many of them without a click."""
+OPEN = 5
+"""Flips shown each way without a click."""
 TAGS = 100
 """Tag effects shown, the surest first."""
+LATENCY = Metric(name="latency", label="latency", better="lower", unit="seconds")
 MARKS = {Verdict.SUPPORTED: "✓", Verdict.UNCERTAIN: "?", Verdict.UNSUPPORTED: "✗", Verdict.CONTRADICTED: "≠"}
 
 
@@ -44,19 +47,39 @@ class Setting(NamedTuple):
     b: str
 
 
-def page(comparison: Comparison) -> str:
+def page(told: Comparison | Measurement) -> str:
     """The whole page, as HTML 5. Nothing in it that came from outside is trusted."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"line": line, "times": words.times, "counted": words.counted, "percent": words.percent}
-    names = ("shown", "change", "interval", "probability")
+    names = ("shown", "change", "between", "interval", "probability")
     environment.globals |= {name: getattr(format, name) for name in names}
     environment.globals |= {"dollars": dollars, "plots": plots, "words": words, "segments": segments, "MARKS": MARKS}
-    return printable(environment.get_template("report.html").render(_shown(comparison)))
+    environment.globals["limits"] = {"question": QUESTION, "reference": REFERENCE, "reason": REASON, "open": OPEN}
+    template, values = (
+        ("measurement.html", _measured(told)) if isinstance(told, Measurement) else ("comparison.html", _compared(told))
+    )
+    return printable(environment.get_template(template).render(values))
 
 
-def _shown(comparison: Comparison) -> dict[str, Any]:
+def _measured(measurement: Measurement) -> dict[str, Any]:
+    run, variant = measurement.run, measurement.run.variant.model_dump()
+    metrics = {mean.metric.name: mean.metric for mean in measurement.means}
+    return {
+        "measurement": measurement,
+        "headline": words.headline(measurement),
+        "run": run,
+        "cards": words.cards(measurement),
+        "metrics": metrics,
+        "latency": metrics.get("latency", LATENCY),
+        "settings": settings(variant, variant),
+        "methods": _by_metric((mean.estimate.method, mean.metric.label) for mean in measurement.means if mean.estimate),
+        "NEEDED": NEEDED,
+    }
+
+
+def _compared(comparison: Comparison) -> dict[str, Any]:
     a, b, effects = comparison.a, comparison.b, comparison.effects
     metrics = {effect.metric.name: effect.metric for effect in effects}
     tags = sorted(comparison.tags, key=lambda tag: (tag.q, tag.p))
@@ -75,11 +98,13 @@ def _shown(comparison: Comparison) -> dict[str, Any]:
         "tradeoff": plane,
         "corner": plane and _corner(*plane),
         "curves": bool(a.latencies and b.latencies),
-        "latency": metrics.get("latency", Metric(name="latency", label="latency", better="lower", unit="seconds")),
+        "latency": metrics.get("latency", LATENCY),
         "notable": [tag for tag in tags if tag.q <= words.NOTABLE and tag.finding is not Finding.UNKNOWN][:TAGS],
         "tags": tags[:TAGS],
-        "flips": [("lost", *_chosen(comparison.flips, False)), ("gained", *_chosen(comparison.flips, True))],
-        "limits": {"question": QUESTION, "reference": REFERENCE, "reason": REASON, "open": OPEN},
+        "flips": [
+            (way, total, [flip for flip in comparison.flips if flip.gained is gained])
+            for way, total, gained in (("lost", comparison.lost, False), ("gained", comparison.gained, True))
+        ],
         "changes": difference(a.prompt_text, b.prompt_text),
         "settings": both,
         "changed": [setting for setting in both if setting.a != setting.b and setting.name not in ("name", "description")],
@@ -146,12 +171,6 @@ def _setting(value: object) -> str:
 
 def _known(effect: Effect) -> bool:
     return math.isfinite(effect.a.value) and math.isfinite(effect.b.value)
-
-
-def _chosen(flips: Sequence[Flip], gained: bool) -> tuple[list[Flip], int]:
-    """Those shown of one way, and how many there are."""
-    found = [flip for flip in flips if flip.gained is gained]
-    return found[:FLIPS], len(found)
 
 
 def _by_metric(pairs: Iterator[tuple[str, str]]) -> dict[str, list[str]]:

@@ -1,4 +1,4 @@
-"""A comparison as a comment on a pull request: short, and safe whatever the questions and answers say.
+"""A comparison, or a run by itself, as a comment on a pull request: short, and safe whatever the questions and answers say.
 
 Knows GitHub's Markdown and its limits. Knows nothing of who posts it.
 """
@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from evals.comparison import Answer, Comparison, Effect, Finding
-from evals.format import change, interval, probability, shown
+from evals.format import between, change, interval, probability, shown
+from evals.measurement import Measurement
 from evals.report import words
 from evals.report.text import line
 
@@ -22,16 +23,12 @@ _LIVE = re.compile(r"(?<!\w)@|@(?=[\w-]+\.)|#(?=\d)|:(?=//)|\bwww(?=\.)|\bGH-(?=
 _TABLE = str.maketrans({**_MARKUP, "\u200b": "&#8203;"})
 
 
-def comment(comparison: Comparison) -> str:
-    """The verdict on the first line, then effects, what else to know, and the questions that flipped, lost ones first."""
-    declared = words.declared(comparison)
-    blocks = [
-        [_verdict(comparison)],
-        _effects(declared, comparison.design.level) if declared else [],
-        [*_sentences(comparison)],
-        [*_flips(comparison)],
-        [f"<sub>{inline(words.foundation(comparison), 600)}</sub>"],
-    ]
+def comment(told: Comparison | Measurement) -> str:
+    """The verdict on the first line, then effects, what else to know, and the questions that flipped, lost ones first; of a run by
+    itself its means and quantiles, what to know, and the questions it answered worst.
+    """
+    parts = _measured(told) if isinstance(told, Measurement) else _compared(told)
+    blocks = [*parts, [f"<sub>{inline(words.foundation(told), 600)}</sub>"]]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -39,6 +36,52 @@ def inline(text: str, most: int = _SENTENCE) -> str:
     """Text of any origin as one line of plain words: no markup, no mention, no link, no mathematics."""
     inert = _LIVE.sub(lambda found: f"{found[0]}\u200b", line(text, most))
     return inert.translate(_TABLE)
+
+
+def _compared(comparison: Comparison) -> Iterator[list[str]]:
+    declared = words.declared(comparison)
+    yield [_verdict(comparison)]
+    yield _effects(declared, comparison.design.level) if declared else []
+    yield [*_sentences(comparison)]
+    yield [*_flips(comparison)]
+
+
+def _measured(measurement: Measurement) -> Iterator[list[str]]:
+    yield [f"**{inline(str(words.headline(measurement)), 2 * words.NAME + 60)}**"]
+    yield [*_means(measurement)]
+    yield [*_problems(measurement.problems)]
+    yield [*_worst(measurement)]
+
+
+def _means(measurement: Measurement) -> Iterator[str]:
+    """Of every metric, and of its quantiles below it."""
+    yield "| metric | mean | interval | cases | missing |"
+    yield "| :-- | --: | --: | --: | --: |"
+    for mean in measurement.means:
+        metric, estimate = mean.metric, mean.estimate
+        value = shown(metric, estimate.value) if estimate else "unknown"
+        numbers = value, between(metric, estimate), f"{mean.cases:,}", f"{mean.missing:,}"
+        yield f"| {' | '.join(map(inline, (line(metric.label, _LABEL), *numbers)))} |"
+        for one in measurement.quantiles:
+            if one.metric == metric:
+                label = f"{line(metric.label, _LABEL)}, p{100 * one.quantile:g}"
+                cells = label, shown(metric, one.estimate.value), between(metric, one.estimate)
+                yield f"| {' | '.join(map(inline, cells))} | | |"
+
+
+def _worst(measurement: Measurement) -> Iterator[str]:
+    if not measurement.worst:
+        return
+    yield "<details><summary>The worst answers</summary>"
+    yield ""
+    yield "| question | answer |"
+    yield "| :-- | :-- |"
+    metrics = {mean.metric.name: mean.metric for mean in measurement.means}
+    for one in measurement.worst[:FLIPS]:
+        score = inline(shown(metrics[one.metric], one.answer.score))
+        yield f"| {inline(one.case.question, _CELL)} | **{score}** {_said(one.answer)} |"
+    yield ""
+    yield "</details>"
 
 
 def _verdict(comparison: Comparison) -> str:
@@ -65,9 +108,7 @@ def _effect(effect: Effect) -> str:
 
 
 def _sentences(comparison: Comparison) -> Iterator[str]:
-    for problem in comparison.problems[:SENTENCES]:
-        yield f"- **Problem:** {inline(problem)}"
-    yield from _more(len(comparison.problems) - SENTENCES, "problem")
+    yield from _problems(comparison.problems)
     yield from (f"- {inline(reason)}" for reason in comparison.reasons[1:][:SENTENCES])
     lost = sorted(
         (tag for tag in comparison.tags if tag.q <= words.NOTABLE and tag.finding is Finding.WORSE), key=lambda tag: tag.q
@@ -80,6 +121,12 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
     yield from _more(len(lost) - TAGS, "tag")
 
 
+def _problems(problems: Sequence[str]) -> Iterator[str]:
+    for problem in problems[:SENTENCES]:
+        yield f"- **Problem:** {inline(problem)}"
+    yield from _more(len(problems) - SENTENCES, "problem")
+
+
 def _more(count: int, noun: str) -> Iterator[str]:
     if count > 0:
         yield f"- and {words.counted(count, f'more {noun}')} in the report"
@@ -89,7 +136,7 @@ def _flips(comparison: Comparison) -> Iterator[str]:
     lost, gained = ([flip for flip in comparison.flips if flip.gained is gained] for gained in (False, True))
     if not comparison.flips:
         return
-    yield f"<details><summary>Flips: {len(lost)} lost, {len(gained)} gained</summary>"
+    yield f"<details><summary>Flips: {comparison.lost:,} lost, {comparison.gained:,} gained</summary>"
     yield ""
     yield f"| | question | {inline(comparison.a.name, _LABEL)} | {inline(comparison.b.name, _LABEL)} |"
     yield "| :-- | :-- | :-- | :-- |"
@@ -98,7 +145,7 @@ def _flips(comparison: Comparison) -> Iterator[str]:
         metric = metrics.get(flip.metric)
         scores = [shown(metric, side.score) if metric else f"{side.score:.3f}" for side in (flip.a, flip.b)]
         cells = [f"**{inline(score)}** {_said(side)}" for score, side in zip(scores, (flip.a, flip.b), strict=True)]
-        yield f"| {'gained' if flip.gained else 'lost'} | {inline(flip.case.question, _CELL)} | {' | '.join(cells)} |"
+        yield f"| {words.way(flip)} | {inline(flip.case.question, _CELL)} | {' | '.join(cells)} |"
     yield ""
     yield "</details>"
 

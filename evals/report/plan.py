@@ -51,6 +51,7 @@ def _bill(plan: Plan) -> str:
         "at an unknown price" if plan.nanodollars is None else _between(*(dollars(_rough(bound)) for bound in plan.nanodollars))
     )
     time = "an unknown time" if plan.seconds is None else _between(*(_duration(bound) for bound in plan.seconds))
+    time += "" if plan.timed else " (assumed: none was timed yet)"
     return f"{plan.calls:,} calls ({plan.cases:,} cases{repeats} x 2 variants): {cost}, {time}"
 
 

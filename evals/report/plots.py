@@ -1,17 +1,18 @@
-"""Pictures of a comparison as SVG that stands inside a page and takes its colours from the page's classes.
+"""Pictures of a comparison, or of a run by itself, as SVG that stands inside a page and takes its colours from the page's classes.
 
 Knows scales, marks and titles. Knows nothing of the page around them; all text is escaped by the XML writer.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from evals.comparison import Effect, Estimate, Finding, Role, TagEffect, VarianceShares
-from evals.format import change, interval, shown
+from evals.format import between, change, interval, shown
+from evals.measurement import Mean
 from evals.report.text import printable
 from evals.scorers.base import Metric
 
@@ -106,15 +107,28 @@ def tradeoff(price: Effect, quality: Effect) -> Markup:
     return _markup(svg)
 
 
-def distributions(metric: Metric, a: Sequence[float], b: Sequence[float]) -> Markup:
-    """The share of answers that took at most so long, A and B; medians and 95th percentiles marked."""
-    ends = [*a, *b]
+def level(mean: Mean) -> Markup:
+    """One row: a mean between 0 and 1 with its interval, over the whole of what it could be."""
+    width, height = FOREST
+    middle = height / 2
+    svg = _svg(width, height, f"{mean.metric.label}: {between(mean.metric, mean.estimate)}", "forest")
+    _add(svg, "line", "naive", x1=0, x2=width, y1=middle, y2=middle)
+    if estimate := mean.estimate:
+        for low, high in _cross(estimate):
+            _add(svg, "line", "paired held", x1=width * low, x2=width * high, y1=middle, y2=middle)
+        _add(svg, "circle", "point held", cx=min(max(width * estimate.value, 6), width - 6), cy=middle, r=5)
+    return _markup(svg)
+
+
+def distributions(metric: Metric, sides: Mapping[str, Sequence[float]]) -> Markup:
+    """The share of answers that took at most so long, of `A` and `B`, or of one side without a name; medians and 95th percentiles marked."""
+    ends = [value for values in sides.values() for value in values]
     x = Scale(ends, _LEFT, PANEL[0] - _RIGHT, log=min(ends) > 0 and max(ends) > 30 * min(ends))
     y = Scale([0.0, 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
     marks = (0.5, 0.95)
     said = "; ".join(
-        f"{name} " + ", ".join(f"p{100 * mark:.0f} {shown(metric, quantile(values, mark))}" for mark in marks)
-        for name, values in (("A", a), ("B", b))
+        f"{name} ".lstrip() + ", ".join(f"p{100 * mark:.0f} {shown(metric, quantile(values, mark))}" for mark in marks)
+        for name, values in sides.items()
     )
     svg = _panel(
         f"Distribution of {metric.label}: {said}", x, y, metric, Metric(name="", label="", better="higher", unit="share")
@@ -123,7 +137,8 @@ def distributions(metric: Metric, a: Sequence[float], b: Sequence[float]) -> Mar
     for mark in marks:
         _add(svg, "line", "edge", x1=_LEFT, x2=PANEL[0] - _RIGHT, y1=y(mark), y2=y(mark))
         _add(svg, "text", "tick", f"p{100 * mark:.0f}", x=PANEL[0] - _RIGHT, y=y(mark) + 13, **{"text-anchor": "end"})
-    for side, values in (("a", a), ("b", b)):
+    for name, values in sides.items():
+        side = name.lower() or "b"
         _add(svg, "path", f"curve {side}", d=_steps(sorted(values), x, y))
         for mark in marks:
             _point(svg, side, x(quantile(values, mark)), y(mark))

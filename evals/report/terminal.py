@@ -12,11 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.comparison import Comparison, Effect, Finding, Verdict
-from evals.format import change, interval, probability, shown
+from evals.format import between, change, interval, probability, shown
+from evals.measurement import Mean, Measurement, Quantile
 from evals.report import words
 from evals.report.text import line
-from evals.scorers.base import Metric
-from evals.scores import Column, ScoreTable
 
 if TYPE_CHECKING:
     from evals.execution.runs import Run
@@ -43,31 +42,38 @@ _FINDINGS = {
 def comparison_table(comparison: Comparison) -> Group:
     """The verdict, the effects that decide, why, what to know before trusting it, and what it rests on."""
     before, word, after = words.headline(comparison)
-    lost = sum(not flip.gained for flip in comparison.flips)
     parts: list[RenderableType] = [Text.assemble((before, "bold"), (word, _VERDICTS[comparison.verdict]), (after, "bold")), ""]
     if effects := words.declared(comparison):
         parts += [_effects(effects), ""]
     parts += [_sentence("·", "dim", reason) for reason in comparison.reasons[:SENTENCES]]
     parts += [_sentence("!", "bold yellow", problem) for problem in comparison.problems[:SENTENCES]]
-    if comparison.flips:
-        flipped = f"{words.counted(lost, 'question')} lost, {len(comparison.flips) - lost:,} gained"
+    if comparison.lost or comparison.gained:
+        flipped = f"{words.counted(comparison.lost, 'question')} lost, {comparison.gained:,} gained"
         parts.append(_sentence("·", "dim", flipped))
     return Group(*parts, "", Text(line(words.foundation(comparison), 600), "dim"))
 
 
-def run_table(run: "Run", scores: ScoreTable, metrics: Sequence[Metric]) -> Group:
-    """One run: the mean of each metric it has, with its 95 % interval, the cases it was measured on, and what is missing."""
+def run_table(measurement: Measurement) -> Group:
+    """One run: the mean of each metric it has, with its interval, the cases it was measured on, and what is missing."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("metric", overflow="fold")
-    for heading in ("mean", "95 % interval", "cases", "missing"):
+    for heading in ("mean", "interval", "cases", "missing"):
         table.add_column(heading, justify="right", no_wrap=True)
-    for metric in metrics:
-        if metric.name in scores.columns:
-            table.add_row(*_mean(metric, scores.columns[metric.name]))
-    asked = f"{len(scores.case_ids):,} of {words.counted(run.asked, 'case')}, each asked {words.times(run.repeats)}"
-    ended = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in scores.outcomes.most_common())
-    about = f"{asked} · collection {line(run.collection, 60)}{f' · {ended}' if ended else ''}"
-    return Group(Text.assemble((line(run.name, words.NAME), "bold"), (f"  run {run.id}", "dim")), Text(about, "dim"), "", table)
+    for mean in measurement.means:
+        table.add_row(*_mean(mean))
+        for one in measurement.quantiles:
+            if one.metric == mean.metric:
+                table.add_row(*_quantile(one))
+    run = measurement.run
+    parts: list[RenderableType] = [
+        Text.assemble((line(run.name, words.NAME), "bold"), (f"  run {run.run_id}", "dim")),
+        "",
+        table,
+        "",
+    ]
+    parts += [_sentence("!", "bold yellow", problem) for problem in measurement.problems[:SENTENCES]]
+    ended = ", ".join(f"{count:,} {outcome.replace('_', ' ')}" for outcome, count in run.outcomes.items())
+    return Group(*parts, Text(line(f"{ended} · {words.foundation(measurement)}", 600), "dim"))
 
 
 def runs_table(latest: "Sequence[tuple[Run, int]]") -> Table:
@@ -86,22 +92,16 @@ def runs_table(latest: "Sequence[tuple[Run, int]]") -> Table:
     return table
 
 
-def _mean(metric: Metric, column: Column) -> tuple[RenderableType, ...]:
-    """Over the cases, each the mean of its repeats."""
-    import numpy as np
+def _mean(mean: Mean) -> tuple[RenderableType, ...]:
+    value = shown(mean.metric, mean.estimate.value) if mean.estimate else "unknown"
+    ends = Text(between(mean.metric, mean.estimate), "dim")
+    missing = Text(f"{mean.missing:,}", "yellow" if mean.missing else "dim")
+    return Text(line(mean.metric.label, 40)), value, ends, f"{mean.cases:,}", missing
 
-    from evals.analysis.effects import average
-    from evals.analysis.pairing import case_means
 
-    by_case = case_means(column.values)
-    known, missing = by_case[~np.isnan(by_case)], int(column.missing.sum())
-    told = ("unknown", Text("unknown", "dim"))
-    if known.size:
-        estimate = average(metric, known)
-        finite = math.isfinite(estimate.high - estimate.low)
-        ends = f"{shown(metric, estimate.low)} to {shown(metric, estimate.high)}" if finite else "unknown"
-        told = (shown(metric, estimate.value), Text(ends, "dim"))
-    return Text(line(metric.label, 40)), *told, f"{known.size:,}", Text(f"{missing:,}", "yellow" if missing else "dim")
+def _quantile(one: Quantile) -> tuple[RenderableType, ...]:
+    name = Text(f"  p{100 * one.quantile:g}", "dim")
+    return name, shown(one.metric, one.estimate.value), Text(between(one.metric, one.estimate), "dim"), "", ""
 
 
 def _effects(effects: Sequence[Effect]) -> Table:

@@ -1,4 +1,4 @@
-"""A comparison in words that every report shares: the verdict, what decided it, what it rests on.
+"""A comparison, or a run by itself, in words that every report shares: the verdict, what decided it, what it rests on.
 
 Knows sentences. Knows no markup; names and reasons come out as they came in.
 """
@@ -6,7 +6,8 @@ Knows sentences. Knows no markup; names and reasons come out as they came in.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evals.comparison import Comparison, EarlyStop, Effect, Finding, Role, Verdict
+from evals.comparison import Comparison, EarlyStop, Effect, Finding, Flip, Role, Verdict
+from evals.measurement import Mean, Measurement
 from evals.report.text import line
 from rag.trace import dollars
 
@@ -31,6 +32,9 @@ _FINDINGS = {
 """Those that carry a verdict."""
 
 
+_WATCHED = ("hallucination", "cost", "latency")
+
+
 class Headline(NamedTuple):
     """The verdict as one sentence without its full stop, in three parts: the middle one is the verdict's word."""
 
@@ -42,15 +46,29 @@ class Headline(NamedTuple):
         return "".join(self)
 
 
-def headline(comparison: Comparison) -> Headline:
-    """What is known of B against A, by their names."""
-    names = {"a": line(comparison.a.name, NAME), "b": line(comparison.b.name, NAME)}
-    return Headline(*(part.format(**names) for part in _HEADLINES[comparison.verdict]))
+def headline(told: Comparison | Measurement) -> Headline:
+    """What is known of B against A, by their names, or what was measured."""
+    if isinstance(told, Measurement):
+        name, cases = line(told.run.name, NAME), counted(told.asked, "case")
+        if told.trustworthy:
+            return Headline(f"{name}, ", "measured", f" on {cases}")
+        return Headline(f"This measurement of {name} is ", "not trustworthy", "")
+    names = {"a": line(told.a.name, NAME), "b": line(told.b.name, NAME)}
+    return Headline(*(part.format(**names) for part in _HEADLINES[told.verdict]))
 
 
 def declared(comparison: Comparison) -> list[Effect]:
     """The effects that were declared to decide: primaries, then guardrails."""
     return [effect for role in (Role.PRIMARY, Role.GUARDRAIL) for effect in comparison.effects if effect.role is role]
+
+
+def unmeasured(comparison: Comparison) -> list[tuple[str, Role]]:
+    """The names of the metrics that were declared to decide and have no effect."""
+    design, measured = comparison.design, {effect.metric.name for effect in comparison.effects}
+    named = dict.fromkeys(design.primary, Role.PRIMARY)
+    for guardrail in design.guardrails:
+        named.setdefault(guardrail.metric, Role.GUARDRAIL)
+    return [(metric, role) for metric, role in named.items() if metric not in measured]
 
 
 def deciding(comparison: Comparison) -> list[Effect]:
@@ -62,9 +80,23 @@ def deciding(comparison: Comparison) -> list[Effect]:
     return carrying or [effect for effect in effects if effect.role is Role.PRIMARY]
 
 
+def cards(measurement: Measurement) -> list[Mean]:
+    """The means that are told first: the primary metrics, then what a guardrail would watch."""
+    names = [*measurement.primary, *(name for name in _WATCHED if name not in measurement.primary)]
+    known = {mean.metric.name: mean for mean in measurement.means if mean.estimate}
+    return [known[name] for name in names if name in known]
+
+
 def p_value(effect: Effect) -> float:
     """Corrected by Holm where the effect is one of several that may decide."""
     return effect.p if effect.p_adjusted is None else effect.p_adjusted
+
+
+def way(flip: Flip) -> str:
+    """`gained` or `lost` where its answer became good or bad; what only moved far got `better` or `worse`."""
+    if flip.crossed:
+        return "gained" if flip.gained else "lost"
+    return "better" if flip.gained else "worse"
 
 
 def percent(share: float) -> str:
@@ -95,36 +127,45 @@ def moment(created_at: str) -> str:
     return f"{created_at[:16].replace('T', ' ')} UTC"
 
 
-def models(comparison: Comparison) -> str:
+def models(told: Comparison | Measurement) -> str:
     """Who answered; both where they differ."""
-    return _both(comparison.a.variant.llm.model, comparison.b.variant.llm.model)
+    if isinstance(told, Measurement):
+        return told.run.variant.llm.model
+    return _both(told.a.variant.llm.model, told.b.variant.llm.model)
 
 
-def basis(comparison: Comparison) -> Sequence[tuple[str, str]]:
-    """What the verdict rests on, as terms and values."""
-    asked = f"{counted(comparison.asked, 'case')}, each asked {times(comparison.repeats)} on both sides"
-    clusters = f", clustered by {comparison.design.cluster_by}" if comparison.design.cluster_by else ""
-    judge = [("Judge", f"{comparison.judge}, {dollars(comparison.judge_nanodollars)}")] if comparison.judge else []
+def basis(told: Comparison | Measurement) -> Sequence[tuple[str, str]]:
+    """What the numbers rest on, as terms and values."""
+    judge = [("Judge", f"{told.judge}, {dollars(told.judge_nanodollars)}")] if told.judge else []
     return (
-        ("Cases", asked + clusters),
-        ("Case file", comparison.cases),
-        ("Collection", comparison.collection),
-        ("Model", models(comparison)),
+        ("Cases", _asked(told)),
+        ("Case file", told.cases),
+        ("Collection", told.collection),
+        ("Model", models(told)),
         *judge,
-        ("Spent", dollars(comparison.spent_nanodollars)),
-        ("Took", duration(comparison.seconds)),
-        ("When", moment(comparison.created_at)),
+        ("Spent", dollars(told.spent_nanodollars)),
+        ("Took", duration(told.seconds)),
+        ("When", moment(told.created_at)),
     )
 
 
-def foundation(comparison: Comparison) -> str:
+def foundation(told: Comparison | Measurement) -> str:
     """The same on one line."""
-    told = dict(basis(comparison))
-    judge = f"judge {told['Judge']} · " if "Judge" in told else ""
+    said = dict(basis(told))
+    judge = f"judge {said['Judge']} · " if "Judge" in said else ""
+    stopped = _stopped(told.early) if isinstance(told, Comparison) else ""
     return (
-        f"{told['Cases']}{_stopped(comparison.early)}, from {told['Case file']} · collection {told['Collection']} · {told['Model']} · {judge}"
-        f"spent {told['Spent']} in {told['Took']} · {told['When']}"
+        f"{said['Cases']}{stopped}, from {said['Case file']} · collection {said['Collection']} · {said['Model']} · {judge}"
+        f"spent {said['Spent']} in {said['Took']} · {said['When']}"
     )
+
+
+def _asked(told: Comparison | Measurement) -> str:
+    asked = f"each asked {times(told.repeats)}"
+    if isinstance(told, Measurement):
+        return f"{told.asked:,} of {counted(told.planned, 'case')}, {asked}"
+    clusters = f", clustered by {told.design.cluster_by}" if told.design.cluster_by else ""
+    return f"{counted(told.asked, 'case')}, {asked} on both sides{clusters}"
 
 
 def _stopped(early: EarlyStop | None) -> str:

@@ -1,4 +1,4 @@
-"""How much of an answer its passages support, by the verdicts on its claims.
+"""How much of an answer its passages support, as the model stated it and as it was released, by the verdicts on its claims.
 
 Knows verdicts. Knows no passage: the validator that gave them is named in the trace.
 """
@@ -8,7 +8,7 @@ from collections import Counter
 from evals.cases import Case
 from evals.scorers.base import Metric, Missing, Scores, failed
 from rag.release import UNGROUNDED
-from rag.trace import Outcome, Trace
+from rag.trace import Outcome, Trace, hallucinates
 from rag.types import Verdict
 
 
@@ -17,24 +17,28 @@ class Grounding:
     for an answer without hallucinations.
     """
 
-    identity = "grounding@1"
+    identity = "grounding@2"
     metrics = (
-        Metric(name="grounded_share", label="grounded share", better="higher", unit="share"),
         Metric(name="hallucination", label="hallucination rate", better="lower", unit="binary"),
+        Metric(name="released_hallucination", label="released hallucination rate", better="lower", unit="binary"),
+        Metric(name="grounded_share", label="grounded share", better="higher", unit="share"),
         Metric(name="uncertain_share", label="uncertain share", better="lower", unit="share"),
     )
 
     def score(self, trace: Trace, case: Case) -> Scores:
-        """The shares are those of claims: there are none where nothing is claimed."""
+        """The shares are those of released claims: there are none where nothing is claimed."""
         if failed(trace):
             return {metric.name: Missing(reason="the request failed") for metric in self.metrics}
         claims = trace.claims if trace.outcome is Outcome.ANSWERED else ()
         verdicts = Counter(claim.verdict for claim in claims)
-        hallucinates = any(verdicts[verdict] for verdict in UNGROUNDED)
+        rates = {
+            "hallucination": float(bool(hallucinates(trace.outcome, trace.ungrounded))),
+            "released_hallucination": float(any(verdicts[verdict] for verdict in UNGROUNDED)),
+        }
         if not claims:
-            return {"hallucination": float(hallucinates)}
+            return rates
         return {
+            **rates,
             "grounded_share": verdicts[Verdict.SUPPORTED] / len(claims),
-            "hallucination": float(hallucinates),
             "uncertain_share": verdicts[Verdict.UNCERTAIN] / len(claims),
         }

@@ -78,7 +78,9 @@ class Plan(Value):
     nanodollars: tuple[int, int] | None
     """From, to; null where a price is unknown."""
     seconds: tuple[float, float] | None
-    """From, to; null where nothing was measured."""
+    """From, to."""
+    timed: bool = True
+    """Measured; else assumed."""
 
 
 def plan(
@@ -94,6 +96,7 @@ def plan(
     power: float = POWER,
     nanodollars: tuple[float, float] | None = None,
     seconds: tuple[float, float] | None = None,
+    timed: bool = True,
     concurrency: int = 1,
 ) -> Plan:
     """For the primary `metrics` over `cases`, of which `cluster_sizes` share a cluster.
@@ -123,6 +126,7 @@ def plan(
         ),
         nanodollars=nanodollars and (round(calls * nanodollars[0]), round(calls * nanodollars[1])),
         seconds=seconds and (rounds * seconds[0], rounds * seconds[1]),
+        timed=timed,
     )
 
 

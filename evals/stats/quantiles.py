@@ -9,6 +9,9 @@ from evals.scores import FloatArray
 from evals.stats.paired import Pairs
 from evals.stats.resampling import PORTION, RESAMPLES, resamples
 
+NEEDED = {0.5: 2, 0.95: 20, 0.99: 100}
+"""The quantiles that are told, with the cases they need: fewer have nothing beyond the quantile."""
+
 
 def quantile_difference(pairs: Pairs, quantile: float, *, level: float = 0.95, seed: int = 0) -> Estimate:
     """The quantile of B over all cases minus that of A, interpolated as `np.quantile` does; clusters are resampled with both sides.

@@ -214,6 +214,14 @@ def test_the_same_question_after_another_history_is_another(tmp_path: Path) -> N
     assert len(read(path)) == 2
 
 
+def test_the_same_question_of_other_passages_is_another(tmp_path: Path) -> None:
+    path = file(tmp_path, row())
+    append([Case(id="b", question="Why?", where={"year": [2023, 2024]})], path)
+    assert read(path)[1].where == {"year": [2023, 2024]}
+    with pytest.raises(GroundwireError, match="question: is that of"):
+        append([Case(id="c", question="Why?", where={"year": [2023, 2024]})], path)
+
+
 def test_nothing_is_appended_to_a_file_at_fault(tmp_path: Path) -> None:
     path = file(tmp_path, "{")
     with pytest.raises(GroundwireError, match="not JSON"):

@@ -146,11 +146,14 @@ def test_a_prompt_that_the_pipeline_cannot_ask_is_told_and_not_compared(reposito
     repository.write("judge", 1, third="answer")
     repository.commit()
     repository.write("judge", 1, "Judge.", third="answer")
+    assert repository.changes() == [("judge@1", Status.NOT_AN_ANSWER, "judge@1")]
+    assert not repository.change().status.comparable
+
+
+def test_a_prompt_that_answered_and_cannot_any_more_is_told_apart(repository: Repository) -> None:
     repository.write("answer", 11, third="mood")
-    assert repository.changes() == [
-        ("answer@11", Status.NOT_AN_ANSWER, "answer@10"),
-        ("judge@1", Status.NOT_AN_ANSWER, "judge@1"),
-    ]
+    assert repository.changes() == [("answer@11", Status.UNANSWERABLE, "answer@10")]
+    assert not repository.change().status.comparable
 
 
 def test_the_library_may_be_the_whole_repository(tmp_path: Path) -> None:

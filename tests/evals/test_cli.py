@@ -17,10 +17,11 @@ from evals.cases import Case, read, write
 from evals.cli import app
 from evals.comparison import Comparison, Verdict
 from evals.execution.runs import Run
+from evals.measurement import Measurement
 from evals.stats.power import Plan
 from rag.runtime import Runtime
 from rag.settings import Settings
-from tests.evals.execution.conftest import COST, VARIANTS, place
+from tests.evals.execution.conftest import COST, VARIANTS, candidate, place
 from tests.servers.provider import Call, Provider, Reply, failure
 
 RIGHT, WRONG = "Kettles are covered for 24 months [1].", "Nobody knows."
@@ -104,11 +105,15 @@ def refused(told: Told, *words: str) -> None:
 
 def answers(a: Callable[[int], str], b: Callable[[int], str]) -> Callable[[Call], Reply]:
     """What each side answers to the case of that number; B's prompt is the one with a stop sequence."""
-    return lambda call: Reply(pieces=((b if "stop" in call.body else a)(place(call)),))
+    return lambda call: Reply(pieces=((b if candidate(call) else a)(place(call)),))
+
+
+def written(out: Path) -> None:
+    assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "junit.xml"}
 
 
 def reported(out: Path) -> Comparison:
-    assert {path.name for path in out.iterdir()} == {"report.html", "report.md", "report.json", "junit.xml"}
+    written(out)
     return Comparison.model_validate_json((out / "report.json").read_text())
 
 
@@ -147,10 +152,26 @@ def test_a_finished_comparison_is_told_again_without_a_call(run: Command, server
 
 
 def test_one_variant_alone_is_measured(run: Command, server: Provider) -> None:
-    told = run("--limit", "3", "--repeats", "2")
+    told = run("--limit", "3", "--repeats", "2", "--out", "out")
     assert told.code == 0
     assert len(server.calls) == 6
     assert "token F1" in told.out
+    assert "out/report.html" in told.out
+    written(Path("out"))
+    found = Measurement.model_validate_json(Path("out/report.json").read_text())
+    assert (found.asked, found.repeats, found.spent_nanodollars) == (3, 2, 6 * COST)
+    assert "latency p50" in Path("out/junit.xml").read_text()
+    again = run("--limit", "3", "--repeats", "2").out.split()[-1]
+    assert Path(again).parent.name == found.run.run_id[:8]
+
+
+def test_one_variant_that_mostly_fails_is_not_trusted(run: Command, server: Provider) -> None:
+    server.play(OUTCOMES[Verdict.UNTRUSTWORTHY])
+    told = run("--out", "out")
+    assert told.code == 4
+    assert "--retry-failed" in told.err
+    assert 'errors="0"' not in Path("out/junit.xml").read_text()
+    assert "is not trustworthy" in Path("out/report.md").read_text()
 
 
 def test_a_budget_that_is_used_up_is_told(run: Command, server: Provider) -> None:
@@ -177,6 +198,17 @@ def test_stopping_early_saves_calls(run: Command, server: Provider) -> None:
     assert found.early.stopped
     assert found.early.saved_calls == 160 - len(server.calls) > 60
     assert (told.code, found.verdict) == (0, Verdict.BETTER)
+
+
+def test_it_goes_on_until_the_guardrails_are_known_too(run: Command, server: Provider) -> None:
+    """No difference in 32 cases leaves one of .14 possible; in 64, of .07."""
+    write(cases(80), Path("shop.jsonl"))
+    server.play(answers(lambda _: "Kettles are covered [1].", lambda _: RIGHT))
+    told = run(*AB, "--early-stop", "--out", "out", "--guardrail", "hallucination=0.1", "--concurrency", "4")
+    found = reported(Path("out"))
+    assert found.early is not None
+    assert (told.code, found.verdict, found.early.asked, found.early.stopped) == (0, Verdict.BETTER, 64, True)
+    assert any("guardrails may be looked at 3 times, and have intervals of 98.3 %" in problem for problem in found.problems)
 
 
 def test_failures_are_asked_again_where_that_is_wanted(run: Command, server: Provider) -> None:
@@ -250,18 +282,33 @@ def test_a_prompt_that_differs_from_a_commit_is_compared_with_it(
     assert "judge@1: deleted" in comment
     refused(run("--base", "nowhere"), "nowhere")
 
+    server.play(lambda _: Reply())
+    for version in (3, 4):
+        (library / "answer" / f"v{version}.prompty").write_text(newest.read_text().replace("SHORT", f"VERY SHORT {version}"))
+    told = run("--base", "HEAD", "--out", "budget", "--max-cost", "0.0015")
+    assert 750_000 < len(server.calls) * COST <= 1_500_000
+    assert "might cost more than what is left of $0.0015" in told.out
+
+    (library / "answer" / "v4.prompty").unlink()
+    spoilt = newest.read_text().replace("inputs:\n", "inputs:\n  tone: {kind: string, description: How., example: kind}\n")
+    (library / "answer" / "v3.prompty").write_text(spoilt.replace("Answer in", "Be {{ tone }}. Answer in"))
+    told = run("--base", "HEAD", "--out", "spoilt", "--guardrail", "cost=10%")
+    assert told.code == 4, told
+    assert "answer@3: cannot be asked: a prompt that answers has the inputs question, passages and fence" in told.out
+    assert "answer@3: cannot be asked" in Path("spoilt/comment.md").read_text()
+
 
 def test_what_a_comparison_takes_is_said_before_and_by_earlier_runs_after(evals: Command, server: Provider) -> None:
     server.play(OUTCOMES[Verdict.UNKNOWN])
     asked = ("--cases", "shop.jsonl", *AB)
     before = Plan.model_validate_json(evals("plan", *asked, "--json").out)
     assert not server.calls
-    assert (before.cases, before.calls, before.seconds) == (20, 40, None)
+    assert (before.cases, before.calls, before.timed) == (20, 40, False)
     assert before.nanodollars is not None
     low, high = before.nanodollars
     assert 0 < low < high
     assert high - low == pytest.approx(40 * 256 * 1600)
-    assert "assumed" in evals("plan", *asked).out
+    assert "2 s to 50 s (assumed: none was timed yet)" in evals("plan", *asked).out
 
     assert evals("run", *asked, "--guardrail", "cost=10%").code == 3
     calls = len(server.calls)
@@ -343,7 +390,9 @@ BAD = {
     "a model that is not there": (("--model", "nonsense"), ("nonsense",)),
     "a margin without end": ((*AB, "--margin", "inf"), ("--margin inf",)),
     "a budget without end": (("--max-cost", "inf"), ("--max-cost inf",)),
-    "labels that are not there": ((*AB, "--labels", "nowhere.jsonl"), ("nowhere.jsonl",)),
+    "labels that are not there": ((*AB, "--judge", "openai/gpt-4.1", "--labels", "nowhere.jsonl"), ("nowhere.jsonl",)),
+    "labels without a judge": (("--labels", "shop.jsonl"), ("--labels", "--judge")),
+    "a guardrail with one variant": (("--guardrail", "cost=10%"), ("--guardrail", "--a and --b")),
     "stopping early with one variant": (("--early-stop",), ("--early-stop", "--a and --b")),
     "stopping early by a metric without bounds": ((*AB, "--early-stop", "--primary", "latency"), ("latency", "no bounds")),
     "stopping early with clusters": ((*AB, "--early-stop", "--cluster-by", "topic"), ("--cluster-by",)),
@@ -358,6 +407,21 @@ def test_what_cannot_be_done_is_refused_in_one_line(
 ) -> None:
     refused(run(*arguments), *words)
     assert not server.calls
+
+
+def test_the_exit_code_stays_the_answer_where_nobody_reads_it(run: Command) -> None:
+    asked = ("--cases", "shop.jsonl", *AB, *EXTRACTIVE)
+    assert run(*AB, *EXTRACTIVE).code == 3
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [sys.executable, "-c", "from evals.cli import app; app()", "run", *asked],
+        stdout=writer,
+        stderr=subprocess.PIPE,
+        check=False,
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (3, b"")
 
 
 @pytest.mark.parametrize(
@@ -409,6 +473,19 @@ def test_when_nothing_is_answered_it_is_not_trustworthy(run: Command, server: Pr
     told = run(*AB, "--limit", "5")
     assert told.code == 4, told
     assert "not answered" in told.out
+    assert "change what the provider objects to (5 of them)" in " ".join(told.out.split())
+
+
+def test_a_key_that_is_missing_is_told_before_the_first_case(
+    evals: Command, run: Command, server: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run("--limit", "5").code == 0
+    before = evals("runs", "--json").out
+    monkeypatch.delenv("OPENAI_API_KEY")
+    refused(run(*AB, "--limit", "6"), "openai/gpt-4.1-mini needs a key", "set OPENAI_API_KEY")
+    assert evals("runs", "--json").out == before
+    assert run("--limit", "5").code == 0, "what is answered needs no key"
+    assert evals("plan", "--cases", "shop.jsonl", *AB, "--limit", "6").code == 0
 
 
 NOBODY = """
@@ -419,7 +496,7 @@ with contextlib.suppress(SystemExit), contextlib.redirect_stdout(None):
 if os.geteuid() == 0:
     os.setuid(65534)
 os.environ["GROUNDWIRE_HOME"] = sys.argv[1]
-app(["runs"])
+app(["run", "--cases", "shop.jsonl"])
 """
 
 

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from evals.comparison import Estimate
-from evals.format import change, interval, probability, shown
+from evals.format import between, change, interval, probability, shown
 from evals.scorers.base import Metric
 
 UNITS = ["share", "binary", "seconds", "dollars", "tokens"]
@@ -60,6 +60,11 @@ def test_an_interval_shares_the_unit_of_its_change(unit: str, expected: str) -> 
 def test_an_interval_without_an_end_is_unknown() -> None:
     estimate = Estimate(value=0.03, low=-math.inf, high=math.inf, method="")
     assert interval(METRICS["share"], estimate) == "[unknown]"
+    assert between(METRICS["share"], estimate) == between(METRICS["share"], None) == "unknown"
+
+
+def test_the_bounds_of_a_value_have_its_unit() -> None:
+    assert between(METRICS["binary"], Estimate(value=0.43, low=0.412, high=0.48, method="")) == "41.2 % to 48.0 %"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from evals.pairwise import LATENCIES, compared, known_metrics
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.types import Message
-from tests.evals.execution.conftest import COST, arm, arms, carried_out, results, runtime, settings, some
+from tests.evals.execution.conftest import COST, arm, arms, candidate, carried_out, results, runtime, settings, some
 from tests.servers.provider import Call, Provider, Reply, failure
 
 __all__ = ["runtime", "settings"]
@@ -32,7 +32,7 @@ def better(call: Call) -> Reply:
     if "verdict" in call.text:
         right = "24 months [1]" in call.text
         return Reply(pieces=(json.dumps({"reason": "So.", "verdict": "correct" if right else "wrong"}),))
-    return Reply(pieces=("24 months [1]." if "stop" in call.body else "Nobody knows.",))
+    return Reply(pieces=("24 months [1]." if candidate(call) else "Nobody knows.",))
 
 
 async def asked(runtime: Runtime, cases: Sequence[Case], **options: object) -> Execution:
@@ -110,7 +110,7 @@ async def test_a_watched_run_that_ended_counts_what_was_looked_at(runtime: Runti
     """The first case of the order was never answered: nothing was looked at, whatever else was."""
     provider.play(better)
     asking = await asked(runtime, some(12))
-    early = Early([known_metrics()["f1"]], ["late", *(case.id for case in some(12))], 1, DESIGN)
+    early = Early([known_metrics()["f1"]], (), ["late", *(case.id for case in some(12))], 1, DESIGN)
     for side in (0, 1):
         for result in results(asking, side):
             early.see(side, result)

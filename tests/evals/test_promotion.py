@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 
 from evals.cases import append, read
+from evals.execution.arms import Arm
 from evals.promotion import promoted
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome, Trace, Versions
-from rag.types import Claim, Evidence, Passage, Verdict
+from rag.types import Claim, Evidence, Message, Passage, Verdict
 from rag.variant import Model, Variant
+from tests.evals.execution.conftest import carried_out, results
 from tests.servers.provider import Provider, Reply
 
 VERSIONS = Versions(code="c", variant="v", prompts={"answer@1": "p"}, generation="g", embedder="e", validator="x")
@@ -103,6 +105,21 @@ async def test_a_real_trace(runtime: Runtime, provider: Provider) -> None:
     assert case.references == ("Kettles are covered for 24 months.",)
     assert case.gold_ids == (ended.passages[0].document_id,)
     assert case.gold_ids[0].endswith("kettles.md")
+
+
+@pytest.mark.anyio
+async def test_what_was_said_before_and_where_it_was_looked_for_is_asked_again(runtime: Runtime, tmp_path: Path) -> None:
+    said = (Message(role="user", content="Do you sell kettles?"), Message(role="assistant", content="We do."))
+    careful = Arm.named("default", runtime.settings, "default", "local/extractive")
+    answering = await runtime.pipeline(careful.variant, "shop")
+    (place,) = [id for id in runtime.corpus.documents("shop") if id.endswith("kettles.md")]
+    ended = await answering.answer("How long is their warranty?", Channel.ASK, {"document_id": place}, history=said)
+    append([promoted(ended)], tmp_path / "cases.jsonl")
+    (case,) = read(tmp_path / "cases.jsonl")
+    assert (case.history, case.where) == (said, {"document_id": place})
+    (result,) = results(await carried_out(runtime, [careful], [case], fresh=True))
+    again = runtime.traces.get(result.trace_id)
+    assert (again.history, again.where, again.query) == (ended.history, ended.where, ended.query)
 
 
 def test_a_trace_is_promoted_once(tmp_path: Path) -> None:

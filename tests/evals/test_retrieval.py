@@ -96,7 +96,9 @@ def test_a_line_that_is_no_question_is_named(tmp_path: Path, line: str) -> None:
     folder = write(tmp_path / "pumps", QUESTIONS[:1])
     with (folder / "questions.jsonl").open("a") as file:
         file.write(line)
-    with pytest.raises(GroundwireError, match=r"questions\.jsonl:2: (not JSON|not a JSON object|question: is missing|gold_ids: input should be)"):
+    with pytest.raises(
+        GroundwireError, match=r"questions\.jsonl:2: (not JSON|not a JSON object|question: is missing|gold_ids: input should be)"
+    ):
         evaluate(folder, "hash")
 
 

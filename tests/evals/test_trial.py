@@ -3,11 +3,12 @@
 import pytest
 
 from evals.comparison import Design, Finding, Verdict
-from evals.execution.execution import Limits
+from evals.execution.early import FIRST_LOOK
+from evals.execution.execution import Budget, Limits
 from evals.trial import GUARDRAILS, Trial, contest, execution, foreseen, measure, metric_named
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
-from tests.evals.execution.conftest import COST, arm, arms, place, results, runtime, settings, some
+from tests.evals.execution.conftest import COST, arm, arms, candidate, place, results, runtime, settings, some
 from tests.servers.provider import Call, Provider, Reply, failure
 
 __all__ = ["runtime", "settings"]
@@ -18,10 +19,6 @@ pytestmark = pytest.mark.anyio
 def trial(number: int, **fields: object) -> Trial:
     design = Design(primary=("f1",), guardrails=GUARDRAILS[1:2])
     return Trial(**{"cases": some(number), "source": "shop.jsonl", "collection": "shop", "design": design} | fields)  # type: ignore[arg-type]
-
-
-def candidate(call: Call) -> bool:
-    return "stop" in call.body
 
 
 def better(call: Call) -> Reply:
@@ -43,9 +40,11 @@ async def test_two_variants_are_asked_and_compared(runtime: Runtime, provider: P
 
 
 async def test_one_variant_is_asked(runtime: Runtime, provider: Provider) -> None:
-    asking = execution(runtime, trial(3), [arm(runtime)])
-    run = await measure(asking)
-    assert run == asking.records[0]
+    one = trial(3)
+    asking = execution(runtime, one, [arm(runtime)])
+    found = await measure(runtime, one, asking)
+    assert (found.run.run_id, found.asked, found.planned) == (asking.records[0].id, 3, 3)
+    assert (found.spent_nanodollars, found.trustworthy) == (3 * COST, True)
     assert len(results(asking)) == 3
 
 
@@ -77,9 +76,9 @@ async def test_it_stops_as_soon_as_it_is_known_and_counts_only_what_it_looked_at
     early = found.early
     assert early is not None
     assert early.stopped
-    assert early.asked < 25
+    assert early.asked == FIRST_LOOK
     assert early.planned == 80
-    assert early.saved_calls == 160 - len(provider.calls) > 100
+    assert early.saved_calls == 160 - len(provider.calls) > 80
     assert early.saved_nanodollars == pytest.approx(early.saved_calls * COST)
     assert early.p < 0.05
     assert found.effects[0].pairs == early.asked
@@ -99,7 +98,7 @@ async def test_a_known_answer_is_not_asked_further(runtime: Runtime, provider: P
 
 
 async def test_an_end_before_all_was_asked_is_a_problem(runtime: Runtime, provider: Provider) -> None:
-    one = trial(40, limits=Limits(nanodollars=2_000_000))
+    one = trial(40, limits=Limits(budget=Budget(2_000_000)))
     found = await contest(runtime, one, execution(runtime, one, arms(runtime)))
     assert found.spent_nanodollars is not None
     assert found.spent_nanodollars <= 2_000_000
@@ -119,7 +118,7 @@ async def test_what_is_foreseen_costs_nothing_and_learns_from_earlier_runs(runti
     one = trial(12, repeats=2)
     before = await foreseen(runtime, one, arms(runtime), None)
     assert not provider.calls
-    assert (before.cases, before.calls, before.seconds) == (12, 48, None)
+    assert (before.cases, before.calls, before.timed, before.seconds) == (12, 48, False, (48 / 8 * 0.5, 48 / 8 * 10))
     assert before.nanodollars is not None
     assert before.nanodollars[1] - before.nanodollars[0] == pytest.approx(48 * 256 * 1600)
     provider.play(lambda call: Reply(pieces=("24 months." if place(call) % (2 + candidate(call)) else "Nobody knows.",)))
@@ -127,6 +126,7 @@ async def test_what_is_foreseen_costs_nothing_and_learns_from_earlier_runs(runti
     after = await foreseen(runtime, one, arms(runtime), 0.1)
     assert len(provider.calls) == 48
     assert after.nanodollars == (48 * COST, 48 * COST)
+    assert after.timed
     assert after.seconds is not None
     [metric] = after.metrics
     assert metric.effect == 0.1

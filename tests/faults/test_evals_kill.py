@@ -21,6 +21,7 @@ from rag.ingest.ingest import ingest
 from rag.runtime import Runtime
 from rag.settings import Settings
 from tests.conftest import PAGES
+from tests.evals.execution.conftest import candidate
 from tests.servers.provider import Call, Provider, Reply
 
 CASES = 200
@@ -62,7 +63,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def reply(call: Call) -> Reply:
     """Eight of ten are right where the candidate asks, which is the one with a stop sequence, and five where the baseline does."""
     number = int(call.text.rpartition("kettle <")[2].partition(">")[0])
-    right = number % 10 < (8 if "stop" in call.body else 5)
+    right = number % 10 < (8 if candidate(call) else 5)
     return Reply(pieces=("They are covered for 24 months [1]." if right else "Nobody knows.",), before=0.05)
 
 

@@ -94,7 +94,16 @@ def test_new_never_overwrites(write: Writer, run: Callable[..., Outcome], tmp_pa
     assert run("new", "greeting").out == f"{tmp_path / 'greeting' / 'v2.prompty'}\n"
     assert run("new", "farewell").out == f"{tmp_path / 'farewell' / 'v1.prompty'}\n"
     assert (tmp_path / "greeting" / "v1.prompty").read_bytes() == before
-    assert run("check", str(tmp_path / "greeting" / "v2.prompty")).out == "1 prompt files, nothing wrong\n"
+    assert "say what changed" in run("check", str(tmp_path / "greeting" / "v2.prompty")).out
+
+
+def test_new_says_where_a_name_is_new_and_nearly_another(write: Writer, run: Callable[..., Outcome], tmp_path: Path) -> None:
+    write()
+    made = tmp_path / "greetings" / "v1.prompty"
+    assert run("new", "greetings") == Outcome(
+        0, f"{made}\n", f"note: greetings is a new prompt; if you meant greeting, remove {made}\n"
+    )
+    assert run("new", "greetings").err == ""
 
 
 def test_check_tells_every_fault_with_its_place(write: Writer, run: Callable[..., Outcome], tmp_path: Path) -> None:

@@ -49,10 +49,18 @@ def test_a_library_has_to_be_a_folder(tmp_path: Path) -> None:
         Library(tmp_path / "missing")
 
 
-def test_a_draft_is_a_copy_of_the_highest_version(library: Library) -> None:
+@pytest.mark.parametrize("changelog", ["First version.", ">-\n    Two lines,\n    and why.", ""])
+def test_a_draft_is_a_copy_of_the_highest_version_whose_changelog_is_to_be_written(library: Library, changelog: str) -> None:
+    highest = library.path("greeting", 10)
+    before = highest.read_text().replace("changelog: First version.", f"changelog: {changelog}")
+    highest.write_text(before)
     path = library.draft("greeting")
     assert path.name == "v11.prompty"
-    assert path.read_bytes() == library.path("greeting", 10).read_bytes()
+    assert path.read_text() == before.replace(f"changelog: {changelog}", 'changelog: ""')
+    (problem,) = library.problems(path)
+    assert "`metadata.changelog` is missing or empty" in problem.problem
+    with pytest.raises(GroundwireError, match="changelog"):
+        library.release("greeting@11")
 
 
 def test_a_first_draft_lacks_only_what_its_author_knows(library: Library) -> None:

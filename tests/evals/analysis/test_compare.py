@@ -264,7 +264,13 @@ def test_disjoint_cases_are_not_trustworthy() -> None:
     assert analysis.verdict is Verdict.UNTRUSTWORTHY
     assert len(analysis.problems) == 3
     assert analysis.problems[0] == "5 cases asked of A only and left out: c0, c1, c2, ..."
-    assert (analysis.effects, analysis.tags, analysis.flipped, analysis.variances, analysis.quantiles) == ((), (), (), (), ())
+    assert (analysis.effects, analysis.tags, analysis.flips.flipped, analysis.variances, analysis.quantiles) == (
+        (),
+        (),
+        (),
+        (),
+        (),
+    )
 
 
 def test_no_cases_at_all_are_not_trustworthy() -> None:
@@ -358,7 +364,7 @@ def test_where_the_variance_comes_from() -> None:
 
 def test_the_cases_that_flipped() -> None:
     analysis = compared({"f1": [0.1] * 10 + [0.9] * 3}, {"f1": [0.1] * 8 + [0.8, 0.9] + [0.9, 0.9, 0.2]})
-    assert [(one.case.id, one.gained) for one in analysis.flipped] == [("c9", True), ("c8", True), ("c12", False)]
+    assert [(one.case.id, one.gained) for one in analysis.flips.flipped] == [("c9", True), ("c8", True), ("c12", False)]
 
 
 def test_the_order_of_rows_is_nothing() -> None:

@@ -13,13 +13,27 @@ F1 = metric("f1")
 def test_requests_without_an_answer_are_a_problem_and_beyond_a_tenth_a_reason() -> None:
     a = table({"f1": [0]}, outcomes={"answered": 85, "refused": 5, "timed_out": 4, "disconnected": 6})
     b = table({"f1": [0]}, outcomes={"answered": 1, "refused": 88, "failed": 11})
-    assert list(unanswered(a, b, beyond=False)) == ["10 of 100 requests of A were not answered (4 timed out, 6 disconnected)"]
-    assert list(unanswered(a, b, beyond=True)) == ["11 of 100 requests of B were not answered (11 failed), more than 10%"]
+    assert list(unanswered({"A": a, "B": b}, beyond=False)) == [
+        "10 of 100 requests of A were not answered (4 timed out, 6 disconnected)"
+    ]
+    assert list(unanswered({"A": a, "B": b}, beyond=True)) == [
+        "11 of 100 requests of B were not answered (11 failed), more than 10%"
+    ]
+
+
+def test_the_most_frequent_failure_is_named() -> None:
+    a = table({"f1": [0]}, outcomes={"answered": 1, "failed": 4})
+    a.failures.update({"openai/x failed: try again": 1, "openai/x answered 401: check the key": 3})
+    [told] = unanswered({"A": a}, beyond=True)
+    assert told.endswith("(4 failed), more than 10%: openai/x answered 401: check the key (3 of them)")
 
 
 def test_refusals_are_answers() -> None:
     refusing = table({"f1": [0]}, outcomes={"refused": 100})
-    assert not [*unanswered(refusing, refusing, beyond=False), *unanswered(refusing, refusing, beyond=True)]
+    assert not [
+        *unanswered({"A": refusing, "B": refusing}, beyond=False),
+        *unanswered({"A": refusing, "B": refusing}, beyond=True),
+    ]
 
 
 @pytest.mark.parametrize(("missing", "said"), [(10, False), (11, True)])

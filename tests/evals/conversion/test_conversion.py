@@ -109,9 +109,10 @@ def test_numbers_are_answers_and_ids(tmp_path: Path) -> None:
 
 def test_metadata_are_tags(tmp_path: Path) -> None:
     row = {"question": "?", "metadata": {"topic": "a", "level": 3, "parts": ["x", "y"], "nothing": None, "deep": {"a": {}}}}
-    assert converted(tmp_path, row)[0].tags == {"topic": "a", "level": "3", "parts": "x, y"}
+    assert converted(tmp_path, row)[0].tags == {"topic": "a", "level": "3", "parts.x": "yes", "parts.y": "yes"}
     assert notes(tmp_path, row) == ["item 1: tag `deep` is left out: it is no text"]
-    assert converted(tmp_path, {"question": "?", "tags": ["x", "y"]})[0].tags == {"tags": "x, y"}
+    assert converted(tmp_path, {"question": "?", "tags": ["x", "y"]})[0].tags == {"x": "yes", "y": "yes"}
+    assert converted(tmp_path, {"question": "?", "tags": "x"})[0].tags == {"x": "yes"}
 
 
 def test_a_case_without_an_id_keeps_its_name_wherever_it_stands(tmp_path: Path) -> None:

@@ -121,13 +121,17 @@ def test_anchors_and_merges(tmp_path: Path) -> None:
 def test_a_table_of_promptfoo(tmp_path: Path) -> None:
     text = (
         "question,__expected1,__expected2,__metadata:topic,__metadata:parts[],__description,__threshold\n"
-        'What is 2+2?,4,"contains-any: four, vier",sums,"a,b",Sums,0.5\n'
+        'What is 2+2?,4,"contains-any: four, vier",sums,"a, b\\,c",Sums,0.5\n'
         "Why?,Note: because,similar(0.8):So it is,,,,\n"
         "How?,llm-rubric: polite,,,,,\n"
         "Who?,is-refusal,,,,,\n"
     )
     (sums, why, how, who), notes = converted(tmp_path, text, "tests.csv")
-    assert (sums.id, sums.references, sums.tags) == ("Sums", ("4", "four", "vier"), {"topic": "sums", "parts": "a,b"})
+    assert (sums.id, sums.references, sums.tags) == (
+        "Sums",
+        ("4", "four", "vier"),
+        {"topic": "sums", "parts.a": "yes", "parts.b,c": "yes"},
+    )
     assert why.references == ("Note: because", "So it is")
     assert (how.references, how.answerable, who.answerable) == ((), True, False)
     assert notes == [f"{tmp_path / 'tests.csv'}:4: `llm-rubric` is left out: it names no answer"]

@@ -53,6 +53,11 @@ def place(call: Call) -> int:
     return int(call.text.rpartition("kettle <")[2].partition(">")[0])
 
 
+def candidate(call: Call) -> bool:
+    """Whether answer@2 asks: its stop sequence is what tells it from answer@1."""
+    return "\nQuestion:" in call.body.get("stop", ())
+
+
 def arm(runtime: Runtime, name: str = "answer@2", variant: str = "default") -> Arm:
     return Arm.named(name, runtime.settings, variant, None)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from evals.cases import Case
-from evals.execution.estimate import SAMPLED, judgement_price, lengths, price
+from evals.execution.estimate import SAMPLED, judgement_price, lengths, price, seconds
 from rag.pipeline import Pipeline
 from rag.release import Policy
 from rag.runtime import Runtime
 from rag.trace import Channel
-from tests.evals.execution.conftest import OPENAI, arm, some
+from tests.evals.execution.conftest import OPENAI, VARIANTS, arm, some
 from tests.servers.provider import Provider
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +64,19 @@ async def test_the_longest_is_the_dearest_model_s_and_twice_where_another_draft_
     twice = price(pipeline, 100)
     assert twice is not None
     assert twice[1] == 2 * dearer[1]
+
+
+async def test_a_question_that_may_be_rewritten_may_cost_that_too(runtime: Runtime, provider: Provider) -> None:
+    plain = price(await served(runtime), 100)
+    (runtime.settings.variants / "rewriting.toml").write_text(VARIANTS["default"] + '[prompts]\nrewrite = "rewrite"\n')
+    rewriting = price(await served(runtime, "rewriting"), 100)
+    assert plain is not None
+    assert rewriting == (plain[0], plain[1] + 6000 * PROMPT + 200 * COMPLETION)
+
+
+async def test_a_time_is_assumed_by_where_the_model_runs(runtime: Runtime, provider: Provider) -> None:
+    here, there = seconds(await served(runtime, "extractive")), seconds(await served(runtime))
+    assert here[0] < here[1] <= there[0] < there[1]
 
 
 async def test_a_judgement_reads_prompt_and_answer_and_may_be_asked_twice(runtime: Runtime, provider: Provider) -> None:

@@ -1,20 +1,23 @@
 """Every case of every arm is asked exactly once, and what was answered is never paid for again."""
 
 import asyncio
-import contextlib
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
+import prompts
 from evals.analysis.pairing import case_means
 from evals.cases import Case
-from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Limits
+from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Budget, Execution, Limits
 from evals.execution.pace import FIRST
 from evals.execution.runs import Result
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome
-from tests.evals.execution.conftest import COST, OPENAI, arm, arms, carried_out, place, results, some
+from rag.types import Message
+from tests.evals.execution.conftest import COST, OPENAI, VARIANTS, arm, arms, carried_out, place, results, some
 from tests.servers.provider import Call, Provider, Reply, failure
 
 pytestmark = pytest.mark.anyio
@@ -169,7 +172,7 @@ async def test_a_budget_is_never_exceeded_though_answers_become_dearer(runtime: 
 
     provider.play(dearer)
     budget = 8_000_000
-    asking = await carried_out(runtime, arms(runtime), some(60), limits=Limits(nanodollars=budget))
+    asking = await carried_out(runtime, arms(runtime), some(60), limits=Limits(budget=Budget(budget)))
     spent = sum(result.cost_nanodollars or 0 for side in range(2) for result in results(asking, side))
     assert asking.standing.spent == spent <= budget
     assert spent > 0.8 * budget
@@ -182,6 +185,30 @@ async def test_a_budget_is_never_exceeded_though_answers_become_dearer(runtime: 
     assert again.standing.done == 120
 
 
+async def test_a_budget_is_not_exceeded_though_the_first_questions_are_short(runtime: Runtime, provider: Provider) -> None:
+    provider.play(lambda call: Reply(before=0.02, prompt=len(call.text) // 3, completion=20))
+    long = [
+        case.model_copy(update={"question": f"{case.question} {'Please tell me all of it. ' * 400}"}) for case in some(60)[12:]
+    ]
+    budget = 30_000_000
+    asking = await carried_out(runtime, arms(runtime), [*some(12), *long], limits=Limits(budget=Budget(budget)))
+    assert 0.7 * budget < asking.standing.spent <= budget
+    assert asking.standing.ended
+
+
+async def test_a_budget_is_shared_by_all_that_draw_on_it(runtime: Runtime, provider: Provider) -> None:
+    provider.play(lambda _: Reply(usage=False))
+    limits = Limits(budget=Budget(4_000_000))
+    first = await carried_out(runtime, [arm(runtime, "answer@1")], some(3), limits=limits)
+    assert (first.standing.ended, first.standing.unpriced) == (None, 3)
+    provider.script()
+    second = await carried_out(runtime, [arm(runtime, "answer@2")], some(60), limits=limits)
+    assert second.standing.ended == "the next answer might cost more than what is left of $0.004"
+    assert 0 < second.standing.spent <= 4_000_000 - 3 * 256 * 1600
+    third = await carried_out(runtime, [arm(runtime, "answer@2", "quoting")], some(70)[60:], limits=limits)
+    assert (third.standing.spent, third.standing.answered) == (0, 0)
+
+
 async def test_a_budget_covers_the_judge(runtime: Runtime, provider: Provider) -> None:
     def judged(call: Call) -> Reply:
         grading = "verdict" in call.text
@@ -192,7 +219,7 @@ async def test_a_budget_covers_the_judge(runtime: Runtime, provider: Provider) -
 
     provider.play(judged)
     budget = 8_000_000
-    asking = await carried_out(runtime, arms(runtime), some(60), limits=Limits(nanodollars=budget), judge="openai/gpt-4.1")
+    asking = await carried_out(runtime, arms(runtime), some(60), limits=Limits(budget=Budget(budget)), judge="openai/gpt-4.1")
     assert 0 < asking.standing.spent <= budget
     assert asking.standing.ended
     assert any("verdict" in call.text for call in provider.calls)
@@ -215,14 +242,14 @@ async def test_a_provider_that_has_closed_for_the_day_ends_the_run(runtime: Runt
 
 
 async def test_a_budget_for_less_than_one_answer_buys_none(runtime: Runtime, provider: Provider) -> None:
-    asking = await carried_out(runtime, [arm(runtime)], some(3), limits=Limits(nanodollars=1000))
+    asking = await carried_out(runtime, [arm(runtime)], some(3), limits=Limits(budget=Budget(1000)))
     assert not provider.calls
     assert asking.standing.ended
 
 
 async def test_calls_whose_cost_is_not_known_count_as_dear_as_any(runtime: Runtime, provider: Provider) -> None:
     provider.script(Reply(usage=False))
-    asking = await carried_out(runtime, [arm(runtime)], some(30), limits=Limits(nanodollars=3_000_000))
+    asking = await carried_out(runtime, [arm(runtime)], some(30), limits=Limits(budget=Budget(3_000_000)))
     assert asking.standing.ended
     assert 0 < asking.standing.unpriced == len(provider.calls) <= 3_000_000 // (256 * 1600)
 
@@ -231,9 +258,9 @@ async def test_a_budget_without_a_price_is_refused_before_anything_is_asked(runt
     side = arm(runtime)
     unpriced = side._replace(variant=side.variant.answered_by("openai/nobody-knows"))
     with pytest.raises(GroundwireError, match="the price of openai/nobody-knows is not known, so --max-cost cannot be kept"):
-        await carried_out(runtime, [unpriced], some(3), limits=Limits(nanodollars=10**9))
+        await carried_out(runtime, [unpriced], some(3), limits=Limits(budget=Budget(10**9)))
     with pytest.raises(GroundwireError, match="the price of openai/nobody-knows is not known"):
-        await carried_out(runtime, [side], some(3), limits=Limits(nanodollars=10**9), judge="openai/nobody-knows")
+        await carried_out(runtime, [side], some(3), limits=Limits(budget=Budget(10**9)), judge="openai/nobody-knows")
     assert not provider.calls
 
 
@@ -286,12 +313,38 @@ class Stops:
         self.seen: list[tuple[int, Result]] = []
         self.tasks = 0
         self._after = after
+        self._loop = asyncio.get_running_loop()
 
     def see(self, side: int, result: Result) -> str | None:
         self.seen.append((side, result))
-        with contextlib.suppress(RuntimeError):  # what was known before is shown from a thread, where no task is
-            self.tasks = max(self.tasks, len(asyncio.all_tasks()))
+        self.tasks = max(self.tasks, len(asyncio.all_tasks(self._loop)))
         return "enough" if len(self.seen) >= self._after else None
+
+
+async def test_another_text_of_any_prompt_is_another_run(runtime: Runtime, provider: Provider, tmp_path: Path) -> None:
+    """The one that makes a question stand alone decides what is found."""
+    library = tmp_path / "library"
+    for name in ("answer", "rewrite"):
+        shutil.copytree(Path(prompts.__file__).parent / name, library / name)
+    (runtime.settings.variants / "rewriting.toml").write_text(VARIANTS["default"] + '[prompts]\nrewrite = "rewrite"\n')
+    settings = runtime.settings.model_copy(update={"prompts": library})
+    talked = [
+        case.model_copy(update={"question": "And for how long?", "history": (Message(role="user", content=case.question),)})
+        for case in some(3)
+    ]
+
+    async def asked() -> Execution:
+        with Runtime(settings) as one:
+            return await carried_out(one, [arm(one, variant="rewriting")], talked)
+
+    first = await asked()
+    assert first.records[0].prompts.keys() == {"answer@2", "rewrite@1"}
+    assert (await asked()).standing.found == 3
+    text = (library / "rewrite" / "v1.prompty").read_text()
+    (library / "rewrite" / "v2.prompty").write_text(text.replace("user:\n", "user:\nBe brief.\n"))
+    again = await asked()
+    assert again.standing.found == 0
+    assert again.records[0].prompts.keys() == {"answer@2", "rewrite@2"}
 
 
 async def test_a_watcher_that_has_seen_enough_ends_it(runtime: Runtime, provider: Provider) -> None:

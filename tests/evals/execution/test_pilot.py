@@ -1,23 +1,28 @@
 """Earlier runs of the same variants tell of the next ones; others do not."""
 
+from collections.abc import Sequence
+
 import pytest
 
 from evals.cases import Case
+from evals.comparison import Design
+from evals.execution.arms import Arm
 from evals.execution.pilot import FEWEST, Pilot, pilot
-from evals.execution.runs import Runs
 from evals.pairwise import known_metrics
+from evals.trial import Trial, execution
 from rag.runtime import Runtime
-from tests.evals.execution.conftest import COST, arm, arms, carried_out, place, some
+from tests.evals.execution.conftest import COST, arm, arms, candidate, carried_out, place, some
 from tests.servers.provider import Call, Provider, Reply
 
 pytestmark = pytest.mark.anyio
 
 
 def told(
-    runtime: Runtime, cluster_by: str | None = None, collection: str = "shop", names: tuple[str, ...] = ("f1",)
+    runtime: Runtime, cluster_by: str | None = None, names: tuple[str, ...] = ("f1",), planned: Sequence[Arm] = ()
 ) -> Pilot | None:
-    metrics = [known_metrics()[name] for name in names]
-    return pilot(Runs(runtime.engine, runtime.writer), arms(runtime), collection, metrics, cluster_by)
+    one = Trial(cases=some(1), source="shop.jsonl", collection="shop", design=Design(primary=names))
+    asking = execution(runtime, one, planned or arms(runtime))
+    return pilot(asking.runs, asking.records, [known_metrics()[name] for name in names], cluster_by)
 
 
 def tagged(number: int) -> list[Case]:
@@ -25,7 +30,7 @@ def tagged(number: int) -> list[Case]:
 
 
 def mixed(call: Call) -> Reply:
-    right = place(call) % (2 if "stop" in call.body else 3) == 0
+    right = place(call) % (2 if candidate(call) else 3) == 0
     return Reply(pieces=("24 months." if right else "Nobody knows.",))
 
 
@@ -53,7 +58,7 @@ async def test_spread_cost_and_time_are_as_they_were(runtime: Runtime, provider:
     assert found.nanodollars == COST
     totals = [asking.runs.totals(run.id).seconds for run in asking.records]
     assert found.seconds == pytest.approx(sum(totals) / 48)
-    assert told(runtime, collection="other") is None
+    assert told(runtime, planned=[arm(runtime, "answer@1"), arm(runtime, "answer@2", "quoting")]) is None
 
 
 async def test_clusters_are_those_of_the_cases(runtime: Runtime, provider: Provider) -> None:

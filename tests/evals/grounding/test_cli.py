@@ -9,6 +9,7 @@ from evals.cli import app
 from evals.grounding.calibrate import begun
 from rag.runtime import Runtime
 from rag.settings import Settings
+from rag.trace import Channel
 from rag.types import Tier
 from rag.validators.calibration import load
 from rag.validators.entailment import open_entailment
@@ -63,7 +64,8 @@ def test_a_collection_makes_one_too(shop: Settings, tmp_path: Path, monkeypatch:
         (("grounding", str(LABELS), "--validator", "oracle"), "there is no validator oracle"),
     ],
 )
-def test_what_is_missing_is_told(arguments: tuple[str, ...], words: str) -> None:
+def test_what_is_missing_is_told(arguments: tuple[str, ...], words: str, shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDWIRE_HOME", str(shop.home))
     assert words in str(run(*arguments).exception)
 
 
@@ -128,6 +130,21 @@ def test_a_drift_by_another_validator_than_was_calibrated_says_so(
     assert found.exit_code == 1, found.exception
     assert "drift: 60 recent answers" in found.stdout
     assert "calibration default was fitted on" in found.stdout
+
+
+def test_answers_of_evaluations_are_no_drift(variants: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path / "home"))
+    (variants / "own.json").write_text(load("default").model_dump_json())
+    with Runtime(Settings()) as runtime:
+        asked = trace("", "Penguins invented the steam engine in Peru.").model_copy(update={"variant": runtime.variant("own")})
+        for number in range(60):
+            name = f"2026-01-01T00:00:{number:02}"
+            channel = Channel.EVALS if number else Channel.CHAT
+            changes = {"id": name, "created_at": name, "channel": channel}
+            runtime.traces.submit(asked.model_copy(update=changes)).result()
+    found = run("drift", "--variant", "own")
+    assert found.exit_code == 0, found.exception
+    assert "1 recent answers" in found.stdout
 
 
 def test_drift_needs_answers(shop: Settings, monkeypatch: pytest.MonkeyPatch) -> None:

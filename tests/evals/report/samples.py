@@ -1,4 +1,4 @@
-"""Comparisons to be shown: a rich one, the smallest one, and one whose every text is hostile."""
+"""Comparisons and runs to be shown: rich ones, the smallest ones, and some whose every text is hostile."""
 
 import math
 from collections.abc import Sequence
@@ -23,6 +23,7 @@ from evals.comparison import (
     VarianceShares,
     Verdict,
 )
+from evals.measurement import Failure, Mean, Measurement, Quantile, Worst
 from evals.scorers.base import Metric
 from rag.trace import Outcome
 from rag.types import Claim, Message
@@ -269,6 +270,8 @@ def rich() -> Comparison:
             ),
         ),
         flips=flips(),
+        lost=2,
+        gained=1,
         variances=(
             VarianceShares(metric="f1", cases=0.41, retrieval=0.13, generation=0.37, judge=0.09),
             VarianceShares(metric="refusal_correct", cases=0.72, generation=0.28),
@@ -329,6 +332,46 @@ def minimal() -> Comparison:
     )
 
 
+def alone() -> Measurement:
+    """Everything that a run by itself can have."""
+    whole = rich()
+    means = [
+        Mean(metric=metric, estimate=estimate(value, value - half, value + half, "wider of two"), cases=200, missing=missing)
+        for metric, value, half, missing in (
+            (F1, 0.512, 0.03, 0),
+            (CORRECT, 0.87, 0.05, 2),
+            (HALLUCINATION, 0.118, 0.04, 0),
+            (LATENCY, 1.218, 0.08, 0),
+        )
+    ]
+    return Measurement(
+        created_at=whole.created_at,
+        run=whole.a,
+        cases=whole.cases,
+        fingerprint=whole.fingerprint,
+        asked=200,
+        planned=210,
+        repeats=2,
+        collection=whole.collection,
+        generation=whole.generation,
+        trustworthy=True,
+        problems=("2 of 400 requests of answer@1 were not answered (2 timed out)",),
+        means=(*means, Mean(metric=COST, estimate=None, cases=0, missing=400)),
+        primary=("f1",),
+        quantiles=tuple(
+            Quantile(metric=LATENCY, quantile=share, estimate=estimate(value, value - low, value + high))
+            for share, value, low, high in ((0.5, 1.1, 0.05, 0.06), (0.95, 2.31, 0.2, 0.3), (0.99, 3.13, math.inf, math.inf))
+        ),
+        worst=tuple(Worst(case=flip.case, metric="f1", answer=flip.b if not flip.gained else flip.a) for flip in whole.flips),
+        failures=(Failure(case=whole.flips[2].case, trace_id="t", outcome=Outcome.TIMED_OUT, reason="nothing for 30 s"),),
+        failed=2,
+        judge="openai/gpt-4.1-mini with judge@1",
+        agreement=whole.agreement,
+        spent_nanodollars=41_250_000,
+        seconds=97.0,
+    )
+
+
 NASTY = (
     "<script>alert(1)</script> ]]> </details></summary></td></table><!-- | a | b |\n\n# head\n```\nfence `` ` @octocat #1 "
     "![x](http://evil.example/x.png) <img src=x onerror=alert(1)> \x00\x1b[31m\x07 \u202eRTL\u202d שלום مرحبا \ufffe & &amp; "
@@ -336,7 +379,7 @@ NASTY = (
 )
 
 
-def nasty(flipped: int = 200) -> Comparison:
+def nasty(flipped: int = 20) -> Comparison:
     """Every text is hostile, long, or both."""
     text = (NASTY * (50_000 // len(NASTY) + 1))[:50_000]
     whole = rich()
@@ -375,7 +418,32 @@ def nasty(flipped: int = 200) -> Comparison:
             "effects": whole.effects + effects * 6,
             "tags": tuple(t.model_copy(update={"tag": NASTY, "value": text}) for t in whole.tags) * 200,
             "flips": made,
+            "lost": 1_000,
+            "gained": 1_000,
             "judge": NASTY,
             "variances": (VarianceShares(metric=NASTY, cases=1.0),),
+        }
+    )
+
+
+def nasty_alone() -> Measurement:
+    """A run by itself whose every text is hostile."""
+    hostile, whole = nasty(), alone()
+    metrics = [Metric(name=f"{NASTY}{n}", label=NASTY, better="lower", unit="seconds") for n in range(25)]
+    return whole.model_copy(
+        update={
+            "run": hostile.a,
+            "cases": NASTY,
+            "collection": NASTY,
+            "fingerprint": NASTY,
+            "generation": NASTY,
+            "judge": NASTY,
+            "problems": (NASTY,) * 40,
+            "means": tuple(whole.means[0].model_copy(update={"metric": metric}) for metric in metrics),
+            "quantiles": tuple(one.model_copy(update={"metric": metrics[0]}) for one in whole.quantiles),
+            "worst": tuple(Worst(case=flip.case, metric=metrics[0].name, answer=flip.a) for flip in hostile.flips[:10]),
+            "failures": tuple(
+                Failure(case=flip.case, trace_id=NASTY, outcome=Outcome.FAILED, reason=NASTY) for flip in hostile.flips[:10]
+            ),
         }
     )

@@ -10,9 +10,24 @@ from pathlib import Path
 import pytest
 
 from evals.comparison import Comparison, Finding, Verdict
+from evals.measurement import Measurement
 from evals.report import html
 from evals.scorers.base import Metric
-from tests.evals.report.samples import AFTER, CORRECT, COST, F1, LATENCY, NASTY, decided, minimal, nasty, rich, side
+from tests.evals.report.samples import (
+    AFTER,
+    CORRECT,
+    COST,
+    F1,
+    LATENCY,
+    NASTY,
+    alone,
+    decided,
+    minimal,
+    nasty,
+    nasty_alone,
+    rich,
+    side,
+)
 
 VOID = {"meta", "link", "br"}
 
@@ -56,23 +71,26 @@ def hostile() -> str:
     return html.page(nasty())
 
 
-PAGES = [
+PAGES: list[Comparison | Measurement] = [
     rich(),
     minimal(),
     nasty(7),
     minimal().model_copy(update={"effects": (), "reasons": (), "verdict": Verdict.UNTRUSTWORTHY}),
     decided(Verdict.WORSE, Finding.WORSE, Finding.WORSE),
+    alone(),
+    nasty_alone(),
+    alone().model_copy(update={"means": (), "quantiles": (), "worst": (), "failures": (), "trustworthy": False}),
 ]
 
 
-@pytest.mark.parametrize("comparison", PAGES, ids=["rich", "minimal", "nasty", "empty", "worse"])
-def test_a_page_is_whole_and_needs_nothing_else(comparison: Comparison) -> None:
-    outline = Outline(html.page(comparison))
+@pytest.mark.parametrize("told", PAGES, ids=["rich", "minimal", "nasty", "empty", "worse", "alone", "nasty alone", "empty alone"])
+def test_a_page_is_whole_and_needs_nothing_else(told: Comparison | Measurement) -> None:
+    outline = Outline(html.page(told))
     assert not {"script", "img", "iframe", "object", "embed", "form", "base"} & set(outline.tags)
     for tag, attributes in outline.elements:
         assert not [name for name in attributes if name.startswith("on") or name in ("src", "srcset", "style")], tag
         assert (attributes.get("href") or "#").startswith(("#", "data:,"))
-    style = re.search("<style>(.*?)</style>", html.page(comparison), re.DOTALL)
+    style = re.search("<style>(.*?)</style>", html.page(told), re.DOTALL)
     assert style
     assert "url(" not in style[1]
     assert "@import" not in style[1]
@@ -83,6 +101,7 @@ def test_hostile_text_is_text(hostile: str) -> None:
     assert "<script>alert(1)</script>" in outline.words
     assert "{{ 7 * 7 }}" in outline.words
     assert not set(outline.tags) - set(Outline(html.page(rich())).tags)
+    assert not set(Outline(html.page(nasty_alone())).tags) - set(Outline(html.page(alone())).tags)
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202d\u202e]", hostile)
     hostile.encode("utf-8")
 
@@ -97,9 +116,17 @@ def test_a_page_of_many_cases_is_small() -> None:
 
 def test_many_flips_are_counted_and_most_are_folded(hostile: str) -> None:
     outline = Outline(hostile)
-    assert outline.count("article", "flip") == 2 * html.FLIPS
-    assert "100 questions lost" in outline.words
-    assert f"{100 - html.FLIPS} others are in the JSON report" in outline.words
+    assert outline.count("article", "flip") == 20
+    assert "1,000 questions lost A did better; the 10 that moved furthest" in outline.words
+    assert "5 more questions" in outline.words
+
+
+def test_what_only_moved_is_not_counted_as_gained() -> None:
+    moved = tuple(flip.model_copy(update={"crossed": not flip.gained}) for flip in rich().flips)
+    words = Outline(html.page(rich().model_copy(update={"flips": moved, "gained": 0}))).words
+    assert "0 questions gained B did better; shown too is what moved far without crossing the middle" in words
+    assert "better, not flipped" in words
+    assert "worse, not flipped" not in words
 
 
 @pytest.mark.parametrize(
@@ -130,6 +157,32 @@ def test_the_sections_come_in_order() -> None:
     ids = ["effects", "cost", "tags", "variance", "flips", "changed", "method"]
     assert re.findall('<(?:h2|div)[^>]* id="([a-z]+)"', page) == ids
     assert re.findall('<a href="#([a-z]+)"', page) == ids
+
+
+def test_a_run_by_itself_has_its_sections_in_order() -> None:
+    page = html.page(alone())
+    ids = ["scores", "latency", "failures", "worst", "method"]
+    assert re.findall('<(?:h2|div)[^>]* id="([a-z]+)"', page) == ids
+    assert re.findall('<a href="#([a-z]+)"', page) == ids
+    words = Outline(page).words
+    for told in (
+        "answer@1, measured on 200 cases",
+        "200 of 210 cases, each asked twice",
+        "0.482 to 0.542",
+        "2 of 400 requests of answer@1 were not answered",
+        "2 requests were not answered, and count as what the reader got: nothing. The first 1:",
+        "nothing for 30 s",
+        "It says what people said for 85 %",
+        "The documents do not answer this.",
+    ):
+        assert told in words, told
+
+
+def test_a_run_that_cannot_be_trusted_has_no_number_in_front() -> None:
+    assert Outline(html.page(alone())).count("ul", "decided") == 1
+    untrusted = Outline(html.page(alone().model_copy(update={"trustworthy": False})))
+    assert untrusted.count("ul", "decided") == 0
+    assert "This measurement of answer@1 is not trustworthy" in untrusted.words
 
 
 def test_lost_questions_come_first() -> None:
@@ -230,6 +283,6 @@ def test_a_browser_shows_it_without_a_complaint(tmp_path: Path, hostile: str) ->
         capture_output=True, text=True, timeout=60, check=True,
     )  # fmt: skip
     assert "CONSOLE" not in shown.stderr
-    assert "others are in the JSON report" in shown.stdout
+    assert "the 10 that moved furthest" in shown.stdout
     assert "<script" not in shown.stdout
     assert NASTY.split()[0] in Outline(shown.stdout).words

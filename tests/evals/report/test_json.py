@@ -6,12 +6,18 @@ from typing import NoReturn
 import pytest
 
 from evals.comparison import Comparison
-from tests.evals.report.samples import minimal, nasty, rich
+from evals.measurement import Measurement
+from tests.evals.report.samples import alone, minimal, nasty, rich
 
 
 @pytest.mark.parametrize("comparison", [rich(), minimal()], ids=["rich", "minimal"])
 def test_a_comparison_survives_json(comparison: Comparison) -> None:
     assert Comparison.model_validate_json(comparison.model_dump_json()) == comparison
+
+
+@pytest.mark.parametrize("measurement", [alone(), alone().model_copy(update={"quantiles": ()})], ids=["alone", "few cases"])
+def test_a_measurement_survives_json(measurement: Measurement) -> None:
+    assert Measurement.model_validate_json(measurement.model_dump_json()) == measurement
 
 
 def test_the_json_is_json_for_everyone() -> None:

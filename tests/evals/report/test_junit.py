@@ -5,8 +5,9 @@ from xml.etree import ElementTree
 import pytest
 
 from evals.comparison import Comparison, Finding, Verdict
+from evals.measurement import Measurement
 from evals.report.junit import document
-from tests.evals.report.samples import decided, minimal, nasty, rich
+from tests.evals.report.samples import alone, decided, minimal, nasty, nasty_alone, rich
 
 KINDS = ("tests", "failures", "errors", "skipped")
 
@@ -15,8 +16,8 @@ def counts(element: ElementTree.Element) -> tuple[int, ...]:
     return tuple(int(element.attrib[kind]) for kind in KINDS)
 
 
-def parsed(*comparisons: Comparison) -> ElementTree.Element:
-    return ElementTree.fromstring(document(comparisons).encode())
+def parsed(*told: Comparison | Measurement) -> ElementTree.Element:
+    return ElementTree.fromstring(document(told).encode())
 
 
 @pytest.mark.parametrize(
@@ -28,8 +29,8 @@ def parsed(*comparisons: Comparison) -> ElementTree.Element:
         (decided(Verdict.WORSE, Finding.UNKNOWN, Finding.WORSE), (5, 3, 0, 2)),
         (decided(Verdict.EQUIVALENT, Finding.EQUIVALENT), (5, 0, 0, 0)),
         (decided(Verdict.UNTRUSTWORTHY, Finding.BETTER), (5, 0, 5, 0)),
-        (decided(Verdict.UNTRUSTWORTHY, Finding.BETTER).model_copy(update={"effects": ()}), (1, 0, 1, 0)),
-        (decided(Verdict.UNKNOWN, Finding.UNKNOWN).model_copy(update={"effects": ()}), (1, 0, 0, 1)),
+        (decided(Verdict.UNTRUSTWORTHY, Finding.BETTER).model_copy(update={"effects": ()}), (5, 0, 5, 0)),
+        (decided(Verdict.UNKNOWN, Finding.UNKNOWN).model_copy(update={"effects": ()}), (5, 0, 0, 5)),
     ],
 )
 def test_a_suite_counts_its_cases(comparison: Comparison, expected: tuple[int, ...]) -> None:
@@ -55,7 +56,32 @@ def test_a_failure_says_by_how_much() -> None:
     assert failure.text == "It is worse."
 
 
+@pytest.mark.parametrize(("verdict", "kind"), [(Verdict.UNKNOWN, "skipped"), (Verdict.UNTRUSTWORTHY, "error")])
+def test_what_was_declared_and_not_measured_is_a_case(verdict: Verdict, kind: str) -> None:
+    whole = decided(verdict, Finding.BETTER)
+    unpriced = whole.model_copy(update={"effects": tuple(e for e in whole.effects if e.metric.name not in ("cost", "f1"))})
+    root = parsed(unpriced)
+    assert counts(root)[0] == 5
+    for case, role in (("f1", "primary"), ("cost", "guardrail")):
+        found = root.find(f".//testcase[@name='{case}']/{kind}")
+        assert found is not None
+        assert f"{case} ({role}): not measured" in found.attrib["message"] + (found.text or "")
+
+
+def test_a_run_by_itself_is_a_case_for_each_number() -> None:
+    root = parsed(alone())
+    assert counts(root) == (8, 0, 0, 1)
+    said = {case.attrib["name"]: case.findtext("system-out") for case in root.iter("testcase")}
+    assert said["latency p50"] == "latency p50: 1.10 s, 1.05 s to 1.16 s"
+    assert {"latency p95", "latency p99", "token F1"} <= said.keys()
+    skipped = root.find(".//testcase[@name='cost']/skipped")
+    assert skipped is not None
+    assert skipped.attrib["message"] == "cost: unknown, 400 missing"
+    assert counts(parsed(alone().model_copy(update={"trustworthy": False}))) == (8, 0, 8, 0)
+
+
 def test_hostile_text_is_still_xml() -> None:
+    assert counts(parsed(nasty_alone()))[0] == 28
     root = parsed(nasty(2))
     assert counts(root)[0] == len(root.findall(".//testcase")) == 35
     assert "<script>alert(1)</script> ]]>" in root.find("testsuite").attrib["name"]  # type: ignore[union-attr]

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from evals.comparison import Comparison, Finding, Verdict
+from evals.measurement import Measurement
 from evals.report.markdown import comment, inline
 from evals.report.text import line
-from tests.evals.report.samples import NASTY, decided, minimal, nasty, rich
+from tests.evals.report.samples import NASTY, alone, decided, minimal, nasty, nasty_alone, rich
 
 PARSER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 OURS = {"p", "strong", "table", "thead", "tbody", "tr", "th", "td", "ul", "li", "details", "summary", "sub"}
@@ -38,12 +39,12 @@ def rendered(text: str) -> Elements:
     return Elements(PARSER.render(text))
 
 
-ALL = [rich(), minimal(), nasty(), decided(Verdict.UNTRUSTWORTHY, Finding.UNKNOWN)]
+ALL = [rich(), minimal(), nasty(), decided(Verdict.UNTRUSTWORTHY, Finding.UNKNOWN), alone(), nasty_alone()]
 
 
-@pytest.mark.parametrize("comparison", ALL, ids=["rich", "minimal", "nasty", "untrustworthy"])
-def test_a_comment_is_short_and_only_ours(comparison: Comparison) -> None:
-    text = comment(comparison)
+@pytest.mark.parametrize("told", ALL, ids=["rich", "minimal", "nasty", "untrustworthy", "alone", "nasty alone"])
+def test_a_comment_is_short_and_only_ours(told: Comparison | Measurement) -> None:
+    text = comment(told)
     assert len(text.splitlines()) <= 60
     assert len(text) < 65_000
     assert set(rendered(text).tags) <= OURS
@@ -71,8 +72,27 @@ def test_effects_then_problems_then_flips() -> None:
     assert "topic warranty" not in words
 
 
+def test_a_run_by_itself_is_its_means_its_problems_and_its_worst_answers() -> None:
+    lines = comment(alone()).splitlines()
+    assert lines[0] == "**answer@1, measured on 200 cases**"
+    assert "| token F1 | 0.512 | 0.482 to 0.542 | 200 | 0 |" in lines
+    assert "| latency, p95 | 2.31 s | 2.11 s to 2.61 s | | |" in lines
+    assert "| latency, p99 | 3.13 s | unknown | | |" in lines
+    assert "| cost | unknown | unknown | 0 | 400 |" in lines
+    assert any(line.startswith("- **Problem:** 2 of 400") for line in lines)
+    assert any(line.startswith("| When can I come to the shop? | **0.000** The documents") for line in lines)
+
+
+def test_flips_are_counted_whether_they_are_shown_or_not() -> None:
+    assert "Flips: 1,000 lost, 1,000 gained" in comment(nasty())
+    moved = tuple(flip.model_copy(update={"crossed": not flip.gained}) for flip in rich().flips)
+    text = comment(rich().model_copy(update={"flips": moved, "gained": 0}))
+    assert "Flips: 2 lost, 0 gained" in text
+    assert "| better | How long is the warranty" in text
+
+
 def test_every_row_of_a_table_has_its_cells() -> None:
-    html = PARSER.render(comment(nasty()))
+    html = PARSER.render(comment(nasty()) + "\n" + comment(nasty_alone()))
     for table in re.findall("<table>.*?</table>", html, re.DOTALL):
         columns = table.count("<th>") + table.count("<th ")
         rows = [len(re.findall("<td", row)) for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL)[1:]]

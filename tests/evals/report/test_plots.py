@@ -8,7 +8,7 @@ import pytest
 
 from evals.comparison import Finding, Role, VarianceShares
 from evals.report import plots
-from tests.evals.report.samples import COST, F1, LATENCY, NASTY, effect, latencies, minimal, rich
+from tests.evals.report.samples import COST, F1, LATENCY, NASTY, alone, effect, latencies, minimal, rich
 
 MIDDLE = plots.FOREST[0] / 2
 
@@ -66,7 +66,7 @@ def test_ticks_are_few_and_within(values: tuple[float, float], log: bool) -> Non
 
 
 def test_a_distribution_rises_to_one_and_marks_its_quantiles() -> None:
-    svg = plots.distributions(LATENCY, latencies(1.0, 0.4), latencies(2.0, 0.4))
+    svg = plots.distributions(LATENCY, {"A": latencies(1.0, 0.4), "B": latencies(2.0, 0.4)})
     assert "A p50 0.999 s, p95" in svg
     assert len(parts(svg, "point")) == 4
     curve = parts(svg, "curve")[0]["d"]
@@ -76,9 +76,22 @@ def test_a_distribution_rises_to_one_and_marks_its_quantiles() -> None:
     assert len(svg) < 80_000
 
 
+def test_one_side_by_itself_has_no_name() -> None:
+    svg = plots.distributions(LATENCY, {"": latencies(1.0, 0.4)})
+    assert "Distribution of latency: p50 0.999 s" in svg
+    assert len(parts(svg, "curve")) == 1
+
+
+def test_a_mean_stands_where_it_is_between_0_and_1() -> None:
+    (point,) = parts(plots.level(alone().means[0]), "point")
+    assert float(point["cx"]) == pytest.approx(0.512 * plots.FOREST[0], abs=0.1)
+    line = parts(plots.level(alone().means[0]), "paired")[0]
+    assert (float(line["x1"]), float(line["x2"])) == (pytest.approx(144.6), pytest.approx(162.6))
+
+
 def test_a_long_tail_gets_a_logarithmic_axis() -> None:
-    assert "logarithmic" in plots.distributions(LATENCY, [0.1, 1, 100], [0.2, 2])
-    assert "logarithmic" not in plots.distributions(LATENCY, [0.0, 1, 100], [0.2, 2])
+    assert "logarithmic" in plots.distributions(LATENCY, {"A": [0.1, 1, 100], "B": [0.2, 2]})
+    assert "logarithmic" not in plots.distributions(LATENCY, {"A": [0.0, 1, 100], "B": [0.2, 2]})
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0, 1), (0.5, 2), (0.51, 3), (0.75, 3), (1, 4)])

@@ -1,17 +1,12 @@
 """What is printed can be read in 80 columns."""
 
-from collections import Counter
-
-import numpy as np
 import pytest
 from rich.console import Console, RenderableType
 
 from evals.comparison import Comparison, Effect, Finding, Role, Verdict
 from evals.execution.runs import Run
 from evals.report.terminal import BAR, bar, comparison_table, run_table, runs_table
-from evals.scorers.base import Metric
-from evals.scores import Column, ScoreTable
-from tests.evals.report.samples import CORRECT, COST, F1, LATENCY, decided, effect, minimal, nasty, rich, side
+from tests.evals.report.samples import COST, F1, alone, decided, effect, minimal, nasty, rich, side
 
 
 def printed(what: RenderableType, width: int = 80) -> str:
@@ -43,6 +38,11 @@ def test_the_verdict_comes_first_and_the_problems_are_told() -> None:
     assert "· 2 questions lost, 1 gained" in [line.strip() for line in lines]
 
 
+def test_flips_are_counted_whether_they_are_shown_or_not() -> None:
+    assert "1,000 questions lost, 1,000 gained" in printed(comparison_table(nasty()))
+    assert "lost" not in printed(comparison_table(rich().model_copy(update={"lost": 0, "gained": 0})))
+
+
 def test_what_stopping_early_saved_is_told() -> None:
     early = rich().early
     assert early is not None
@@ -70,17 +70,6 @@ def test_right_is_good_for_b(shown: Effect, expected: str) -> None:
     assert len(expected) == BAR
 
 
-def table(**columns: list[list[float]]) -> ScoreTable:
-    arrays = {name: np.array(rows) for name, rows in columns.items()}
-    missing = {name: np.isnan(values) for name, values in arrays.items()}
-    return ScoreTable(
-        case_ids=("a", "b", "c", "d"),
-        columns={name: Column(values, missing[name]) for name, values in arrays.items()},
-        trace_ids=np.full((4, 2), "t"),
-        outcomes=Counter({"answered": 7, "timed_out": 1}),
-    )
-
-
 def run(name: str = "answer@2") -> Run:
     whole = side(name, "text")
     return Run(
@@ -89,29 +78,23 @@ def run(name: str = "answer@2") -> Run:
     )  # fmt: skip
 
 
-NAN = float("nan")
-
-
-def test_a_run_tells_means_and_what_is_missing() -> None:
-    scores = table(
-        f1=[[0.2, 0.4], [0.5, NAN], [0.9, 0.7], [NAN, NAN]],
-        refusal_correct=[[1, 1], [0, 0], [1, 1], [1, 1]],
-        cost=[[NAN, NAN]] * 4,
-    )
-    text = printed(run_table(run(), scores, [F1, CORRECT, COST, LATENCY]))
-    rows = {line.split("  ")[0]: line.split() for line in text.splitlines()}
-    assert text.splitlines()[0].startswith("answer@2  run ")
-    assert "4 of 5 cases, each asked twice · collection guide · 7 answered, 1 timed out" in text
-    assert rows["token F1"][2] == "0.533"
-    assert rows["token F1"][-2:] == ["3", "3"]
-    assert rows[CORRECT.label][-2:] == ["4", "0"]
-    assert rows["cost"] == ["cost", "unknown", "unknown", "0", "8"]
-    assert LATENCY.label not in rows
+def test_a_run_tells_means_quantiles_and_what_is_missing() -> None:
+    text = printed(run_table(alone()))
+    assert max(map(len, text.splitlines())) <= 80
+    rows = {line[:28].strip(): line.split() for line in text.splitlines()}
+    assert text.splitlines()[0].startswith("answer@1  run ")
+    assert rows["token F1"] == ["token", "F1", "0.512", "0.482", "to", "0.542", "200", "0"]
+    assert rows["p95"] == ["p95", "2.31", "s", "2.11", "s", "to", "2.61", "s"]
+    assert rows["p99"] == ["p99", "3.13", "s", "unknown"]
+    assert rows["cost"] == ["cost", "unknown", "unknown", "0", "400"]
+    told = " ".join(text.split())
+    assert "! 2 of 400 requests of answer@1 were not answered (2 timed out)" in told
+    assert "361 answered, 37 refused, 2 timed out · 200 of 210 cases, each asked twice" in told
 
 
 def test_a_metric_whose_name_is_markup_is_shown_as_it_is() -> None:
-    odd = Metric(name="f1", label="[red]odd[/red]", better="higher", unit="share")
-    assert "[red]odd[/red]" in printed(run_table(run(), table(f1=[[0.5, 0.5]] * 4), [odd]))
+    odd = alone().means[0].model_copy(update={"metric": F1.model_copy(update={"label": "[red]odd[/red]"})})
+    assert "[red]odd[/red]" in printed(run_table(alone().model_copy(update={"means": (odd,)})))
 
 
 def test_runs_are_listed_with_their_progress() -> None:

@@ -33,7 +33,7 @@ def test_the_metrics_of_all() -> None:
     assert names == [
         *("exact_match", "f1", "rouge1", "rouge2", "rougeL", "bleu", "chrf"),
         *("recall", "reciprocal_rank", "ndcg"),
-        *("grounded_share", "hallucination", "uncertain_share"),
+        *("hallucination", "released_hallucination", "grounded_share", "uncertain_share"),
         *("citation_precision", "citation_recall", "refusal_correct"),
         *("latency", "first_token", "prompt_tokens", "completion_tokens", "cost", "failed"),
     ]
