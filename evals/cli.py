@@ -1,4 +1,4 @@
-"""The `evals` command: run, plan, compare, score, runs, convert, promote, retrieval; and what `grounding.cli` adds about validators.
+"""The `evals` command: run, plan, compare, score, runs, retrieval; and what `conversion.cli` adds about cases, `grounding.cli` about validators.
 
 Knows options and output. Knows nothing of how anything is measured.
 """
@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+import evals.conversion.cli as writing
 import evals.grounding.cli as validators
 from prompts.command import Command, show
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
     from evals.cases import Case
-    from evals.comparison import Comparison, Design, Guardrail, Verdict
+    from evals.comparison import Comparison, Design, Verdict
     from evals.execution.arms import Arm
     from evals.execution.execution import Standing
     from evals.execution.runs import Runs
@@ -27,15 +28,15 @@ app = Command(help="Is prompt B better than prompt A, and how sure are we?")
 A = Annotated[str | None, typer.Option("--a", metavar="NAME", help="The baseline: a prompt such as answer@1, or a variant.")]
 B = Annotated[str | None, typer.Option("--b", metavar="NAME", help="The candidate: a prompt or a variant.")]
 CaseFile = Annotated[Path, typer.Option("--cases", metavar="FILE", help="Cases, one JSON object a line.")]
-CollectionName = Annotated[str | None, typer.Option("--collection", "-c", help="By default, what the file of cases is named.")]
+CollectionName = Annotated[str | None, typer.Option("--collection", "-c", help="Default: the name of the case file.")]
 Base = Annotated[str, typer.Option("--variant", help="The variant that a prompt is put into.")]
 Model = Annotated[str | None, typer.Option(help="Answer with this model instead, as in openai/gpt-4.1-mini.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="So many cases, drawn at random.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Use a random sample of so many cases.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Ask every case so many times.")]
-Seed = Annotated[int, typer.Option(help="Of the order of the cases, and of all resampling.")]
+Seed = Annotated[int, typer.Option(help="Random seed of the order of the cases and of all resampling.")]
 Primary = Annotated[
     list[str] | None,
-    typer.Option(metavar="METRIC", help="What decides; repeat for more. By default f1, or correct with a judge."),
+    typer.Option(metavar="METRIC", help="The metric that decides; repeatable. Default: f1, or correct with a judge."),
 ]
 Guardrails = Annotated[
     list[str] | None,
@@ -51,9 +52,6 @@ JudgeModel = Annotated[str | None, typer.Option("--judge", metavar="MODEL", help
 Labels = Annotated[Path | None, typer.Option(metavar="FILE", help="People's grades, to see how far the judge agrees.")]
 Out = Annotated[Path | None, typer.Option(metavar="DIR", help="Write the reports here.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
-To = Annotated[Path, typer.Option("--to", metavar="FILE", help="Add them to this file of cases.")]
-
-NOT_KNOWN_YET = 3
 
 T = TypeVar("T")
 
@@ -84,18 +82,20 @@ def run(
     judge: JudgeModel = None,
     labels: Labels = None,
     concurrency: Annotated[
-        int | None, typer.Option(min=1, help="Requests at once; by default as many as the provider takes.")
+        int | None, typer.Option(min=1, help="Requests at once. Default: as many as the provider takes.")
     ] = None,
     max_cost: Annotated[float | None, typer.Option(min=0, metavar="DOLLARS", help="Stop before more is spent.")] = None,
-    early_stop: Annotated[bool, typer.Option("--early-stop", help="Look after every case, and stop when it is known.")] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again what was answered before.")] = False,
+    early_stop: Annotated[
+        bool, typer.Option("--early-stop", help="Stop as soon as the verdict is known; errors stay controlled.")
+    ] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again even what was answered before.")] = False,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Measure the time to first token too; takes more work for each answer.")
     ] = False,
     out: Out = None,
 ) -> None:
-    """Ask the cases of two variants and compare them, or of one. The same command goes on where it was stopped.
+    """Ask the cases of two variants and compare them, or of one. To resume a run that was stopped, run the same command again.
 
     Exits with 0 where B is better or equivalent, 1 where it is worse, 3 where it is not known yet, 4 where the numbers are not to be
     trusted.
@@ -118,13 +118,15 @@ def run(
     if model and not model.startswith(OURS):
         # Seconds before it is asked anything: what calls models takes as long to start as all the rest.
         elsewhere.start()
+    from evals.comparison import gravest
     from evals.execution.arms import Arm
     from evals.execution.execution import Budget, Limits
+    from evals.trial import decided, finite
 
     with _runtime() as runtime:
-        design = _design(primary, guardrail, margin, cluster_by, judge, seed)
+        design = decided(primary, guardrail, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
-        budget = None if max_cost is None else Budget(round(_finite("--max-cost", max_cost) * 1e9))
+        budget = None if max_cost is None else Budget(round(finite("--max-cost", max_cost) * 1e9))
         limits = Limits(concurrency, budget, retry_failed)
         trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
         if base is not None:
@@ -136,7 +138,7 @@ def run(
         else:
             _measure(runtime, trial, Arm.named(variant, runtime.settings, variant, model), out)
             verdicts = []
-    raise typer.Exit(_exit_code(verdicts))
+    raise typer.Exit(gravest(verdicts).exit_code)
 
 
 @app.command()
@@ -160,13 +162,13 @@ def plan(
     """Say before anything is spent what a comparison can find, what it costs and how long it takes."""
     from evals.execution.arms import Arm
     from evals.report.plan import plan_table
-    from evals.trial import foreseen
+    from evals.trial import decided, finite, foreseen
 
     with _runtime() as runtime:
-        design = _design(primary, None, margin, cluster_by, judge, seed)
+        design = decided(primary, None, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, None)
         arms = [Arm.named(name, runtime.settings, variant, model) for name in (a, b)]
-        found = _carried_out(foreseen(runtime, trial, arms, None if effect is None else _finite("--effect", effect)))
+        found = _carried_out(foreseen(runtime, trial, arms, None if effect is None else finite("--effect", effect)))
     show(found.model_dump_json() if json else plan_table(found))
 
 
@@ -185,6 +187,7 @@ def compare(
     """Compare two stored runs again, without a call; exits as `evals run` does."""
     from evals.agreement import read_labels
     from evals.pairwise import compared
+    from evals.trial import decided
 
     with _stored() as runtime:
         stored = _runs(runtime)
@@ -194,7 +197,7 @@ def compare(
             raise GroundwireError(
                 "--labels are held against what a judge says, and none graded both runs", "run both with the same --judge MODEL"
             )
-        design = _design(primary, guardrail, margin, cluster_by, judged, seed)
+        design = decided(primary, guardrail, margin, cluster_by, judged, seed)
         people = read_labels(labels) if labels else ()
         comparison = _carried_out(compared(runtime, found[0], found[1], design, labels=people))
         _report(comparison, runtime, out)
@@ -232,39 +235,6 @@ def runs(
 
 
 @app.command()
-def convert(
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="promptfoo YAML; Ragas, Hugging Face or our own JSONL or JSON; CSV.")
-    ],
-    to: To,
-) -> None:
-    """Make cases of what another tool keeps."""
-    from evals.cases import append
-    from evals.conversion import convert as converted
-
-    found = converted(file)
-    append(found.cases, to)
-    for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
-    typer.echo(f"{len(found.cases):,} cases added to {to}")
-
-
-@app.command()
-def promote(
-    traces: Annotated[list[str], typer.Argument(metavar="TRACE...", help="Ids of traces, or their beginnings.")],
-    to: To,
-) -> None:
-    """Make cases of questions that were really asked; each is to be read by a person before it counts."""
-    from evals.cases import append
-    from evals.promotion import promoted
-
-    with _stored() as runtime:
-        found = [promoted(runtime.traces.get(id)) for id in traces]
-    append(found, to)
-    typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")
-
-
-@app.command()
 def retrieval(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of sets: NAME/corpus.jsonl and NAME/questions.jsonl.")],
     embedder: Annotated[str, typer.Option(help="Embed with this one.")] = "onnx",
@@ -289,6 +259,8 @@ def retrieval(
         show(retrieval_table(results))
 
 
+app.command()(writing.convert)
+app.command()(writing.promote)
 app.command()(validators.grounding)
 app.command()(validators.calibrate)
 app.command()(validators.drift)
@@ -313,50 +285,6 @@ def _runs(runtime: "Runtime") -> "Runs":
     from evals.execution.runs import Runs
 
     return Runs(runtime.engine, runtime.writer)
-
-
-def _design(
-    primary: list[str] | None, guardrails: list[str] | None, margin: float, cluster_by: str | None, judge: str | None, seed: int
-) -> "Design":
-    from evals.comparison import Design
-    from evals.trial import GUARDRAILS, JUDGED_PRIMARY, PRIMARY, metric_named
-
-    names = tuple(dict.fromkeys(primary or [JUDGED_PRIMARY if judge else PRIMARY]))
-    kept = tuple(_guardrail(text) for text in guardrails) if guardrails else GUARDRAILS
-    for name in (*names, *(guardrail.metric for guardrail in kept)):
-        metric_named(name, judged=judge is not None)
-    for guardrail in kept if guardrails else ():
-        metric = metric_named(guardrail.metric, judged=judge is not None)
-        if guardrail.metric in names:
-            raise GroundwireError(f"{guardrail.metric} is primary and a guardrail", "choose one of the two")
-        if guardrail.relative and metric.better == "higher" and guardrail.margin >= 1:
-            raise GroundwireError(f"{guardrail.metric} may fall by all of itself", "give --guardrail a margin below 100%")
-    return Design(primary=names, guardrails=kept, margin=_finite("--margin", margin), cluster_by=cluster_by, seed=seed)
-
-
-def _finite(option: str, value: float) -> float:
-    from math import isfinite
-
-    if not isfinite(value):
-        raise GroundwireError(f"{option} {value} is no number", f"give {option} a finite one")
-    return value
-
-
-def _guardrail(text: str) -> "Guardrail":
-    """`cost=10%` or `hallucination=0.05`."""
-    from math import isfinite
-
-    from evals.comparison import Guardrail
-
-    metric, _, margin = text.partition("=")
-    relative = margin.endswith("%")
-    try:
-        value = float(margin.removesuffix("%"))
-    except ValueError:
-        value = -1.0
-    if not isfinite(value) or value < 0:
-        raise GroundwireError(f"--guardrail {text} is not METRIC=MARGIN", "write it as in cost=10% or hallucination=0.05")
-    return Guardrail(metric=metric, margin=value / 100 if relative else value, relative=relative)
 
 
 def _trial(
@@ -489,8 +417,3 @@ def _report(comparison: "Comparison", runtime: "Runtime", out: Path | None) -> N
     folder = out or runtime.settings.home / "evals" / f"{comparison.a.run_id[:8]}-{comparison.b.run_id[:8]}"
     page = write(comparison, folder)
     show(comparison_table(comparison), f"report: {page}")
-
-
-def _exit_code(verdicts: "Sequence[Verdict]") -> int:
-    """The gravest: not trustworthy, then worse, then not known yet."""
-    return max((verdict.exit_code for verdict in verdicts), key=[0, NOT_KNOWN_YET, 1, 4].index, default=0)

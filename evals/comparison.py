@@ -4,12 +4,15 @@ Knows the words and what belongs together. Knows nothing of how any number is co
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from math import isfinite
+from typing import Self
 
 from pydantic import ConfigDict
 
 from evals.cases import Case
 from evals.scorers.base import Metric
+from rag.errors import GroundwireError
 from rag.trace import Outcome
 from rag.types import Claim, Value
 from rag.variant import Variant
@@ -48,12 +51,31 @@ class Verdict(enum.StrEnum):
         return {Verdict.BETTER: 0, Verdict.EQUIVALENT: 0, Verdict.WORSE: 1, Verdict.UNKNOWN: 3, Verdict.UNTRUSTWORTHY: 4}[self]
 
 
+def gravest(verdicts: Iterable[Verdict]) -> Verdict:
+    """Of several: not trustworthy, then worse, then not known yet; better or equivalent where there is none of these."""
+    graver = (Verdict.UNTRUSTWORTHY, Verdict.WORSE, Verdict.UNKNOWN)
+    return min(verdicts, key=[*graver, Verdict.BETTER, Verdict.EQUIVALENT].index, default=Verdict.EQUIVALENT)
+
+
 class Guardrail(Value):
     """How much worse B may be: as a share of A's mean (`relative`), or in the metric's own unit."""
 
     metric: str
     margin: float
     relative: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Of `cost=10%` or `hallucination=0.05`. Raises `GroundwireError` where it is not of that form."""
+        metric, _, margin = text.partition("=")
+        relative = margin.endswith("%")
+        try:
+            value = float(margin.removesuffix("%"))
+        except ValueError:
+            value = -1.0
+        if not isfinite(value) or value < 0:
+            raise GroundwireError(f"--guardrail {text} is not METRIC=MARGIN", "write it as in cost=10% or hallucination=0.05")
+        return cls(metric=metric, margin=value / 100 if relative else value, relative=relative)
 
 
 class Design(Value):

@@ -1,10 +1,11 @@
 """One comparison from question to verdict: asked, scored, compared.
 
-Knows the order of the steps, and what the numbers will be judged by where nobody says. Knows no option and no output.
+Knows the order of the steps, and what the numbers are judged by. Knows no output.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 from statistics import fmean
 
 import numpy as np
@@ -65,11 +66,40 @@ class Trial:
         return [metric_named(name, judged=self.judge_model is not None) for name in names]
 
 
+def decided(
+    primary: Sequence[str] | None,
+    guardrails: Sequence[str] | None,
+    margin: float,
+    cluster_by: str | None,
+    judge: str | None,
+    seed: int,
+) -> Design:
+    """A design as people write it; what they leave out is the default's. Raises `GroundwireError` with the option at fault."""
+    names = tuple(dict.fromkeys(primary or [JUDGED_PRIMARY if judge else PRIMARY]))
+    kept = tuple(Guardrail.parse(text) for text in guardrails) if guardrails else GUARDRAILS
+    for name in (*names, *(guardrail.metric for guardrail in kept)):
+        metric_named(name, judged=judge is not None)
+    for guardrail in kept if guardrails else ():
+        metric = metric_named(guardrail.metric, judged=judge is not None)
+        if guardrail.metric in names:
+            raise GroundwireError(f"{guardrail.metric} is primary and a guardrail", "choose one of the two")
+        if guardrail.relative and metric.better == "higher" and guardrail.margin >= 1:
+            raise GroundwireError(f"--guardrail {guardrail.metric}: a margin of 100% allows any fall", "give one below 100%")
+    return Design(primary=names, guardrails=kept, margin=finite("--margin", margin), cluster_by=cluster_by, seed=seed)
+
+
+def finite(option: str, value: float) -> float:
+    """The number that an option was given. Raises `GroundwireError` where it is none, or has no end."""
+    if not isfinite(value):
+        raise GroundwireError(f"{option} {value} is no number", f"give {option} a finite one")
+    return value
+
+
 def metric_named(name: str, *, judged: bool) -> Metric:
     """A metric that a comparison can be decided by. Raises `GroundwireError` where there is none of that name."""
     known: Mapping[str, Metric] = known_metrics()
     if name not in known:
-        raise GroundwireError(f"no scorer gives {name}", f"there are {', '.join(known)}")
+        raise GroundwireError(f"there is no metric {name}", f"there are {', '.join(known)}")
     if name in (JUDGED_PRIMARY, "preferred") and not judged:
         raise GroundwireError(f"{name} is what a judge says", "name one with --judge MODEL")
     return known[name]

@@ -104,9 +104,9 @@ def _check(design: Design, metrics: Sequence[str]) -> None:
     named = [*design.primary, *(guardrail.metric for guardrail in design.guardrails)]
     strange = next((name for name in named if name not in metrics), None)
     if strange is not None:
-        raise GroundwireError(f"no scorer gives {strange}", f"there are {', '.join(metrics)}")
+        raise GroundwireError(f"there is no metric {strange}", f"there are {', '.join(metrics)}")
     if not design.primary:
-        raise GroundwireError("no metric is primary, so that nothing could be decided", f"choose of {', '.join(metrics)}")
+        raise GroundwireError("no primary metric is set", f"choose one of {', '.join(metrics)}")
 
 
 def _quantiles(one: Sides, together: IntArray | None, design: Design) -> Iterator[QuantileEffect]:

@@ -458,7 +458,7 @@ class Execution:
 
 
 def _unpriced(models: str) -> GroundwireError:
-    return GroundwireError(f"the price of {models} is not known, so --max-cost cannot be kept", "leave out --max-cost")
+    return GroundwireError(f"the price of {models} is not known, so --max-cost cannot be enforced", "leave out --max-cost")
 
 
 async def rescore(runs: Runs, run: Run, runtime: Runtime, scorers: Sequence[Scorer]) -> int:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Name = Annotated[
     str, typer.Option("--validator", metavar="NAME", help="lexical, local, or a model by name such as nli:ORG/MODEL.")
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Of all draws.")]
+Seed = Annotated[int, typer.Option(min=0, help="Random seed.")]
 
 
 def grounding(
@@ -31,7 +31,7 @@ def grounding(
     language: Annotated[
         list[Path] | None, typer.Option(metavar="DIR", help="A retrieval set whose gold sentences are asked too; repeatable.")
     ] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many rows of each set, drawn at random.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use a random sample of so many rows of each set.")] = None,
     baselines: Annotated[bool, typer.Option("--baselines", help="Also the cosine of the default embedder.")] = False,
     seed: Seed = 0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead.")] = False,
@@ -85,7 +85,7 @@ def calibrate(
     from rag.validators.lexical import LexicalValidator
 
     if sum(source is not None for source in (labels, collection, shipped)) != 1:
-        raise GroundwireError("there is no one thing to calibrate on", "name either --labels, --collection or --shipped")
+        raise GroundwireError("what to calibrate on is not clear", "give exactly one of --labels, --collection and --shipped")
     if to.exists() and not force:
         raise GroundwireError(f"{to} is there already", "name another file, or replace it with --force")
     command = _command()

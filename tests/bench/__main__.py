@@ -17,8 +17,8 @@ import faiss
 from rich.console import Console
 from rich.table import Table
 
-from rag.ingest.ingest import ingest
 from rag.bars import watched
+from rag.ingest.ingest import ingest
 from rag.llms.base import Completion, Request, Usage
 from rag.llms.litellm import library
 from rag.llms.router import Router

@@ -142,7 +142,7 @@ async def test_an_unknown_price_is_foreseen_as_unknown(runtime: Runtime, provide
 def test_what_decides_has_to_be_measured() -> None:
     assert metric_named("f1", judged=False).name == "f1"
     assert metric_named("correct", judged=True).name == "correct"
-    with pytest.raises(GroundwireError, match="no scorer gives beauty: there are exact_match, f1"):
+    with pytest.raises(GroundwireError, match="there is no metric beauty: there are exact_match, f1"):
         metric_named("beauty", judged=True)
     for name in ("correct", "preferred"):
         with pytest.raises(GroundwireError, match=f"{name} is what a judge says"):

@@ -281,9 +281,9 @@ def test_no_cases_at_all_are_not_trustworthy() -> None:
 @pytest.mark.parametrize(
     ("plan", "message"),
     [
-        (design("f2"), "no scorer gives f2: there are f1, exact, cost"),
-        (design(guardrails=(Guardrail(metric="price", margin=0),)), "no scorer gives price"),
-        (Design(primary=()), "no metric is primary"),
+        (design("f2"), "there is no metric f2: there are f1, exact, cost"),
+        (design(guardrails=(Guardrail(metric="price", margin=0),)), "there is no metric price"),
+        (Design(primary=()), "no primary metric is set"),
         (design(cluster_by="topic"), "no case has the tag topic"),
     ],
 )

@@ -257,7 +257,7 @@ async def test_calls_whose_cost_is_not_known_count_as_dear_as_any(runtime: Runti
 async def test_a_budget_without_a_price_is_refused_before_anything_is_asked(runtime: Runtime, provider: Provider) -> None:
     side = arm(runtime)
     unpriced = side._replace(variant=side.variant.answered_by("openai/nobody-knows"))
-    with pytest.raises(GroundwireError, match="the price of openai/nobody-knows is not known, so --max-cost cannot be kept"):
+    with pytest.raises(GroundwireError, match="the price of openai/nobody-knows is not known, so --max-cost cannot be enforced"):
         await carried_out(runtime, [unpriced], some(3), limits=Limits(budget=Budget(10**9)))
     with pytest.raises(GroundwireError, match="the price of openai/nobody-knows is not known"):
         await carried_out(runtime, [side], some(3), limits=Limits(budget=Budget(10**9)), judge="openai/nobody-knows")

@@ -1,0 +1,44 @@
+"""The commands that write cases: convert, promote.
+
+Knows options and output. Knows nothing of how a case comes about.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+To = Annotated[Path, typer.Option("--to", metavar="FILE", help="Add them to this file of cases.")]
+
+
+def convert(
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="promptfoo YAML; Ragas, Hugging Face or our own JSONL or JSON; CSV.")
+    ],
+    to: To,
+) -> None:
+    """Make cases of what another tool keeps."""
+    from evals.cases import append
+    from evals.conversion import convert as converted
+
+    found = converted(file)
+    append(found.cases, to)
+    for note in found.notes:
+        typer.echo(f"note: {note}", err=True)
+    typer.echo(f"{len(found.cases):,} cases added to {to}")
+
+
+def promote(
+    traces: Annotated[list[str], typer.Argument(metavar="TRACE...", help="Ids of traces, or their beginnings.")],
+    to: To,
+) -> None:
+    """Make cases of questions that were really asked; each is to be read by a person before it counts."""
+    from evals.cases import append
+    from evals.promotion import promoted
+    from rag.runtime import Runtime
+    from rag.settings import Settings
+
+    with Runtime(Settings().existing()) as runtime:
+        found = [promoted(runtime.traces.get(id)) for id in traces]
+    append(found, to)
+    typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")
