@@ -10,7 +10,7 @@ from typing import Literal
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
@@ -22,6 +22,7 @@ from api.body import LARGEST, BodyLimit
 from api.draining import Draining, Parting
 from api.gateway import Gateway
 from api.pages import routes
+from api.pages.page import refused
 from api.problem import ClosingError, FaultError, InvalidError, ProtocolError, documented, problem
 from api.rollouts.controller import Controller
 from api.rollouts.rollouts import Rollouts
@@ -32,6 +33,8 @@ from rag.runtime import Runtime
 
 class Alive(BaseModel):
     """The process answers."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"status": "ok"}})
 
     status: Literal["ok"] = "ok"
 
@@ -60,7 +63,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         spans.start()
-        rollouts, allowances = Rollouts(runtime.engine), Allowances(runtime.engine)
+        rollouts, allowances = Rollouts(runtime.engine, runtime.settings), Allowances(runtime.engine)
         await asyncio.wrap_future(runtime.writer.announce())
         await asyncio.to_thread(abandoned.settle, runtime.traces, allowances)
         gateway = Gateway(runtime, rollouts, Slots(slots, queue), allowances, collection=collection, model=model)
@@ -121,12 +124,16 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return await _told(request, GroundwireError(f"the body is not JSON: {first['ctx']['error']}", "mend the JSON"))
+    kind = request.headers.get("content-type", "nothing")
+    if first["loc"] == ("body",) and first["type"] == "model_attributes_type" and "json" not in kind:
+        told = InvalidError(f"the body is declared as {kind}, not as JSON", "send the header content-type: application/json")
+        return await _told(request, told)
     field = ".".join(str(part) for part in first["loc"][1:]) or "the body"
     told = InvalidError(f"{field}: {first['msg']}", "mend that field of the request")
     return await _told(request, told)
 
 
-async def _refused(request: Request, error: Exception) -> JSONResponse:
+async def _refused(request: Request, error: Exception) -> Response:
     """By the framework: before an endpoint was reached, or its body read."""
     assert isinstance(error, HTTPException)
     headers = error.headers or {}
@@ -136,10 +143,12 @@ async def _refused(request: Request, error: Exception) -> JSONResponse:
         405: (f"{path} does not take {request.method}", f"it takes {headers.get('Allow', 'other methods')}"),
         413: ("the body is too large", f"send at most {LARGEST} bytes"),
     }.get(error.status_code, ("the body cannot be read", "send JSON in UTF-8, not nested deeply"))
-    return await _told(request, ProtocolError(problem, mend, status=error.status_code, headers=headers))
+    told = ProtocolError(problem, mend, status=error.status_code, headers=headers)
+    response = await _told(request, told)
+    return refused(request, told) if "text/html" in request.headers.get("accept", "") else response
 
 
-async def _too_large(request: Request) -> JSONResponse:
+async def _too_large(request: Request) -> Response:
     return await _refused(request, HTTPException(413))
 
 

@@ -15,6 +15,7 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field
 from api.access.authentication import Shown
 from api.disconnect import unless_disconnected
 from api.events import event_stream
+from api.example import TRACE, example
 from api.gateway import Asked, Gateway
 from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, documented, events, traced
 from rag.characters import Sound
@@ -153,7 +154,14 @@ event: done
 data: {"trace_id":"0199...","outcome":"answered","answer":"Kettles are covered for 24 months [1].", ...}
 """
 
-FAILED = {"model": Answer, "description": "The model failed, or a deadline passed: the outcome of the trace."}
+
+def _unanswered(outcome: Outcome, reason: str) -> dict[int | str, dict[str, Any]]:
+    """A failure that left a trace, for OpenAPI, and a problem where nothing could be asked."""
+    status = STATUS[outcome]
+    nothing = {"answer": "", "draft": "", "claims": (), "attempts": (), "first_token_ms": None}
+    content = example(Answer.of(TRACE.model_copy(update={**nothing, "outcome": outcome, "reason": reason})))
+    told = documented(status)[status]
+    return {status: {**told, "model": Answer, "content": content | told["content"]}}
 
 
 @router.post(
@@ -161,10 +169,10 @@ FAILED = {"model": Answer, "description": "The model failed, or a deadline passe
     summary="Answer a question",
     response_model=Answer,
     responses={
-        200: {"content": events(EVENTS)},
+        200: {"content": events(EVENTS) | example(Answer.of(TRACE))},
         **documented(400, 401, 403, 404, 413, 422, 429, 503),
-        502: FAILED,
-        504: FAILED,
+        **_unanswered(Outcome.FAILED, "openai/gpt-4.1-mini failed with status 500"),
+        **_unanswered(Outcome.TIMED_OUT, "openai/gpt-4.1-mini gave no text within 30 s"),
     },
 )
 async def chat(

@@ -3,6 +3,8 @@
 Knows how a server is started. Knows nothing of what it serves.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -13,7 +15,10 @@ from prompts.command import Command
 from prompts.errors import GroundwireError
 
 if TYPE_CHECKING:
+    from multiprocessing.connection import Connection
     from socket import socket
+
+    from rag.runtime import Runtime
 
 app = Command(help="Serve answers over HTTP.")
 app.add_typer(api.access.cli.app, name="keys")
@@ -37,46 +42,91 @@ def serve(
     grace: Annotated[int, typer.Option(metavar="SECONDS", help="Then give the requests under way so long to end.", min=0)] = 30,
 ) -> None:
     """Serve the pages on /, POST /chat and POST /v1/chat/completions."""
-    import asyncio
+    if workers == 1:
+        with _usable(host, collection, variant) as runtime, _bound(host, port, collection) as bound:
+            _serve(runtime, bound, collection, variant, slots=slots, drain_seconds=drain, grace_seconds=grace)
+        return
+    from api.workers import Place, supervise
+
+    _require_usable(host, collection, variant)
+    with _bound(host, port, collection) as bound:
+        place = Place(host, bound.getsockname()[1])
+    supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, drain_seconds=drain, grace_seconds=grace)
+
+
+def _serve(
+    runtime: "Runtime", bound: "socket", collection: str, model: str, *, slots: int, drain_seconds: float, grace_seconds: int
+) -> None:
     import signal
     import sys
 
     import uvicorn
 
-    from api.access.authentication import require_keys
-    from api.access.keys import Keys
     from api.app import create_app
     from api.draining import Draining
+
+    served = create_app(runtime, collection, model, slots=slots, queue=slots // 2, draining=Draining(bound, drain_seconds))
+    config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=grace_seconds)
+    # uvicorn raises the signal that has ended it again: to have ended well is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+@contextmanager
+def _usable(host: str, collection: str, model: str) -> Iterator["Runtime"]:
+    """What a server answers from, open. Raises `GroundwireError` where it could not answer."""
+    import asyncio
+
+    from api.access.authentication import require_keys
+    from api.access.keys import Keys
     from api.rollouts.rollouts import Rollouts
-    from api.workers import Place, supervise
     from rag.runtime import Runtime
     from rag.settings import Settings
 
-    with Runtime(Settings()) as runtime:
+    with Runtime(Settings().existing()) as runtime:
         require_keys(host, Keys(runtime.engine))
-        answering = Rollouts(runtime.engine).choose(variant, "").variant
-        asyncio.run(runtime.pipeline(answering, collection))
-        with _bound(host, port) as bound:
-            port = bound.getsockname()[1]
-            typer.echo(f"answering from {collection} on http://{host}:{port}")
-            if workers == 1:
-                draining = Draining(bound, drain)
-                served = create_app(runtime, collection, variant, slots=slots, queue=slots // 2, draining=draining)
-                config = uvicorn.Config(served, log_level="warning", access_log=False, timeout_graceful_shutdown=grace)
-                # uvicorn raises the signal that has ended it again: to have ended well is no failure.
-                signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-                uvicorn.Server(config).run(sockets=[bound])
-                return
-    place = Place(host, port)
-    supervise(place, workers, collection, variant, slots=slots, queue=slots // 2, drain_seconds=drain, grace_seconds=grace)
+        rollouts = Rollouts(runtime.engine, runtime.settings)
+        asyncio.run(runtime.pipeline(rollouts.mainstay(model), collection))
+        yield runtime
 
 
-def _bound(host: str, port: int) -> "socket":
+def _require_usable(host: str, collection: str, model: str) -> None:
+    """As `_usable`, in a process that ends with it: what has to be loaded for it takes hundreds of megabytes."""
+    from multiprocessing import get_context
+
+    spawning = get_context("spawn")
+    told, telling = spawning.Pipe(duplex=False)
+    child = spawning.Process(target=_tell_fault, args=(telling, host, collection, model), daemon=True)
+    child.start()
+    telling.close()
+    fault = told.recv()
+    child.join()
+    if fault:
+        raise GroundwireError(*fault)
+
+
+def _tell_fault(telling: "Connection", host: str, collection: str, model: str) -> None:
+    try:
+        with _usable(host, collection, model):
+            fault = None
+    except GroundwireError as error:
+        fault = (error.problem, error.mend)
+    # Where the other side was killed meanwhile, nobody is left to tell.
+    with suppress(BrokenPipeError):
+        telling.send(fault)
+
+
+@contextmanager
+def _bound(host: str, port: int, collection: str) -> Iterator["socket"]:
+    """The socket that a server listens on, which people are told of."""
     from api.workers import bound
 
     try:
-        return bound(host, port)
+        listener = bound(host, port)
     except OSError as error:
         raise GroundwireError(
             f"{host}:{port} cannot be bound ({error.strerror})", "name others with --host and --port"
         ) from error
+    with listener:
+        typer.echo(f"answering from {collection} on http://{host}:{listener.getsockname()[1]}")
+        yield listener

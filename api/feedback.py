@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from api.access.authentication import Shown, visible
+from api.example import TRACE, example
 from api.problem import InvalidError, documented
 from rag.ledger.feedback import Entry, Feedback, Opinion
 from rag.runtime import Runtime
@@ -18,9 +19,7 @@ router = APIRouter(prefix="/v1/feedback", tags=["feedback"])
 NOBODY = "anonymous"
 """The author where the server asks for no keys."""
 
-TraceId = Annotated[
-    str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", examples=["01997e2b-7c1d-7a52-9f0e-6d2f5b8c4a10"])
-]
+TraceId = Annotated[str, Field(pattern=r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", examples=[TRACE.id])]
 """As an answer names it."""
 
 
@@ -31,13 +30,8 @@ class Said(Opinion):
         json_schema_extra={
             "anyOf": [{"required": [field]} for field in Opinion.model_fields],
             "examples": [
-                {"trace_id": "01997e2b-7c1d-7a52-9f0e-6d2f5b8c4a10", "thumb": "up"},
-                {
-                    "trace_id": "01997e2b-7c1d-7a52-9f0e-6d2f5b8c4a10",
-                    "score": 0.2,
-                    "comment": "Wrong year.",
-                    "outcome": "escalated",
-                },
+                {"trace_id": TRACE.id, "thumb": "up"},
+                {"trace_id": TRACE.id, "score": 0.2, "comment": "Wrong year.", "outcome": "escalated"},
             ],
         }
     )
@@ -56,7 +50,15 @@ class Entries(BaseModel):
     data: list[Entry]
 
 
-@router.post("", summary="Say what an answer was worth", responses=documented(400, 401, 404, 413, 422, 503))
+ENTRY = Entry(trace_id=TRACE.id, author="3f9a1c07", created_at=TRACE.created_at, thumb="up", outcome="resolved")
+"""For OpenAPI."""
+
+
+@router.post(
+    "",
+    summary="Say what an answer was worth",
+    responses={200: {"content": example(ENTRY)}, **documented(400, 401, 404, 413, 422, 503)},
+)
 def give(said: Said, request: Request, key: Shown) -> Entry:
     """Keep a thumb, a score, a comment or a business outcome. What the same key said before of the same trace is replaced, field by
     field: one that is left out stays, one that is null is taken back.
@@ -68,7 +70,11 @@ def give(said: Said, request: Request, key: Shown) -> Entry:
     return Feedback(runtime.engine).give(said.trace_id, key.id if key else NOBODY, said.opinion)
 
 
-@router.get("", summary="Read what was said of an answer", responses=documented(401, 404, 422, 503))
+@router.get(
+    "",
+    summary="Read what was said of an answer",
+    responses={200: {"content": example(Entries(data=[ENTRY]))}, **documented(401, 404, 422, 503)},
+)
 def of(trace_id: Annotated[TraceId, Query()], request: Request, key: Shown) -> Entries:
     """What was said of a trace that the key may see."""
     runtime: Runtime = request.app.state.gateway.runtime

@@ -6,6 +6,7 @@ Knows the order. Knows no wire format and no policy: each is handed in.
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
 
@@ -17,7 +18,7 @@ from api.access.slots import Slots
 from api.rollouts.rollouts import Choice, Rollouts
 from api.rollouts.state import Arm
 from api.telemetry import metrics, spans
-from rag.errors import ConfigurationError, GroundwireError, UpstreamError
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError, UpstreamError
 from rag.pipeline import Done, Event, Pipeline, drained
 from rag.runtime import Runtime
 from rag.trace import Channel, Origin, Trace
@@ -68,7 +69,7 @@ class Gateway:
 
     async def pipeline(self) -> Pipeline:
         """What answers a request that names nothing."""
-        return await self.runtime.pipeline(self.rollouts.choose(self.model, "").variant, self.collection)
+        return await self.runtime.pipeline(self.rollouts.mainstay(self.model), self.collection)
 
     async def close(self) -> None:
         """Leave the copies that are still being answered."""
@@ -82,40 +83,77 @@ class Gateway:
         Raises `GroundwireError` before the first for what is refused: forbidden, too much at once, or asked wrongly.
         """
         model, collection = asked.model or self.model, asked.collection or self.collection
+        came = time.perf_counter()
         if key:
             key.require(collection, model)
-        async with metrics.held(self.slots.taken()):
-            # Requests are judged in the order of their ids: one that has waited must not come before those that were answered meanwhile.
-            id, unit = str(uuid7()), _unit(asked.user, key)
-            choice, pipeline = await self._chosen(asked, model, collection, unit or id)
-            origin = Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm)
-            async with self._admitted(key, id, pipeline, asked.question) as settle:
+            self.allowances.require_token(key)
+        unit = _unit(asked.user)
+        async with metrics.held(self._let_in(asked, key, model, collection, unit)) as (choice, pipeline, settle):
 
-                def ended(trace: Trace) -> None:
-                    settle(trace.cost_nanodollars)
-                    _observe(trace, asked.traceparent)
+            def ended(trace: Trace) -> None:
+                settle(trace.cost_nanodollars)
+                _observe(trace, asked.traceparent)
 
-                events = pipeline.stream(
-                    asked.question, asked.channel, asked.where, history=asked.history, origin=origin, id=id, ended=ended
-                )
-                async with aclosing(events):
-                    async for event in events:
-                        if isinstance(event, Done):
-                            self._follow(event.trace, choice)
-                        yield event
+            events = pipeline.stream(
+                asked.question,
+                asked.channel,
+                asked.where,
+                history=asked.history,
+                origin=Origin(key=key.id if key else None, unit=unit, experiment=choice.experiment, arm=choice.arm),
+                # Requests are judged in the order of their ids: one that has waited must not come before those answered meanwhile.
+                id=str(uuid7()),
+                waited=time.perf_counter() - came,
+                ended=ended,
+            )
+            async with aclosing(events):
+                async for event in events:
+                    if isinstance(event, Done):
+                        self._follow(event.trace, choice)
+                    yield event
+
+    @asynccontextmanager
+    async def _let_in(
+        self, asked: Asked, key: Key | None, model: str, collection: str, unit: str | None
+    ) -> AsyncIterator[tuple[Choice, Pipeline, Settle]]:
+        """Hold a slot and the key's allowance. What the key may not do is refused before the slot is waited for, but from a place in
+        the queue: what is looked at is bounded, too.
+        """
+        with self.slots.place(key.id if key else "") as place:
+            # Drawn once: a share that has grown meanwhile must not be drawn from twice.
+            unit = unit or str(uuid7())
+            while True:
+                choice, pipeline = await self._chosen(asked, model, collection, unit)
+                async with self._admitted(key, str(uuid7()), pipeline, asked.question) as settle:
+                    await place.turn(pipeline.variant.llm.total_seconds)
+                    # A rollout may have been switched or taken back while the slot was waited for.
+                    if choice == self._choice(asked, model, unit):
+                        yield choice, pipeline, settle
+                        return
 
     async def _chosen(self, asked: Asked, model: str, collection: str, unit: str) -> tuple[Choice, Pipeline]:
         """What answers. A candidate that cannot even be asked leaves no trace by which it could be judged: it is taken back at once."""
-        choice = Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit)
+        choice = self._choice(asked, model, unit)
         try:
-            return choice, await self.runtime.pipeline(asked.variant or choice.variant, collection)
+            return choice, await self._pipeline(asked.variant or choice.variant, model, collection)
         except (ConfigurationError, UpstreamError) as error:
             if choice.arm is not Arm.CANDIDATE:
                 raise
             with suppress(GroundwireError):  # another request has done it
                 await asyncio.to_thread(self.rollouts.rollback, model, "gateway", f"the candidate cannot be used: {error}")
         choice = self.rollouts.choose(model, unit)
-        return choice, await self.runtime.pipeline(choice.variant, collection)
+        return choice, await self._pipeline(choice.variant, model, collection)
+
+    def _choice(self, asked: Asked, model: str, unit: str) -> Choice:
+        return Choice(asked.variant.name) if asked.variant else self.rollouts.choose(model, unit)
+
+    async def _pipeline(self, variant: Variant | str, model: str, collection: str) -> Pipeline:
+        """A variant that `model` stands for and that is not there is no fault of who asked."""
+        try:
+            return await self.runtime.pipeline(variant, collection)
+        except NotFoundError:
+            if isinstance(variant, str):
+                self.rollouts.require(model, variant)
+            raise
 
     @asynccontextmanager
     async def _admitted(self, key: Key | None, id: str, pipeline: Pipeline, question: str) -> AsyncIterator[Settle]:
@@ -157,6 +195,6 @@ def _observe(trace: Trace, traceparent: str | None = None) -> None:
     spans.export(trace, traceparent)
 
 
-def _unit(user: str | None, key: Key | None) -> str | None:
-    """A digest of whom the request is for: nobody's name is kept, and the names of two keys are not one another's."""
-    return hashlib.sha256(f"{key.id if key else ''}:{user}".encode()).hexdigest()[:32] if user else None
+def _unit(user: str | None) -> str | None:
+    """A digest of whom the request is for, whatever key asks: nobody's name is kept."""
+    return hashlib.sha256(user.encode()).hexdigest()[:32] if user else None

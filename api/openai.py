@@ -13,6 +13,7 @@ from api.access.authentication import Shown
 from api.access.keys import Key
 from api.disconnect import unless_disconnected
 from api.events import event_stream
+from api.example import TRACE, example
 from api.gateway import Asked, Gateway
 from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, documented, events, headers, traced
 from api.wire import ANSWERED, Chunks, Completed, Completing, Failure, failed
@@ -46,8 +47,12 @@ class Models(BaseModel):
     data: list[Model]
 
 
-@router.get("/models", summary="List the models", responses=documented(401, 503, model=Failure))
-async def models(request: Request, key: Shown) -> Models:
+@router.get(
+    "/models",
+    summary="List the models",
+    responses={200: {"content": example(Models(data=[Model(id="default")]))}, **documented(401, 503, model=Failure)},
+)
+def models(request: Request, key: Shown) -> Models:
     """The variants and rollouts that the key may ask."""
     return Models(data=[Model(id=name) for name in _names(request, key)])
 
@@ -55,9 +60,9 @@ async def models(request: Request, key: Shown) -> Models:
 @router.get(
     "/models/{model}",
     summary="Look up a model",
-    responses=documented(401, 404, 422, 503, model=Failure),
+    responses={200: {"content": example(Model(id="default"))}, **documented(401, 404, 422, 503, model=Failure)},
 )
-async def model(model: str, request: Request, key: Shown) -> Model:
+def model(model: str, request: Request, key: Shown) -> Model:
     """One variant or rollout."""
     if model not in _names(request, key):
         raise NotFoundError(f"model {model} does not exist", "`GET /v1/models` lists what there is")
@@ -75,7 +80,7 @@ def _names(request: Request, key: Key | None) -> list[str]:
     summary="Answer the last user message",
     response_model=Completed,
     responses={
-        200: {"content": events(CHUNKS)},
+        200: {"content": events(CHUNKS) | example(Completed.of(TRACE, "default").model_copy(update={"created": 1_758_758_403}))},
         **documented(400, 401, 403, 404, 413, 422, 429, 502, 503, 504, model=Failure),
     },
 )

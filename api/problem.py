@@ -60,6 +60,10 @@ class ClosingError(BusyError):
     """A request that came while the server ends: another process, or the next one here, may take it."""
 
 
+class LateError(BusyError):
+    """A request that has waited for so long that it could not be answered in its time any more."""
+
+
 class Problem(BaseModel):
     """What is wrong, and how to mend it."""
 
@@ -92,6 +96,7 @@ _STATUS = {
     UnauthorizedError: 401,
     ForbiddenError: 403,
     ClosingError: 503,
+    LateError: 503,
     BusyError: 429,
     FaultError: 500,
     ConfigurationError: 500,
@@ -140,7 +145,7 @@ MEANING = {
     422: "A field is out of shape.",
     429: "Too much at once, or of today's budget: later, as `Retry-After` says.",
     502: "The model failed.",
-    503: "The server cannot read its documents, or is closing.",
+    503: "The server cannot read its documents, is closing, or could not begin in time.",
     504: "A deadline passed.",
 }
 """Of each status that is a failure."""
@@ -154,6 +159,5 @@ def documented(*statuses: int, model: type[BaseModel] | None = None) -> dict[int
 
 
 def events(example: str) -> dict[str, Any]:
-    """A stream of server-sent events, for OpenAPI 3.2, which describes each of them."""
-    fields = {"event": {"type": "string"}, "data": {"type": "string"}}
-    return {"text/event-stream": {"itemSchema": {"type": "object", "properties": fields}, "example": example}}
+    """A stream of server-sent events, for OpenAPI 3.1, whose schemas do not describe one."""
+    return {"text/event-stream": {"example": example}}

@@ -10,6 +10,7 @@ from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
 from api.access.authentication import Shown, visible
+from api.example import TRACE, example
 from api.feedback import TraceId
 from api.problem import ForbiddenError, documented, traced
 from rag.ledger.traces import Selection, Summary
@@ -35,7 +36,31 @@ class Listed(BaseModel):
     """The cursor of the next page; null after the last."""
 
 
-@router.get("", summary="List traces", responses=documented(401, 403, 404, 422, 503))
+SUMMARY = Summary(
+    **{name: getattr(TRACE, name) for name in Summary.model_fields if name != "variant" and hasattr(TRACE, name)},
+    variant=TRACE.variant.name,
+    prompt="answer@2",
+    model=TRACE.variant.llm.model,
+    key="3f9a1c07",
+    experiment=None,
+    arm=None,
+    shadow_of=None,
+    prompt_tokens=TRACE.usage.prompt,
+    completion_tokens=TRACE.usage.completion,
+    up=1,
+    down=0,
+)
+"""For OpenAPI."""
+
+
+@router.get(
+    "",
+    summary="List traces",
+    responses={
+        200: {"content": example(Listed(data=[SUMMARY], next=TRACE.id))},
+        **documented(401, 403, 404, 422, 503),
+    },
+)
 def page(listing: Annotated[Listing, Query()], request: Request, key: Shown) -> Listed:
     """The traces that the key may see and that fit all filters, newest first: its own, or all where it is an administrator's."""
     seen_by = visible(key)
@@ -46,7 +71,12 @@ def page(listing: Annotated[Listing, Query()], request: Request, key: Shown) -> 
     return Listed(data=found.summaries, next=found.next)
 
 
-@router.get("/{id}", summary="Open a trace", response_model=Trace, responses=documented(401, 404, 422, 503))
+@router.get(
+    "/{id}",
+    summary="Open a trace",
+    response_model=Trace,
+    responses={200: {"content": example(TRACE)}, **documented(401, 404, 422, 503)},
+)
 def whole(id: Annotated[TraceId, Path()], request: Request, key: Shown) -> Response:
     """All that is known of one request: the messages as sent, passages, claims with their evidence, attempts, times and cost."""
     runtime: Runtime = request.app.state.gateway.runtime

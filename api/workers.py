@@ -12,15 +12,12 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from multiprocessing import connection, parent_process
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from fastapi import FastAPI
+from api.telemetry import SHARED
 
-from api.app import create_app
-from api.draining import Draining
-from api.telemetry.exposition import SHARED
-from rag.runtime import Runtime
-from rag.settings import Settings
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 UNRESPONSIVE_SECONDS = 30
 """A worker that says nothing for so long is replaced."""
@@ -62,8 +59,14 @@ def supervise(
 
 def application(
     sockets: list[socket.socket], collection: str, model: str, *, slots: int, queue: int, drain_seconds: float
-) -> FastAPI:
+) -> "FastAPI":
     """What one worker serves; it ends with the process that started it, however that one ends."""
+    # Not in the process that watches the workers, which serves nothing.
+    from api.app import create_app
+    from api.draining import Draining
+    from rag.runtime import Runtime
+    from rag.settings import Settings
+
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
     draining = Draining(sockets[0], drain_seconds)
     return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue, draining=draining)

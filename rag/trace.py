@@ -22,6 +22,17 @@ class Outcome(enum.StrEnum):
     DISCONNECTED = "disconnected"
 
 
+ENDED_WELL = (Outcome.ANSWERED, Outcome.REFUSED)
+
+
+def hallucinates(outcome: str | None, ungrounded: int | None) -> bool | None:
+    """Whether the model stated what its passages do not support, released or withheld: the hallucination rate is the mean of this.
+
+    Null where the request ended in neither an answer nor a refusal, and where its claims were not judged.
+    """
+    return ungrounded > 0 if outcome in ENDED_WELL and ungrounded is not None else None
+
+
 class Channel(enum.StrEnum):
     """Where a question came in."""
 
@@ -99,7 +110,7 @@ class Trace(Value):
     """Exactly as sent."""
     attempts: tuple[Attempt, ...] = ()
     draft: str = ""
-    """As the model gave it."""
+    """As the model gave it, without the fences of its prompt."""
     answer: str = ""
     """As it reached the reader, the beginning of it where it was cut off."""
     claims: tuple[Claim, ...] = ()
@@ -125,8 +136,12 @@ class Trace(Value):
 
     @property
     def ungrounded(self) -> int:
-        """Claims of the model that its passages do not support or contradict, whether they were released or not."""
-        return sum(claim.verdict in UNGROUNDED for claim in (*self.claims, *self.withheld))
+        """Claims of the model that its passages do not support or contradict, whether they were released or not.
+
+        A refusal claims nothing, whatever words it is made of.
+        """
+        released = () if self.outcome is Outcome.REFUSED else self.claims
+        return sum(claim.verdict in UNGROUNDED for claim in (*released, *self.withheld))
 
     @property
     def held_ms(self) -> float | None:
@@ -158,9 +173,9 @@ class Trace(Value):
 
     @property
     def cost_nanodollars(self) -> int | None:
-        """Of all attempts together; null as soon as the price of one is not known."""
+        """Of all attempts together; null while they are made, and where the cost of one is not known."""
         costs = [attempt.cost_nanodollars for attempt in self.attempts]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return None if self.outcome is None or None in costs else sum(cost for cost in costs if cost is not None)
 
     @property
     def estimated(self) -> bool:

@@ -49,6 +49,10 @@ class Account:
             self.tokens, self.refilled_at = self._tokens(key.per_minute, now) - 1, max(now, self.refilled_at)
         self.hold(self.day, 1, ceiling)
 
+    def give_back(self) -> None:
+        """The token of a request that was turned away after all."""
+        self.tokens += 1
+
     def hold(self, day: str, requests: int, nanodollars: int) -> None:
         """Count requests under way, which were admitted on a day."""
         self.requests += requests

@@ -50,6 +50,8 @@ class Settlement(NamedTuple):
     id: str
     cost: int | None
     decided: Future[None]
+    turned_away: bool = False
+    """After all: its token is given back."""
 
 
 class Allowances:
@@ -65,12 +67,19 @@ class Allowances:
         self._next_token: dict[str, float] = {}
         """When a key that had no token gets one: until then nobody has to look."""
 
+    def require_token(self, key: Key) -> None:
+        """Raise `BusyError` where it is known, without looking, that the key has no token yet."""
+        wait = self._next_token.get(key.id, 0.0) - self._clock()
+        if wait > 0:
+            raise too_many(key, wait)
+
     @asynccontextmanager
     async def admitted(self, key: Key, id: str, ceiling: int | None) -> AsyncIterator[Settle]:
         """Hold a place among the requests of a key, and `ceiling` nano-dollars of its budget, until the request is over.
 
         What is yielded takes what the request cost; where it is not called, or the cost is null, the whole ceiling is charged.
-        Raises `BusyError` where the request has to wait, and `ForbiddenError` where no waiting helps.
+        Raises `BusyError` where the request has to wait, and `ForbiddenError` where no waiting helps. A `BusyError` that is raised
+        within it turns the request away after all, as if it had never come.
         """
         if key.per_minute is None and not _holds(key):
             yield lambda _: None
@@ -93,15 +102,15 @@ class Allowances:
 
         try:
             yield settle
+        except BusyError:
+            settle(0)
+            if key.per_minute is not None:
+                settled.append(self._submit(Settlement(key.id, id, 0, Future(), turned_away=True)))
+            await _over(id, settled)
+            raise
         finally:
             settle(None)
-        # Whoever asks one thing after another may reach another process next, which has to know that this one is over.
-        for decided in settled:
-            try:
-                await wrap_future(decided)
-            except GroundwireError as error:
-                # The answer was given: what is held for it expires, and is charged in full.
-                logging.getLogger("groundwire").error("the end of request %s is not on its key's account: %s", id, error)
+        await _over(id, settled)
 
     def settle_abandoned(self) -> int:
         """Charge whole what processes that are gone still hold; returns for how many requests."""
@@ -133,9 +142,7 @@ class Allowances:
                 f"this request may cost {dollars(ceiling)}, and the key {key.name} may spend {dollars(budget)} a day",
                 "ask something shorter or a cheaper variant, or use a key with a larger budget",
             )
-        wait = self._next_token.get(key.id, 0.0) - self._clock()
-        if wait > 0:
-            raise too_many(key, wait)
+        self.require_token(key)
 
     def _submit(self, entry: Admission | Settlement) -> Future[None]:
         self._groups.put(entry)
@@ -164,6 +171,10 @@ class Allowances:
         accounts.settle({entry.id: entry.cost for entry in entries if isinstance(entry, Settlement)})
         refusals: dict[str, BusyError] = {}
         for entry in entries:
+            if isinstance(entry, Settlement) and entry.turned_away:
+                accounts.of[entry.key_id].give_back()
+                self._next_token.pop(entry.key_id, None)
+        for entry in entries:
             if isinstance(entry, Admission):
                 account = accounts.of[entry.key.id]
                 if refusal := account.refusal(entry.key, entry.ceiling, now):
@@ -175,6 +186,16 @@ class Allowances:
                 self._next_token[entry.key.id] = account.token_at(entry.key, now)
         accounts.write()
         return refusals
+
+
+async def _over(id: str, settled: Sequence[Future[None]]) -> None:
+    """Whoever asks one thing after another may reach another process next, which has to know that this one is over."""
+    for decided in settled:
+        try:
+            await wrap_future(decided)
+        except GroundwireError as error:
+            # The answer was given: what is held for it expires, and is charged in full.
+            logging.getLogger("groundwire").error("the end of request %s is not on its key's account: %s", id, error)
 
 
 def _holds(key: Key) -> bool:

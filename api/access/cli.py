@@ -58,11 +58,14 @@ def create(
             concurrent=concurrent,
             daily_nanodollars=budget,
         )
+        unknown = _unknown(engine, key)
     if json:
         show(_dumped(key, secret=secret))
     else:
         show(secret)
         typer.echo(f"This is the key of {key.name}, id {key.id}. It is not shown again.", err=True)
+    for note in unknown:
+        typer.echo(f"note: {note}", err=True)
 
 
 @app.command("list")
@@ -71,7 +74,7 @@ def list_keys(json: Json = False) -> None:
     from api.access.keys import Keys
     from api.access.spending import spent_today
 
-    with _ledger() as engine:
+    with _ledger(existing=True) as engine:
         keys = Keys(engine).all()
         spent = spent_today(engine, keys)
     show(*(_dumped(key, spent_nanodollars=spent[key.id]) for key in keys) if json else (_table(keys, spent),))
@@ -82,7 +85,7 @@ def revoke(id: Annotated[str, typer.Argument(help="As `api keys list` shows it."
     """Refuse a key from now on, within a second in every running server. It stays in the list."""
     from api.access.keys import Keys
 
-    with _ledger() as engine:
+    with _ledger(existing=True) as engine:
         key = Keys(engine).revoke(id)
     show(f"{key.name} ({key.id}) was revoked at {key.revoked_at}")
 
@@ -102,11 +105,29 @@ def nanodollars(dollars: str) -> int:
     return int(exact.scaleb(9))
 
 
-def _ledger() -> "AbstractContextManager[Engine]":
+def _ledger(*, existing: bool = False) -> "AbstractContextManager[Engine]":
     from rag.ledger.database import opened
     from rag.settings import Settings
 
-    return opened(Settings().ledger_url)
+    settings = Settings()
+    return opened(settings.existing().ledger_url if existing else settings.ledger_url)
+
+
+def _unknown(engine: "Engine", key: "Key") -> list[str]:
+    """What the key may use and is not there, for people: it may come yet."""
+    from api.rollouts.rollouts import Rollouts
+    from rag.ledger.corpus import Corpus
+    from rag.settings import Settings
+    from rag.variant import names
+
+    collections = [collection.name for collection in Corpus(engine).collections()]
+    models = [*names(Settings().variants), *Rollouts(engine).names()]
+    return [
+        f"there is no {kind} {name} yet; there is {', '.join(there) or 'none'}"
+        for kind, wanted, there in (("collection", key.collections, collections), ("variant or rollout", key.models, models))
+        for name in wanted or ()
+        if name not in there
+    ]
 
 
 def _dumped(key: "Key", **more: object) -> str:

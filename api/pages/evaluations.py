@@ -8,12 +8,11 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from evals.comparison import Comparison, Estimate
+from evals.comparison import Comparison, Design
 from evals.execution.runs import Run, Runs
+from evals.measurement import Mean, Measurement
 from evals.report import words
 from evals.report.files import DATA, PAGE
-from evals.scorers.base import Metric
-from evals.scores import Column
 from rag.errors import NotFoundError
 from rag.runtime import Runtime
 
@@ -23,33 +22,24 @@ FOLDER = "evals"
 """Of the home: where a comparison is written if no other folder is named."""
 
 
-class Score(NamedTuple):
-    """One metric of a run, over its cases."""
-
-    metric: Metric
-    mean: Estimate | None
-    cases: int
-    missing: int
-
-
 class Scored(NamedTuple):
     """A run, how many results it has, and the means of its metrics."""
 
     run: Run
     results: int
-    scores: tuple[Score, ...]
+    scores: tuple[Mean, ...]
 
     @property
     def planned(self) -> int:
         return self.run.asked * self.run.repeats
 
-    def score(self, metric: str) -> Score | None:
+    def score(self, metric: str) -> Mean | None:
         """Of a metric by its name; null where the run has none."""
         return next((score for score in self.scores if score.metric.name == metric), None)
 
 
 class Report(NamedTuple):
-    """A comparison that was written as a page."""
+    """A comparison, or a run by itself, that was written as a page."""
 
     name: str
     created_at: str
@@ -60,7 +50,7 @@ class Report(NamedTuple):
 def latest(runtime: Runtime) -> list[Scored]:
     """The newest first."""
     runs = Runs(runtime.engine, runtime.writer)
-    return [Scored(run, results, _scores(runtime, run.id, results)) for run, results in runs.latest(LATEST)]
+    return [Scored(run, results, _scores(runtime, run.id, runs.digest(run.id))) for run, results in runs.latest(LATEST)]
 
 
 def scored(runtime: Runtime, id: str) -> Scored:
@@ -68,55 +58,49 @@ def scored(runtime: Runtime, id: str) -> Scored:
     runs = Runs(runtime.engine, runtime.writer)
     run = runs.get(id)
     results = runs.table(run.id).outcomes.total()
-    return Scored(run, results, _scores(runtime, run.id, results))
+    return Scored(run, results, _scores(runtime, run.id, runs.digest(run.id)))
 
 
 def reports(home: Path) -> list[Report]:
     """The newest first; what another version has written, and this one cannot read, is left out."""
     files = (folder / DATA for folder in _folders(home))
-    found = [report for file in files if (report := _report(file, file.stat().st_mtime_ns))]
+    found = [report for file in files if (report := _report(home, file, file.stat().st_mtime_ns))]
     return sorted(found, key=lambda report: report.created_at, reverse=True)
 
 
 def report(home: Path, name: str) -> Path:
     """The page of a report. Raises `NotFoundError`."""
     for folder in _folders(home):
-        if folder.name == name:
+        if _name(home, folder) == name:
             return folder / PAGE
     raise NotFoundError(f"there is no report {name}", "the page of reports lists what there is")
 
 
 def _folders(home: Path) -> Iterator[Path]:
-    for folder in (home / FOLDER).glob("*"):
-        if (folder / PAGE).is_file() and (folder / DATA).is_file():
-            yield folder
+    """At any depth: `evals run --base` writes a folder for each prompt into one."""
+    for page in (home / FOLDER).rglob(PAGE):
+        if page.is_file() and (page.parent / DATA).is_file():
+            yield page.parent
+
+
+def _name(home: Path, folder: Path) -> str:
+    return folder.relative_to(home / FOLDER).as_posix()
 
 
 @lru_cache(maxsize=64)  # a file that has not changed says the same
-def _report(file: Path, modified: int) -> Report | None:
-    from pydantic import ValidationError
+def _report(home: Path, file: Path, modified: int) -> Report | None:
+    from pydantic import TypeAdapter, ValidationError
 
     try:
-        comparison = Comparison.model_validate_json(file.read_bytes())
+        told = TypeAdapter[Comparison | Measurement](Comparison | Measurement).validate_json(file.read_bytes())
     except ValidationError:
         return None
-    return Report(file.parent.name, comparison.created_at, words.headline(comparison), words.foundation(comparison))
+    return Report(_name(home, file.parent), told.created_at, words.headline(told), words.foundation(told))
 
 
-@lru_cache(maxsize=256)  # a run with as many results as before has the same scores
-def _scores(runtime: Runtime, id: str, results: int) -> tuple[Score, ...]:
+@lru_cache(maxsize=256)  # the intervals of a run take seconds, and change only with its results
+def _scores(runtime: Runtime, id: str, digest: str) -> tuple[Mean, ...]:
+    from evals.analysis.summary import means
     from evals.pairwise import known_metrics
 
-    table = Runs(runtime.engine, runtime.writer).table(id)
-    return tuple(_score(metric, table.columns[name]) for name, metric in known_metrics().items() if name in table.columns)
-
-
-def _score(metric: Metric, column: Column) -> Score:
-    import numpy as np
-
-    from evals.analysis.effects import average
-    from evals.analysis.pairing import case_means
-
-    by_case = case_means(column.values)
-    known = by_case[~np.isnan(by_case)]
-    return Score(metric, average(metric, known) if known.size else None, known.size, int(column.missing.sum()))
+    return tuple(means(Runs(runtime.engine, runtime.writer).table(id), list(known_metrics().values()), None, Design(primary=())))

@@ -6,15 +6,16 @@ Knows SQL over columns, never a body. Knows nothing of how it is shown.
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from statistics import fmean
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Column, ColumnElement, Engine, case, func, select
+from sqlalchemy import Column, ColumnElement, Engine, Row, case, func, select
 
 from rag.ledger.database import told
 from rag.ledger.schema import feedback, traces
-from rag.trace import Channel, Outcome
+from rag.trace import Channel, Outcome, hallucinates
 
 QUANTILES = (0.5, 0.95, 0.99)
 SERVED = (Channel.CHAT, Channel.OPENAI)
@@ -55,10 +56,10 @@ class Slot(NamedTuple):
     total: Quantiles
     first_text: Quantiles
     held: Quantiles
-    answered: int
-    """That the validator has judged."""
+    judged: int
+    """Answers and refusals of which it is known whether the model hallucinated."""
     ungrounded: int
-    """Of those: with a claim that the passages do not support."""
+    """Of those: where it did."""
     nanodollars: int
     up: int
     down: int
@@ -66,7 +67,7 @@ class Slot(NamedTuple):
     @property
     def rate(self) -> float | None:
         """The hallucination rate."""
-        return self.ungrounded / self.answered if self.answered else None
+        return self.ungrounded / self.judged if self.judged else None
 
 
 class Use(NamedTuple):
@@ -74,8 +75,8 @@ class Use(NamedTuple):
 
     name: str
     requests: int
-    answered: int
-    """That the validator has judged."""
+    judged: int
+    """As in a slot."""
     ungrounded: int
     prompt_tokens: int
     completion_tokens: int
@@ -89,7 +90,7 @@ class Use(NamedTuple):
     @property
     def rate(self) -> float | None:
         """The hallucination rate."""
-        return self.ungrounded / self.answered if self.answered else None
+        return self.ungrounded / self.judged if self.judged else None
 
     @property
     def each(self) -> float | None:
@@ -107,6 +108,10 @@ class Overview(NamedTuple):
     total: Quantiles
     first_text: Quantiles
     held: Quantiles
+    business_outcomes: Mapping[str, int]
+    """What readers said became of their business, the most frequent first."""
+    score: float | None
+    """The mean of the scores that they gave."""
     variants: Sequence[Use]
     prompts: Sequence[Use]
 
@@ -117,7 +122,7 @@ class Overview(NamedTuple):
     @property
     def rate(self) -> float | None:
         """The hallucination rate."""
-        return self.sum("ungrounded") / judged if (judged := self.sum("answered")) else None
+        return self.sum("ungrounded") / judged if (judged := self.sum("judged")) else None
 
     def sum(self, field: str) -> int:
         """Of a field of the slots."""
@@ -141,13 +146,17 @@ def overview(engine: Engine, window: Window, *, key: str | None = None, now: dat
     begins = [last - window.slot * back for back in reversed(range(window.slots))]
     since = begins[0].isoformat(timespec="milliseconds")
     found = _columns(engine, since, end, key)
+    said = _said(engine, since, end, key)
+    scores = [row.score for row in said if row.score is not None]
     return Overview(
         window=window,
-        slots=_slots(found, _thumbs(engine, since, end, key), begins, window),
+        slots=_slots(found, [(row.created_at, row.thumb) for row in said if row.thumb], begins, window),
         outcomes=Counter(found.outcome),
         total=_quantiles(found.total_ms),
         first_text=_quantiles(found.first_token_ms),
         held=_quantiles(found.held_ms),
+        business_outcomes=dict(Counter(row.outcome for row in said if row.outcome).most_common()),
+        score=fmean(scores) if scores else None,
         variants=uses(engine, "variant", since, key=key),
         prompts=uses(engine, "prompt", since, key=key),
     )
@@ -157,7 +166,6 @@ def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: s
     """By variant, or by prompt of the answer, since a time (ISO 8601, UTC), the most used first."""
     column = traces.c[by]
     served, shadow = traces.c.channel.in_(SERVED), traces.c.channel == Channel.SHADOW
-    judged = served & (traces.c.outcome == Outcome.ANSWERED) & traces.c.ungrounded.is_not(None)
 
     def total(of: Column[Any], where: ColumnElement[bool]) -> ColumnElement[Any]:
         return func.coalesce(func.sum(case((where, of), else_=0)), 0)
@@ -167,8 +175,6 @@ def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: s
 
     columns = {
         "requests": counted(served),
-        "answered": counted(judged),
-        "ungrounded": counted(judged & (traces.c.ungrounded > 0)),
         "prompt_tokens": total(traces.c.prompt_tokens, served),
         "completion_tokens": total(traces.c.completion_tokens, served),
         "nanodollars": total(traces.c.cost_nanodollars, served),
@@ -179,10 +185,22 @@ def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: s
     mean = func.avg(case((served, traces.c.total_ms)))
     query = select(column, mean, *columns.values()).group_by(column)
     query = query.where(traces.c.created_at >= since, traces.c.channel.in_((*SERVED, Channel.SHADOW)), *_of(key))
+    claimed = select(column, traces.c.outcome, traces.c.ungrounded, func.count()).where(
+        traces.c.created_at >= since, served, *_of(key)
+    )
+    judged: Counter[tuple[str | None, bool | None]] = Counter()
     with told(engine.url), engine.connect() as connection:
         rows = connection.execute(query).all()
+        for name, outcome, ungrounded, n in connection.execute(claimed.group_by(column, traces.c.outcome, traces.c.ungrounded)):
+            judged[name, hallucinates(outcome, ungrounded)] += n
     found = [
-        Use(name=name or "unknown", mean_ms=mean_ms, **dict(zip(columns, map(int, sums), strict=True)))
+        Use(
+            name=name or "unknown",
+            judged=judged[name, True] + judged[name, False],
+            ungrounded=judged[name, True],
+            mean_ms=mean_ms,
+            **dict(zip(columns, map(int, sums), strict=True)),
+        )
         for name, mean_ms, *sums in rows
     ]
     return sorted(found, key=lambda use: (-use.requests, use.name))
@@ -200,7 +218,7 @@ class _Columns(NamedTuple):
     created_at: Sequence[str]
     outcome: Sequence[str]
     ungrounded: NDArray[np.float64]
-    """NaN where nobody has judged it, as in what follows where a value is not known."""
+    """1 where the model hallucinated, and NaN where that is not known, as in what follows where a value is not known."""
     cost_nanodollars: NDArray[np.float64]
     total_ms: NDArray[np.float64]
     first_token_ms: NDArray[np.float64]
@@ -216,23 +234,23 @@ def _columns(engine: Engine, since: str, end: datetime, key: str | None) -> _Col
     )
     with told(engine.url), engine.connect() as connection:
         rows = connection.execute(query).all()
-    created_at, outcome, *numbers = zip(*rows, strict=True) if rows else [()] * len(_Columns._fields)
+    created_at, outcome, ungrounded, *numbers = zip(*rows, strict=True) if rows else [()] * len(_Columns._fields)
+    judged = [*map(hallucinates, outcome, ungrounded)]
     return _Columns(
-        created_at, [name or RUNNING for name in outcome], *(np.array(column, dtype=np.float64) for column in numbers)
+        created_at, [name or RUNNING for name in outcome], *(np.array(column, dtype=np.float64) for column in (judged, *numbers))
     )
 
 
-def _thumbs(engine: Engine, since: str, end: datetime, key: str | None) -> list[tuple[str, str]]:
-    """When each thumb of the window was given, and which way."""
-    query = select(feedback.c.created_at, feedback.c.thumb).where(
-        feedback.c.created_at >= since,
-        feedback.c.created_at <= end.isoformat(timespec="milliseconds"),
-        feedback.c.thumb.is_not(None),
+def _said(engine: Engine, since: str, end: datetime, key: str | None) -> Sequence[Row[Any, Any, Any, Any]]:
+    """The feedback of the window, without its comments."""
+    columns = feedback.c
+    query = select(columns.created_at, columns.thumb, columns.score, columns.outcome).where(
+        columns.created_at >= since, columns.created_at <= end.isoformat(timespec="milliseconds")
     )
     if key is not None:
-        query = query.join(traces, traces.c.id == feedback.c.trace_id).where(*_of(key))
+        query = query.join(traces, traces.c.id == columns.trace_id).where(*_of(key))
     with told(engine.url), engine.connect() as connection:
-        return [(at, thumb) for at, thumb in connection.execute(query)]
+        return connection.execute(query).all()
 
 
 def _slots(found: _Columns, thumbs: Sequence[tuple[str, str]], begins: Sequence[datetime], window: Window) -> list[Slot]:
@@ -240,7 +258,6 @@ def _slots(found: _Columns, thumbs: Sequence[tuple[str, str]], begins: Sequence[
     given = _places([at for at, _ in thumbs], begins[0], window).tolist()
     thumbed = Counter(zip(given, (thumb for _, thumb in thumbs), strict=True))
     ended = Counter(zip(places.tolist(), found.outcome, strict=True))
-    judged = (np.array(found.outcome) == Outcome.ANSWERED) & ~np.isnan(found.ungrounded)
     return [
         Slot(
             begins=begin,
@@ -248,8 +265,8 @@ def _slots(found: _Columns, thumbs: Sequence[tuple[str, str]], begins: Sequence[
             total=_quantiles(found.total_ms[here]),
             first_text=_quantiles(found.first_token_ms[here]),
             held=_quantiles(found.held_ms[here]),
-            answered=int(judged[here].sum()),
-            ungrounded=int((judged[here] & (found.ungrounded[here] > 0)).sum()),
+            judged=int((~np.isnan(found.ungrounded[here])).sum()),
+            ungrounded=int(np.nansum(found.ungrounded[here])),
             nanodollars=int(np.nansum(found.cost_nanodollars[here])),
             up=thumbed[place, "up"],
             down=thumbed[place, "down"],

@@ -81,13 +81,14 @@ def traces(
     prompt: str = "",
     channel: str = "",
     thumb: str = "",
+    business_outcome: str = "",
     q: str = "",
     ungrounded: bool = False,
     after: str = "",
 ) -> HTMLResponse:
     """The log, filtered; a field that a form sends empty filters nothing."""
     given: dict[str, Any] = {"outcome": outcome, "variant": variant, "experiment": experiment, "prompt": prompt}
-    given |= {"channel": channel, "thumb": thumb, "q": q, "ungrounded": ungrounded}
+    given |= {"channel": channel, "thumb": thumb, "business_outcome": business_outcome, "q": q, "ungrounded": ungrounded}
     given = {name: value or None for name, value in given.items()}
     wanted = {name: value for name, value in given.items() if value}
     if since in PERIODS:
@@ -183,7 +184,8 @@ def summary(request: Request, key: Shown, window: Literal["hour", "day", "week"]
 def experiments(request: Request, key: Shown) -> HTMLResponse:
     """The rollouts, the latest first."""
     require_all(key)
-    return page(request, "experiments.html", key, rollouts=_gateway(request).rollouts.all())
+    rollouts = _gateway(request).rollouts
+    return page(request, "experiments.html", key, rollouts=rollouts.all(), unreadable=rollouts.unreadable())
 
 
 @router.get("/experiments/{name}")
@@ -242,7 +244,7 @@ def run(request: Request, key: Shown, id: str) -> HTMLResponse:
     return page(request, "run.html", key, found=evaluations.scored(_runtime(request), id))
 
 
-@router.get("/reports/{name}")
+@router.get("/reports/{name:path}")
 def report(request: Request, key: Shown, name: str) -> Response:
     """A report as it was written: a page that needs nothing else, and gets nothing else."""
     require_all(key)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from rag.trace import Trace
 
-STAGES = ("rewrite", "embed", "retrieve", "log", "pack", "generate", "validate", "judge")
+STAGES = ("queue", "rewrite", "embed", "retrieve", "log", "pack", "generate", "validate", "judge")
 """In the order they begin."""
 
 

@@ -32,14 +32,16 @@ def _app() -> None:
 def start(file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in TOML.")]) -> None:
     """Begin what a policy says. Running servers know of it within half a second."""
     from api.rollouts import policy
+    from evals.execution.arms import Arm
     from rag import variant as variants
     from rag.settings import Settings
 
-    wanted, folder = policy.load(file), Settings().variants
-    for name in (wanted.control, wanted.candidate):
-        variants.load(folder, name)
+    wanted, settings = policy.load(file), Settings()
+    both = (wanted.control, wanted.candidate)
+    if wanted.prediction:
+        wanted.prediction.require(*(Arm.named(name, settings, base=name, model=None).variant for name in both))
     with _rollouts() as rollouts:
-        _tell(rollouts.start(wanted, variants.names(folder), _actor()))
+        _tell(rollouts.start(wanted, variants.names(settings.variants), _actor()))
 
 
 @app.command("list")
@@ -96,8 +98,9 @@ def _rollouts() -> "Iterator[Rollouts]":
     from rag.ledger.database import opened
     from rag.settings import Settings
 
-    with opened(Settings().ledger_url) as engine:
-        yield Rollouts(engine)
+    settings = Settings()
+    with opened(settings.existing().ledger_url) as engine:
+        yield Rollouts(engine, settings)
 
 
 def _tell(rollout: "Rollout") -> None:

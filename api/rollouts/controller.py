@@ -12,11 +12,11 @@ from datetime import datetime
 
 from sqlalchemy import distinct, func, select
 
-from api.rollouts.guardrails import Watch, watches
+from api.rollouts.guardrails import Watches
 from api.rollouts.policy import Kind, Observation
 from api.rollouts.requests import LATE, first_id, read
 from api.rollouts.rollouts import Rollouts
-from api.rollouts.state import Arm, Change, Rollout, State, Status, now
+from api.rollouts.state import Arm, Change, Rollout, Status, now
 from rag.errors import GroundwireError
 from rag.ledger.database import told
 from rag.ledger.schema import traces
@@ -32,7 +32,7 @@ class Controller:
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
-        self._watches: dict[tuple[str, str], list[Watch]] = {}
+        self._watches: dict[tuple[str, str], Watches] = {}
 
     async def run(self) -> None:
         """Until cancelled: learn what others changed, and take the steps that the requests call for.
@@ -49,21 +49,35 @@ class Controller:
     def look(self) -> None:
         """Read what came since the last look, and take the steps that are due."""
         running = [rollout for rollout in self._rollouts.running() if rollout.policy.kind is not Kind.BLUE_GREEN]
-        self._watches = {_key(rollout): self._watches.get(_key(rollout)) or watches(rollout.policy) for rollout in running}
+        self._watches = {_key(rollout): self._watches.get(_key(rollout)) or Watches(rollout.policy) for rollout in running}
         for rollout in running:
             self._judge(rollout, self._watches[_key(rollout)])
 
-    def _judge(self, rollout: Rollout, watched: list[Watch]) -> None:
-        at = time.time()
-        _observe(self._rollouts, rollout, watched, at)
+    def _judge(self, rollout: Rollout, watched: Watches) -> None:
+        at, changed = time.time(), self._changed(rollout)
+        if changed:
+            # The requests of two variants are not those of one arm.
+            why = f"{changed}; `api rollout start FILE` begins it anew"
+            if self._step(rollout, Change.STOPPED, Status.STOPPED, rollout.state.stage, why):
+                logging.getLogger("groundwire").warning("rollout %s is stopped: %s", rollout.name, why)
+            return
+        if watched:
+            begin = first_id(rollout.created_at)
+            watched.resume(lambda last: read(self._rollouts.engine, rollout.name, last or begin, at - LATE), at)
         breaches = "; ".join(watch.told() for watch in watched if watch.breached)
         if breaches:
             self._step(rollout, Change.ROLLED_BACK, Status.ROLLED_BACK, rollout.state.stage, breaches)
-        elif rollout.policy.kind is Kind.CANARY and held(rollout, at) >= rollout.policy.hold:
-            looked_at = min((watch.last for watch in watched), default=first_id(now()))
-            answered = candidates(self._rollouts, rollout, looked_at)
+        elif rollout.policy.kind is Kind.CANARY and held(rollout, at) >= rollout.policy.hold and changed is not None:
+            answered = candidates(self._rollouts, rollout, watched.last if watched else first_id(now()))
             if answered >= rollout.policy.minimum:
                 self._advance(rollout, f"{answered} requests at {rollout.share:g} %, and no guardrail was breached")
+
+    def _changed(self, rollout: Rollout) -> str | None:
+        """Null where it cannot be told: a file may be on its way, and a candidate that is gone is taken back by who asks for it."""
+        try:
+            return self._rollouts.changed(rollout)
+        except GroundwireError:
+            return None
 
     def _advance(self, rollout: Rollout, why: str) -> None:
         stage = rollout.state.stage + 1
@@ -72,19 +86,9 @@ class Controller:
         else:
             self._step(rollout, Change.ADVANCED, Status.RUNNING, stage, why)
 
-    def _step(self, rollout: Rollout, change: Change, status: Status, stage: int, why: str) -> None:
-        self._rollouts.step(rollout, change, State(status=status, stage=stage, since=now(), why=why), ACTOR)
-
-
-def _observe(rollouts: Rollouts, rollout: Rollout, watched: list[Watch], at: float) -> None:
-    """Show the watches the requests that they have not looked at."""
-    ready = watched
-    after = min((watch.last for watch in watched), default="") or first_id(rollout.created_at)
-    for portion in read(rollouts.engine, rollout.name, after, at - LATE) if watched else ():
-        for watch in ready:
-            watch.look(portion, at)
-        # One that waits for a request to end must not be shown what came later.
-        ready = [watch for watch in ready if watch.last >= portion[-1].id]
+    def _step(self, rollout: Rollout, change: Change, status: Status, stage: int, why: str) -> bool:
+        state = rollout.state.model_copy(update={"status": status, "stage": stage, "since": now(), "why": why})
+        return self._rollouts.step(rollout, change, state, ACTOR)
 
 
 def held(rollout: Rollout, at: float) -> float:

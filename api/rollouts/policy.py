@@ -139,10 +139,10 @@ def load(path: Path) -> Policy:
             fields["prediction"] = read(path.parent / report)
         policy = Policy(name=path.stem, **fields)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        told = ": ".join(part for part in (field, first["msg"].removeprefix("Value error, ")) if part)
-        raise GroundwireError(f"{path}: {told}", FIELDS) from error
+        raise GroundwireError(f"{path}: {toml.faults(error, Policy)}", FIELDS) from error
     if foreign := sorted(policy.model_fields_set & set[str]().union(*_OF_KIND.values()) - _OF_KIND[policy.kind]):
         raise GroundwireError(f"{path}: {foreign[0]}: a rollout of kind {policy.kind} has none", FIELDS)
+    if policy.control == policy.candidate:
+        problem = f"{path}: control and candidate are both {policy.control}"
+        raise GroundwireError(problem, "name two variants; to try the rollout itself, copy the variant's file under another name")
     return policy

@@ -9,6 +9,7 @@ from pathlib import Path
 from evals.comparison import Estimate, Finding, Verdict
 from rag.errors import GroundwireError
 from rag.types import Value
+from rag.variant import Variant
 
 OFFLINE = {"error": "failed", "hallucination": "hallucination", "latency": "latency", "cost": "cost"}
 """What `evals` calls what a guardrail watches."""
@@ -29,10 +30,20 @@ class Prediction(Value):
     a: str
     b: str
     """The prompts or variants that were compared."""
+    variants: tuple[str, ...] = ()
+    """Their identities, each with the version of its prompt; none in a rollout that began before they were kept."""
     cases: str
     asked: int
     verdict: Verdict
     effects: Mapping[str, Predicted]
+
+    def require(self, control: Variant, candidate: Variant) -> None:
+        """Raise `GroundwireError` where what was compared is not these two, with the versions of their prompts, as they are now."""
+        if self.variants != (control.sha256, candidate.sha256):
+            raise GroundwireError(
+                f"the prediction is of {self.b} against {self.a}, which are not {candidate.name} and {control.name} as they are now",
+                f"name the report of `evals run --a {control.name} --b {candidate.name}`, without --model",
+            )
 
 
 def read(report: Path) -> Prediction:
@@ -53,6 +64,7 @@ def read(report: Path) -> Prediction:
     return Prediction(
         a=comparison.a.name,
         b=comparison.b.name,
+        variants=(comparison.a.variant.sha256, comparison.b.variant.sha256),
         cases=comparison.cases,
         asked=comparison.asked,
         verdict=comparison.verdict,

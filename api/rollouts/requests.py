@@ -20,6 +20,8 @@ LATE = 1.0
 """Seconds that a request's first row, and another process's knowledge of a change, may come late."""
 PORTION = 10_000
 """Rows in memory at once."""
+FEW = 200
+"""Rows of the first portion: where the first of them still runs, all others are read in vain."""
 
 
 class Request(NamedTuple):
@@ -57,15 +59,17 @@ def read(engine: Engine, experiment: str, after: str, until: float) -> Iterator[
     columns = traces.c
     wanted = [columns[name] for name in Request._fields]
     before = id_at(until)
+    limit = min(FEW, PORTION)
     while True:
         query = select(*wanted).where(columns.experiment == experiment, columns.id > after, columns.id < before)
         with told(engine.url), engine.connect() as connection:
-            rows = connection.execute(query.order_by(columns.id).limit(PORTION)).all()
+            rows = connection.execute(query.order_by(columns.id).limit(limit)).all()
         if rows:
             yield [_request(row) for row in rows]
             after = rows[-1].id
-        if len(rows) < PORTION:
+        if len(rows) < limit:
             return
+        limit = PORTION
 
 
 def _request(row: tuple) -> Request:  # type: ignore[type-arg]

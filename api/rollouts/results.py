@@ -3,14 +3,16 @@
 Knows how figures are made of requests. Knows nothing of how they are shown.
 """
 
+import math
 import time
+from array import array
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, func, select
 
 from api.rollouts.controller import held
-from api.rollouts.guardrails import ENDED_WELL, MEASURES, METRICS, Watch, watches
+from api.rollouts.guardrails import MEASURES, METRICS, Watch, Watches
 from api.rollouts.policy import Kind
 from api.rollouts.requests import LATE, Request, first_id, id_at, read
 from api.rollouts.rollouts import Rollouts
@@ -19,6 +21,7 @@ from evals.comparison import Estimate
 from evals.scorers.base import Metric
 from rag.ledger.database import told
 from rag.ledger.schema import feedback, traces
+from rag.trace import ENDED_WELL
 from rag.types import Value
 
 FLAGGED = 0.001
@@ -47,6 +50,8 @@ class Side(Value):
     up: int
     down: int
     """Thumbs."""
+    business_outcomes: Mapping[str, int]
+    """What readers said became of their business, the most frequent first."""
 
 
 class Guarded(Value):
@@ -97,62 +102,102 @@ class Results(Value):
 def results(rollouts: Rollouts, name: str) -> Results:
     """All of it is computed anew from the ledger. Raises `NotFoundError` where there is no such rollout."""
     rollout, at = rollouts.get(name), time.time()
-    watched = [] if rollout.policy.kind is Kind.BLUE_GREEN else watches(rollout.policy)
-    requests = [
-        request for portion in read(rollouts.engine, name, first_id(rollout.created_at), at + LATE) for request in portion
-    ]
-    late = id_at(at - LATE)
-    known = [request for request in requests if request.id < late]
-    for watch in watched:
-        watch.look(known, at)
     events = tuple(event for event in rollouts.events(name) if event.at >= rollout.created_at)
-    thumbs = _thumbs(rollouts.engine, rollout)
-    sides = {arm: [request for request in requests if request.arm is arm] for arm in Arm}
+    share, since = _split(rollout, events)
+    tallies = {arm: _Tally(since) for arm in Arm}
+    watched = Watches(rollout.policy, intervals=True)
+
+    def looked_at() -> Iterator[list[Request]]:
+        late = id_at(at - LATE)
+        for portion in read(rollouts.engine, name, first_id(rollout.created_at), at + LATE):
+            for request in portion:
+                tallies[request.arm].add(request, at)
+            if known := [request for request in portion if request.id < late]:
+                yield known
+
+    portions = looked_at()
+    watched.look(portions, at)
+    for _ in portions:
+        pass  # what waits behind a request that runs is counted, too
+    said = _said(rollouts.engine, rollout)
+    control, candidate = (_side(rollout.variant(arm), tallies[arm], *said[arm]) for arm in (Arm.CONTROL, Arm.CANDIDATE))
     return Results(
         rollout=rollout,
         share=rollout.share,
         held_seconds=held(rollout, at),
-        control=_side(rollout.variant(Arm.CONTROL), sides[Arm.CONTROL], thumbs[Arm.CONTROL], at),
-        candidate=_side(rollout.variant(Arm.CANDIDATE), sides[Arm.CANDIDATE], thumbs[Arm.CANDIDATE], at),
+        control=control,
+        candidate=candidate,
         guardrails=tuple(map(_guarded, watched)),
-        sample_ratio=_sample_ratio(rollout, events, requests),
+        sample_ratio=_sample_ratio(share, len(tallies[Arm.CONTROL].split), len(tallies[Arm.CANDIDATE].split)),
         events=events,
     )
 
 
-def _side(variant: str, requests: Sequence[Request], thumbs: Counter[str], at: float) -> Side:
+class _Tally:
+    """What is kept of the requests of an arm; of those from the id `since` on, also who asked."""
+
+    def __init__(self, since: str) -> None:
+        self.requests = 0
+        self.outcomes: Counter[str] = Counter()
+        self.units: set[str] = set()
+        self.split: set[str] = set()
+        self.rates = {name: Counter[float]() for name in ("error", "hallucination")}
+        self.times = array("d")
+        self.priced = 0
+        self.nanodollars = 0
+        self._since = since
+
+    def add(self, request: Request, at: float) -> None:
+        """One more; `at` in seconds since 1970."""
+        self.requests += 1
+        if request.unit:
+            self.units.add(request.unit)
+            if request.id >= self._since:
+                self.split.add(request.unit)
+        if request.outcome is None:
+            return
+        self.outcomes[request.outcome] += 1
+        for name, values in self.rates.items():
+            value = MEASURES[name](request, at)
+            if value is not None and not math.isnan(value):
+                values[value] += 1
+        if request.outcome in ENDED_WELL and request.total_ms is not None:
+            self.times.append(request.total_ms)
+        if request.cost_nanodollars is not None:
+            self.priced += 1
+            self.nanodollars += request.cost_nanodollars
+
+
+def _side(variant: str, tally: _Tally, thumbs: Counter[str], business: Counter[str]) -> Side:
     import numpy as np
 
-    ended = [request for request in requests if request.outcome]
-    times = [request.total_ms for request in ended if request.outcome in ENDED_WELL and request.total_ms is not None]
-    costs = [request.cost_nanodollars for request in ended if request.cost_nanodollars is not None]
-    p50, p95 = np.quantile(times, [0.5, 0.95]) if times else (None, None)
+    p50, p95 = np.quantile(tally.times, [0.5, 0.95]) if tally.times else (None, None)
+    ended = tally.outcomes.total()
     return Side(
         variant=variant,
-        requests=len(requests),
-        running=len(requests) - len(ended),
-        units=len({request.unit for request in requests} - {None}),
-        outcomes=Counter(str(request.outcome) for request in ended),
-        error=_rate("error", ended, at),
-        hallucination=_rate("hallucination", ended, at),
+        requests=tally.requests,
+        running=tally.requests - ended,
+        units=len(tally.units),
+        outcomes=tally.outcomes,
+        error=_rate(tally.rates["error"]),
+        hallucination=_rate(tally.rates["hallucination"]),
         latency_p50_ms=p50,
         latency_p95_ms=p95,
-        cost=sum(costs) / len(costs) / 1e9 if costs else None,
-        unpriced=len(ended) - len(costs),
-        spent_nanodollars=sum(costs),
+        cost=tally.nanodollars / tally.priced / 1e9 if tally.priced else None,
+        unpriced=ended - tally.priced,
+        spent_nanodollars=tally.nanodollars,
         up=thumbs["up"],
         down=thumbs["down"],
+        business_outcomes=dict(business.most_common()),
     )
 
 
-def _rate(name: str, ended: Sequence[Request], at: float) -> Estimate | None:
+def _rate(values: Counter[float]) -> Estimate | None:
     import numpy as np
 
     from evals.stats.intervals import of_proportion
 
-    values = np.array([MEASURES[name](request, at) for request in ended], dtype=np.float64)
-    known = values[~np.isnan(values)]
-    return of_proportion(known, level=0.95) if len(known) else None
+    return of_proportion(np.repeat((0.0, 1.0), (values[0.0], values[1.0])), level=0.95) if values else None
 
 
 def _guarded(watch: Watch) -> Guarded:
@@ -160,8 +205,8 @@ def _guarded(watch: Watch) -> Guarded:
     return Guarded(
         metric=METRICS[watch.name],
         allowed=watch.allowed,
-        state="breached" if watch.breached else "not breached" if watch.blocks else waiting,
-        comparisons=len(watch.blocks),
+        state="breached" if watch.breached else "not breached" if watch.comparisons else waiting,
+        comparisons=watch.comparisons,
         missing=watch.missing,
         difference=watch.difference,
         p=watch.p,
@@ -169,33 +214,36 @@ def _guarded(watch: Watch) -> Guarded:
     )
 
 
-def _sample_ratio(rollout: Rollout, events: Sequence[Event], requests: Sequence[Request]) -> SampleRatio | None:
-    """Of the stage that splits users last, from when all processes know of it."""
+def _split(rollout: Rollout, events: Sequence[Event]) -> tuple[float, str]:
+    """The candidate's share in the stage that splits users last, and the first id by which all processes know of it."""
     policy = rollout.policy
     begins = [event.at for event in events if event.event in (Change.STARTED, Change.ADVANCED)]
-    share = {Kind.AB: policy.share, Kind.CANARY: policy.stages[len(begins) - 1]}.get(policy.kind, 100) / 100
-    if share == 1:
-        return None
+    share = {Kind.AB: policy.share, Kind.CANARY: policy.stages[len(begins) - 1]}.get(policy.kind, 100)
+    return share / 100, first_id(begins[-1], LATE)
+
+
+def _sample_ratio(share: float, control: int, candidate: int) -> SampleRatio | None:
     from scipy.stats import binomtest
 
-    since = first_id(begins[-1], LATE)
-    named = {(request.arm, request.unit) for request in requests if request.unit and request.id >= since}
-    units = Counter(arm for arm, _ in named)
-    if not units:
+    if share == 1 or not control + candidate:
         return None
-    p = float(binomtest(units[Arm.CANDIDATE], units.total(), share).pvalue)
-    return SampleRatio(control=units[Arm.CONTROL], candidate=units[Arm.CANDIDATE], expected=share, p=p, flagged=p < FLAGGED)
+    p = float(binomtest(candidate, control + candidate, share).pvalue)
+    return SampleRatio(control=control, candidate=candidate, expected=share, p=p, flagged=p < FLAGGED)
 
 
-def _thumbs(engine: Engine, rollout: Rollout) -> dict[Arm, Counter[str]]:
+def _said(engine: Engine, rollout: Rollout) -> dict[Arm, tuple[Counter[str], Counter[str]]]:
+    """Of each arm, how often each thumb and each business outcome was given."""
+    columns = (traces.c.arm, feedback.c.thumb, feedback.c.outcome)
     query = (
-        select(traces.c.arm, feedback.c.thumb, func.count())
+        select(*columns, func.count())
         .join_from(traces, feedback, traces.c.id == feedback.c.trace_id)
-        .where(traces.c.experiment == rollout.name, traces.c.id >= first_id(rollout.created_at), feedback.c.thumb.is_not(None))
-        .group_by(traces.c.arm, feedback.c.thumb)
+        .where(traces.c.experiment == rollout.name, traces.c.id >= first_id(rollout.created_at))
+        .group_by(*columns)
     )
-    found: dict[Arm, Counter[str]] = {arm: Counter() for arm in Arm}
+    found = {arm: (Counter[str](), Counter[str]()) for arm in Arm}
     with told(engine.url), engine.connect() as connection:
-        for arm, thumb, n in connection.execute(query):
-            found[Arm(arm)][thumb] += n
+        for arm, *said, n in connection.execute(query):
+            for counted, word in zip(found[Arm(arm)], said, strict=True):
+                if word:
+                    counted[word] += n
     return found

@@ -3,6 +3,8 @@
 Knows rows, and which change may follow which state. Knows nothing of guardrails.
 """
 
+import json
+import logging
 from collections.abc import Callable, Collection
 from typing import Any
 
@@ -10,21 +12,31 @@ from pydantic import ValidationError
 from sqlalchemy import Engine, Row, insert, select, update
 
 from api.rollouts.assignment import Choice, choose
+from api.rollouts.pins import Pin, pin
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.state import Arm, Change, Event, Rollout, State, Status, now
-from rag.errors import GroundwireError, NotFoundError, StorageError
+from rag import variant as variants
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError
 from rag.ledger.database import exclusive, insert_new, told
 from rag.ledger.schema import rollout_events, rollouts
+from rag.settings import Settings
 
 __all__ = ["Choice", "Rollouts"]
 
 
 class Rollouts:
-    """Opened with the state as it is; from then on `refresh` tells what others changed."""
+    """Opened with the state as it is; from then on `refresh` tells what others changed.
 
-    def __init__(self, engine: Engine) -> None:
+    Whoever answers by them, or starts one, says in `settings` where the variants and their prompts are.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
         self.engine = engine
+        self._settings = settings
         self._known: dict[str, Rollout] = {}
+        self._unreadable: dict[str, StorageError] = {}
+        self._variants: list[str] = []
+        self._warned: set[str] = set()
         self.refresh()
 
     def names(self) -> list[str]:
@@ -35,19 +47,88 @@ class Rollouts:
         """From memory."""
         return [rollout for rollout in self._known.values() if not rollout.state.ended]
 
+    def unreadable(self) -> list[StorageError]:
+        """What is wrong with the rollouts that are not among the others, and how each is mended. From memory."""
+        return list(self._unreadable.values())
+
     def choose(self, model: str, unit: str) -> Choice:
-        """What answers `unit` where `model` is asked for: a name that is no rollout is a variant. From memory, without I/O."""
-        rollout = self._known.get(model)
+        """What answers `unit` where `model` is asked for: a name that is no rollout is a variant. From memory, without I/O.
+
+        Raises `StorageError` where that rollout cannot be read.
+        """
+        rollout = self._named(model)
         return choose(rollout, unit) if rollout else Choice(model)
 
+    def mainstay(self, model: str) -> str:
+        """The variant without which `model` cannot be answered: a candidate that cannot be used is taken back."""
+        rollout = self._named(model)
+        variant = rollout.policy.control if rollout and not rollout.state.ended else self.choose(model, "").variant
+        self.require(model, variant)
+        return variant
+
+    def require(self, model: str, variant: str) -> None:
+        """Raises `ConfigurationError` where `variant`, which answers where the rollout `model` is asked for, is no more."""
+        if self._settings and self._named(model) and variant not in self._there():
+            raise ConfigurationError(
+                f"rollout {model}: variant {variant} does not exist", f"put its file back, or begin {model} anew without it"
+            )
+
+    def changed(self, rollout: Rollout) -> str:
+        """What is not as it was when the rollout began, for people; empty where all is. Raises `GroundwireError` where a variant cannot
+        be read.
+        """
+        present = self._pins(rollout.policy) if rollout.state.pins else {}
+        found = ((arm, rollout.variant(arm), pinned.told(rollout.state.pins[arm])) for arm, pinned in present.items())
+        return "; ".join(f"the {arm} {variant} is not as it was at the start: {told}" for arm, variant, told in found if told)
+
+    def _pins(self, policy: Policy) -> dict[Arm, Pin]:
+        settings = self._settings
+        if settings is None:
+            return {}
+        both = {Arm.CONTROL: policy.control, Arm.CANDIDATE: policy.candidate}
+        return {arm: pin(variants.load(settings.variants, name), settings) for arm, name in both.items()}
+
+    def _there(self) -> list[str]:
+        return variants.names(self._settings.variants) if self._settings else []
+
+    def _named(self, model: str) -> Rollout | None:
+        """An ended rollout leaves its name to a variant."""
+        rollout = self._known.get(model)
+        if rollout is None and (why := self._unreadable.get(model)):
+            raise StorageError(why.problem, why.mend)
+        return None if rollout and rollout.state.ended and model in self._variants else rollout
+
     def refresh(self) -> None:
-        """Read the state of all rollouts."""
-        self._known = {rollout.name: rollout for rollout in self.all()}
+        """Read the state of all rollouts. One that cannot be read goes on as it was known."""
+        read, unreadable = self._read()
+        known = {name: self._known[name] for name in unreadable if name in self._known}
+        self._variants = self._there()
+        self._unreadable = unreadable
+        self._known = known | {rollout.name: rollout for rollout in read}
+        self._warn(
+            {str(error) for error in unreadable.values()}
+            | {_shared(rollout.name) for rollout in self.running() if rollout.name in self._variants}
+        )
+
+    def _warn(self, told: set[str]) -> None:
+        for warning in sorted(told - self._warned):
+            logging.getLogger("groundwire").warning(warning)
+        self._warned = told
 
     def all(self) -> list[Rollout]:
-        """The latest first."""
+        """Those that can be read, the latest first."""
+        return self._read()[0]
+
+    def _read(self) -> tuple[list[Rollout], dict[str, StorageError]]:
         with told(self.engine.url), self.engine.connect() as connection:
-            return [_rollout(row) for row in connection.execute(select(rollouts).order_by(rollouts.c.created_at.desc()))]
+            rows = connection.execute(select(rollouts).order_by(rollouts.c.created_at.desc())).all()
+        read, unreadable = [], {}
+        for row in rows:
+            try:
+                read.append(_rollout(row))
+            except StorageError as error:
+                unreadable[row.name] = error
+        return read, unreadable
 
     def get(self, name: str) -> Rollout:
         """Raises `NotFoundError` where there is none."""
@@ -60,12 +141,15 @@ class Rollouts:
     def events(self, name: str) -> list[Event]:
         """The audit of a name, over all rollouts that had it, oldest first."""
         columns = rollout_events.c
-        query = select(columns.at, columns.actor, columns.event, columns.detail).where(columns.rollout == name)
+        wanted = (columns.at, columns.actor, columns.event, columns.detail, columns.started)
+        query = select(*wanted).where(columns.rollout == name).order_by(columns.id)
         with told(self.engine.url), self.engine.connect() as connection:
-            return [Event(**row._mapping) for row in connection.execute(query.order_by(columns.id))]
+            return [
+                Event(**{**row._mapping, "started": row.started and json.loads(row.started)}) for row in connection.execute(query)
+            ]
 
     def start(self, policy: Policy, variants: Collection[str], actor: str) -> Rollout:
-        """Begin a rollout; one that has ended under its name is replaced.
+        """Begin a rollout; one of its name that has ended, or cannot be read, is replaced.
 
         Raises `GroundwireError` where that one still runs, where a variant has its name, or where a variant of it is none of `variants`.
         """
@@ -74,17 +158,17 @@ class Rollouts:
         for variant in (policy.control, policy.candidate):
             if variant not in variants:
                 raise NotFoundError(f"variant {variant} does not exist", f"there are {', '.join(sorted(variants)) or 'none'}")
-        at = now()
+        at, pins = now(), self._pins(policy)
         with exclusive(self.engine) as connection:
             row = connection.execute(select(rollouts).where(rollouts.c.name == policy.name).with_for_update()).one_or_none()
-            before = _rollout(row) if row else None
-            revision = before.revision + 1 if before else 0
-            started = Rollout(policy=policy, state=State(since=at), revision=revision, created_at=at)
-            changed = update(rollouts).where(rollouts.c.name == policy.name) if before else insert_new(connection, rollouts)
+            revision = row.revision + 1 if row else 0
+            started = Rollout(policy=policy, state=State(since=at, pins=pins), revision=revision, created_at=at)
+            changed = update(rollouts).where(rollouts.c.name == policy.name) if row else insert_new(connection, rollouts)
             # Of two that begin a new one at the same time, the second finds that of the first.
-            if (before and not before.state.ended) or not connection.execute(changed.values(_row(started))).rowcount:
+            if (row and _runs(row)) or not connection.execute(changed.values(_row(started))).rowcount:
                 raise GroundwireError(f"rollout {policy.name} is running", f"`api rollout stop {policy.name}` ends it")
-            connection.execute(insert(rollout_events).values(_event(started, Change.STARTED, actor, policy.description)))
+            event = _event(started, Change.STARTED, actor, policy.description) | {"started": _started(started)}
+            connection.execute(insert(rollout_events).values(event))
         self.refresh()
         return started
 
@@ -108,7 +192,7 @@ class Rollouts:
                 raise GroundwireError(f"rollout {name} is of kind {rollout.policy.kind}", "only a blue-green is switched")
             _require_running(rollout)
             active = Arm.CANDIDATE if rollout.state.active is Arm.CONTROL else Arm.CONTROL
-            return State(since=now(), active=active, why=why)
+            return rollout.state.model_copy(update={"since": now(), "active": active, "why": why})
 
         return self._change(name, Change.SWITCHED, actor, why, switched)
 
@@ -129,16 +213,19 @@ class Rollouts:
 
     def _end(self, name: str, change: Change, actor: str, why: str) -> Rollout:
         def ended(rollout: Rollout) -> State:
-            if not (change is Change.ROLLED_BACK and rollout.state.status is Status.PROMOTED):
+            taken_back = change is Change.ROLLED_BACK and rollout.state.status is Status.PROMOTED
+            if not taken_back or name in self._variants:
                 _require_running(rollout)
             return rollout.state.model_copy(update={"status": Status(change), "since": now(), "why": why})
 
         return self._change(name, change, actor, why, ended)
 
     def _change(self, name: str, change: Change, actor: str, why: str, to: Callable[[Rollout], State]) -> Rollout:
-        """What people ask for: it is done to the rollout as it is by then."""
+        """What is asked for: it is done to the rollout as it is by then."""
         while True:
             rollout = self.get(name)
+            # Where it cannot be done any more, who asked goes on by what has been done instead.
+            self.refresh()
             if self.step(rollout, change, to(rollout), actor):
                 return self.get(name)
 
@@ -168,11 +255,30 @@ def _rollout(row: Row[Any]) -> Rollout:
     try:
         policy, state = Policy.model_validate_json(row.policy), State.model_validate_json(row.state)
     except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, (error.title.lower(), *first["loc"])))
         raise StorageError(
-            f"rollout {row.name} of the ledger was written by another version of Groundwire", "run the version that started it"
+            f"rollout {row.name} of the ledger was written by another version of Groundwire ({field}: {first['msg']})",
+            "run that version, or begin it anew with `api rollout start FILE`",
         ) from error
     return Rollout(policy=policy, state=state, revision=row.revision, created_at=row.created_at)
 
 
+def _runs(row: Row[Any]) -> bool:
+    try:
+        return not _rollout(row).state.ended
+    except StorageError:
+        return False
+
+
+def _shared(name: str) -> str:
+    return f"variant {name} has the name of a running rollout, and answers to it from when that has ended: rename its file"
+
+
 def _event(rollout: Rollout, change: Change, actor: str, detail: str) -> dict[str, Any]:
     return {"rollout": rollout.name, "at": rollout.state.since, "actor": actor, "event": change, "detail": detail}
+
+
+def _started(rollout: Rollout) -> str:
+    pins = {arm: pinned.model_dump() for arm, pinned in rollout.state.pins.items()}
+    return json.dumps({"policy": rollout.policy.model_dump(mode="json"), "pins": pins})

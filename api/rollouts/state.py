@@ -4,8 +4,11 @@ Knows what is kept of it. Knows nothing of where that is stored, or of who chang
 """
 
 import enum
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
+from api.rollouts.pins import Pin
 from api.rollouts.policy import Kind, Policy
 from rag.types import Value
 
@@ -44,6 +47,8 @@ class State(Value):
     since: str
     """When this state began; ISO 8601, UTC."""
     why: str = ""
+    pins: Mapping[Arm, Pin] = {}
+    """The variants as they were at the start; empty where an earlier version of ours began it."""
 
     @property
     def ended(self) -> bool:
@@ -90,6 +95,8 @@ class Event(Value):
     actor: str
     event: Change
     detail: str
+    started: Mapping[str, Any] | None = None
+    """Of a start, its policy and pins; null for all else, and where an earlier version of ours wrote it."""
 
 
 def now() -> str:

@@ -24,16 +24,21 @@ _GUARDRAIL = {"breached": "red", "not breached": "green", "waiting": "dim", "not
 
 
 def listing(rollouts: Iterable[Rollout]) -> Table:
-    """One row a rollout."""
+    """Two lines a rollout, or as many as it takes to say why it is where it is."""
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("rollout", "kind", "control", "candidate", "readers", "status", "since", "why"):
-        table.add_column(name, no_wrap=name != "why", justify="right" if name == "readers" else "left")
+    table.add_column("rollout\nkind", overflow="fold")
+    table.add_column("control\ncandidate", overflow="fold")
+    table.add_column("readers", justify="right", no_wrap=True)
+    table.add_column("status\nsince", no_wrap=True)
+    table.add_column("why", overflow="fold")
     for rollout in rollouts:
         policy, state = rollout.policy, rollout.state
-        status = Text(state.status, _STYLE[state.status])
-        since = state.since[:16].replace("T", " ")
         table.add_row(
-            rollout.name, policy.kind, policy.control, policy.candidate, f"{rollout.share:g} %", status, since, Text(state.why)
+            _two(rollout.name, policy.kind),
+            Text(f"{policy.control}\n{policy.candidate}"),
+            f"{rollout.share:g} %",
+            _two((state.status, _STYLE[state.status]), state.since[:16].replace("T", " ")),
+            Text(state.why),
         )
     return table
 
@@ -43,16 +48,23 @@ def page(found: Results) -> Group:
     policy = found.rollout.policy
     parts: list[RenderableType] = [_head(found), *_section("Arms", _arms(found))]
     if found.guardrails:
-        parts += _section("Guardrails: candidate minus control", _guardrails(found.guardrails))
+        parts += _section("Guardrails: candidate minus control", _guardrails(found.guardrails), _methods(found.guardrails))
     if found.sample_ratio:
         parts += _section("Split of users", _split(found.sample_ratio))
     if policy.prediction:
-        parts += _section(f"Predicted offline: {policy.prediction.verdict}", _predicted(policy.prediction, found.guardrails))
+        foreseen = policy.prediction
+        title = f"Predicted offline: {foreseen.verdict}, {foreseen.b} minus {foreseen.a} on {foreseen.asked} cases"
+        parts += _section(title, _predicted(foreseen, found.guardrails))
     return Group(*parts, *_section("Audit", _audit(found.events)))
 
 
-def _section(title: str, body: RenderableType) -> list[RenderableType]:
-    return [Text(title, "bold"), Padding(body, (0, 0, 0, 2))]
+def _section(title: str, *bodies: RenderableType) -> list[RenderableType]:
+    return [Text(title, "bold"), *(Padding(body, (0, 0, 0, 2)) for body in bodies)]
+
+
+def _two(above: str | tuple[str, str], below: str) -> Text:
+    """A cell of two lines."""
+    return Text.assemble(above, "\n", (below, "dim"))
 
 
 def _head(found: Results) -> Text:
@@ -77,54 +89,59 @@ def _due(policy: Policy) -> str:
 
 def _arms(found: Results) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in (
-        "",
-        "variant",
-        "requests",
-        "users",
-        "errors",
-        "hallucination",
-        "p50",
-        "p95",
-        "cost a request",
-        "spent",
-        "thumbs",
-    ):
-        table.add_column(name, justify="left" if name in ("", "variant") else "right")
-    for name, side in (("control", found.control), ("candidate", found.candidate)):
-        table.add_row(name, side.variant, str(side.requests), str(side.units), *_figures(side))
+    table.add_column("")
+    sides = (found.control, found.candidate)
+    for name, side in zip(("control", "candidate"), sides, strict=True):
+        table.add_column(Text(f"{name}\n{side.variant}"), justify="right", overflow="fold")
+    for name, *figures in zip(_FIGURES, *map(_figures, sides), strict=True):
+        if any(figures):
+            table.add_row(name, *(figure or "-" for figure in figures))
     return table
 
 
-def _figures(side: Side) -> list[str]:
-    cost = "not known" if side.cost is None else format.shown(METRICS["cost"], side.cost)
-    return [
+_FIGURES = (
+    *("requests", "users", "error rate", "hallucination rate", "latency, p50", "latency, p95"),
+    *("cost a request", "spent", "thumbs", "business outcomes"),
+)
+
+
+def _figures(side: Side) -> tuple[str | Text, ...]:
+    return (
+        str(side.requests),
+        str(side.units),
         _rate("error", side.error),
         _rate("hallucination", side.hallucination),
         _ms(side.latency_p50_ms),
         _ms(side.latency_p95_ms),
-        cost,
+        "not known" if side.cost is None else format.shown(METRICS["cost"], side.cost),
         dollars(side.spent_nanodollars) + (f" and {side.unpriced} unknown" if side.unpriced else ""),
         f"{side.up} up, {side.down} down",
-    ]
+        Text(", ".join(f"{n} {outcome}" for outcome, n in side.business_outcomes.items())),
+    )
 
 
 def _guardrails(guardrails: Iterable[Guarded]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    for name in ("metric", "", "difference", "allowed", "comparisons", "p", "breached at", "method"):
-        table.add_column(name, justify="right" if name in ("allowed", "comparisons", "p", "breached at") else "left")
+    table = Table("guardrail\nstate", "difference\ninterval", box=None, pad_edge=False, header_style="dim")
+    for name in ("allowed", "p\nlimit", "compared\nmissing"):
+        table.add_column(name, justify="right", no_wrap=True)
     for one in guardrails:
         table.add_row(
-            one.metric.label,
-            Text(one.state, _GUARDRAIL[one.state]),
-            "-" if one.difference is None else _difference(one.metric.name, one.difference),
+            Text.assemble(one.metric.label, "\n", (one.state, _GUARDRAIL[one.state])),
+            _difference(one.metric.name, one.difference),
             one.allowed,
-            str(one.comparisons) + (f" ({one.missing} missing)" if one.missing else ""),
-            format.probability(one.p),
-            format.probability(one.threshold),
-            Text("" if one.difference is None else one.difference.method, "dim"),
+            _two(format.probability(one.p), format.probability(one.threshold)),
+            _two(f"{one.comparisons:,}", f"{one.missing:,}"),
         )
     return table
+
+
+def _methods(guardrails: Iterable[Guarded]) -> Text:
+    """How the intervals were made, each way once."""
+    methods: dict[str, list[str]] = {}
+    for one in guardrails:
+        if one.difference:
+            methods.setdefault(one.difference.method, []).append(one.metric.label)
+    return Text("\n".join(f"{', '.join(labels)}: {method}" for method, labels in methods.items()), "dim")
 
 
 def _split(ratio: SampleRatio) -> Text:
@@ -139,14 +156,10 @@ def _split(ratio: SampleRatio) -> Text:
 
 def _predicted(prediction: Prediction, guardrails: Iterable[Guarded]) -> Table:
     online = {one.metric.name: one.difference for one in guardrails}
-    table = Table(
-        "metric", f"{prediction.b} minus {prediction.a}, {prediction.asked} cases", "found", "online", box=None, pad_edge=False
-    )
-    table.header_style = "dim"
+    table = Table("metric\nfound", "predicted\ninterval", "online\ninterval", box=None, pad_edge=False, header_style="dim")
     for name, effect in prediction.effects.items():
-        measured = online.get(name)
-        shown = "-" if measured is None else _difference(name, measured)
-        table.add_row(METRICS[name].label, _difference(name, effect.difference), effect.finding, shown)
+        measured = _difference(name, online.get(name))
+        table.add_row(_two(METRICS[name].label, effect.finding), _difference(name, effect.difference), measured)
     return table
 
 
@@ -163,8 +176,8 @@ def _rate(name: str, rate: Estimate | None) -> str:
     return f"{format.shown(METRICS[name], rate.value)} [{100 * rate.low:.1f}, {100 * rate.high:.1f}]"
 
 
-def _difference(name: str, found: Estimate) -> str:
-    return f"{format.change(METRICS[name], found.value)} {format.interval(METRICS[name], found)}"
+def _difference(name: str, found: Estimate | None) -> Text:
+    return _two(format.change(METRICS[name], found.value), format.interval(METRICS[name], found)) if found else Text("-")
 
 
 def _ms(milliseconds: float | None) -> str:

@@ -15,7 +15,7 @@ from rag.types import Message, Verdict
 
 Attribute = str | bool | int | float | Sequence[str]
 
-BEFORE_THE_MODEL = ("rewrite", "embed", "retrieve", "log", "pack")
+BEFORE_THE_MODEL = ("queue", "rewrite", "embed", "retrieve", "log", "pack")
 """Stages, in the order in which they follow one another from the beginning of a request."""
 PROVIDERS = {
     "azure": "azure.ai.openai",

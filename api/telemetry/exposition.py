@@ -13,15 +13,25 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 
 from api.access.authentication import Shown
 from api.problem import ForbiddenError, documented
+from api.telemetry import SHARED
 from api.telemetry.metrics import REGISTRY
-
-SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""Names the folder; prometheus_client reads it as it is imported, so it is set before a worker starts."""
 
 router = APIRouter(tags=["operation"])
 
 
-@router.get("/metrics", response_class=PlainTextResponse, summary="Read the metrics", responses=documented(401, 403, 503))
+SAMPLE = """# HELP groundwire_requests_total Requests that ended.
+# TYPE groundwire_requests_total counter
+groundwire_requests_total{arm="",channel="chat",experiment="",outcome="answered",variant="default"} 12.0
+"""
+"""For OpenAPI."""
+
+
+@router.get(
+    "/metrics",
+    response_class=PlainTextResponse,
+    summary="Read the metrics",
+    responses={200: {"content": {"text/plain": {"example": SAMPLE}}}, **documented(401, 403, 503)},
+)
 def metrics(key: Shown) -> Response:
     """Counters, gauges and histograms for Prometheus; where keys exist, an administrator's is asked for."""
     if key is not None and not key.admin:

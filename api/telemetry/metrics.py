@@ -6,6 +6,7 @@ Knows finished traces and what was turned away. Knows no question, key or user: 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from importlib.metadata import version
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -14,6 +15,8 @@ from rag.errors import GroundwireError
 from rag.llms.base import Attempt
 from rag.revision import revision
 from rag.trace import Channel, Outcome, Trace
+
+T = TypeVar("T")
 
 REGISTRY = CollectorRegistry(auto_describe=True)
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 3.0, 5.0, 8.0, 12.0, 20.0, 30.0, 60.0, 120.0)
@@ -120,13 +123,13 @@ def turned_away(error: GroundwireError) -> None:
 
 
 @asynccontextmanager
-async def held(slot: AbstractAsyncContextManager[None]) -> AsyncIterator[None]:
+async def held(slot: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
     """The slot, counted: its request as queued until it is entered, as under way until it is left."""
     async with AsyncExitStack() as stack:
         with QUEUED.track_inprogress():
-            await stack.enter_async_context(slot)
+            entered = await stack.enter_async_context(slot)
         with UNDER_WAY.track_inprogress():
-            yield
+            yield entered
 
 
 def _observe_attempt(trace: Trace, attempt: Attempt, traffic: str) -> None:

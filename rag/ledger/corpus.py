@@ -57,7 +57,7 @@ class Corpus:
         there = {collection.name: collection for collection in self.collections()}
         if name not in there:
             known = f"there are: {', '.join(there)}" if there else "there is none yet"
-            raise NotFoundError(f"collection {name} does not exist ({known})", f"`rag ingest PATH --collection {name}` makes it")
+            raise NotFoundError(f"collection {name} does not exist ({known})", _making(name))
         return there[name]
 
     def sources(self, collection: str) -> dict[str, str]:
@@ -71,6 +71,12 @@ class Corpus:
         with told(self.engine.url), self.engine.connect() as connection:
             query = select(documents.c.id, documents.c.source, documents.c.sha256).where(documents.c.collection == collection)
             return {id: (source, sha256) for id, source, sha256 in connection.execute(query)}
+
+    def metadata_keys(self, collection: str) -> set[str]:
+        """Every key that a document of the collection has."""
+        query = select(documents.c.metadata).where(documents.c.collection == collection).execution_options(yield_per=ROWS)
+        with told(self.engine.url), self.engine.connect() as connection:
+            return {key for (metadata,) in connection.execute(query) for key in metadata}
 
     def quarantined(self, collection: str) -> list[Quarantined]:
         with told(self.engine.url), self.engine.connect() as connection:
@@ -162,10 +168,28 @@ class Corpus:
             _insert(connection, sources, [{"collection": after.name, "source": s, "sha256": sha} for s, sha in read.items()])
             _insert(connection, quarantine, [{"collection": after.name, **row._asdict()} for row in quarantined])
 
+    def remove(self, there: Collection) -> None:
+        """Forget a collection and all that is known of its documents, but for vectors, which any may share. Raises as `replace`."""
+        same = collections.c.generation == there.generation
+        with told(self.engine.url), self.engine.begin() as connection:
+            if connection.execute(delete(collections).where(collections.c.name == there.name, same)).rowcount != 1:
+                raise _moved(there.name)
+            for table in (chunks, documents, sources, quarantine):
+                connection.execute(delete(table).where(table.c.collection == there.name))
+
     def use(self, before: Collection, generation: str) -> None:
         """Make another generation the current one. Raises as `replace`."""
         with told(self.engine.url), self.engine.begin() as connection:
             _claim(connection, before, before._replace(generation=generation))
+
+
+def _making(collection: str) -> str:
+    from rag.stores.base import collection_name
+
+    try:
+        return f"`rag ingest PATH --collection {collection_name(collection)}` makes it"
+    except GroundwireError as error:
+        return error.mend
 
 
 def _claim(connection: Connection, before: Collection | None, after: Collection) -> None:
@@ -178,9 +202,13 @@ def _claim(connection: Connection, before: Collection | None, after: Collection)
             update(collections).where(collections.c.name == before.name, same).values(after._asdict())
         ).rowcount
     if moved != 1:
-        raise GroundwireError(
-            f"collection {after.name} was changed by another process meanwhile", "nothing was written; run the command again"
-        )
+        raise _moved(after.name)
+
+
+def _moved(collection: str) -> GroundwireError:
+    return GroundwireError(
+        f"collection {collection} was changed by another process meanwhile", "nothing was written; run the command again"
+    )
 
 
 def _forget(connection: Connection, collection: str, document_id: str) -> None:

@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-NEWEST = "0004"
+NEWEST = "0005"
 """The migration these tables stand for."""
 
 metadata = MetaData()
@@ -228,5 +228,6 @@ rollout_events = Table(
     Column("actor", String(100), nullable=False),
     Column("event", String(32), nullable=False),
     Column("detail", Text, nullable=False),
+    Column("started", Text),
     Index("rollout_events_by_rollout", "rollout", "id"),
 )

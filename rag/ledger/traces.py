@@ -19,6 +19,8 @@ from rag.ledger.feedback import Thumb
 from rag.ledger.processes import gone
 from rag.ledger.schema import feedback, traces
 from rag.ledger.writer import Row, Writer
+from rag.llms import OURS
+from rag.llms.base import Attempt, Purpose
 from rag.process import OWNER
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Value
@@ -55,6 +57,8 @@ class Selection(Value):
     """Of the answer, as `answer@2`."""
     thumb: Thumb | None = None
     """Given by anybody."""
+    business_outcome: Sound | None = None
+    """Told by anybody, in feedback: `resolved`, `escalated`, ..."""
     ungrounded: bool = False
     """Only those with a claim that their passages do not support."""
     q: Sound | None = None
@@ -158,9 +162,10 @@ class Traces:
             summaries = [Summary(**row) for row in connection.execute(query).mappings()]
         return Page(summaries[:limit], summaries[limit - 1].id if len(summaries) > limit else None)
 
-    def latest(self, limit: int, since: str = "") -> list[Trace]:
-        """At most `limit` traces, newest first, begun at or after `since` (ISO 8601, UTC)."""
-        query = select(traces.c.body).where(traces.c.created_at >= since).order_by(traces.c.created_at.desc(), traces.c.id.desc())
+    def latest(self, limit: int, wanted: Selection | None = None) -> list[Trace]:
+        """At most `limit` of the traces that are wanted, whole, newest first."""
+        conditions = _conditions(wanted or Selection())
+        query = select(traces.c.body).where(*conditions).order_by(traces.c.created_at.desc(), traces.c.id.desc())
         with told(self.engine.url), self.engine.connect() as connection:
             return [Trace.model_validate_json(row.body) for row in connection.execute(query.limit(limit))]
 
@@ -249,9 +254,16 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
         yield traces.c.ungrounded > 0
     if selection.thumb:
         yield exists().where(feedback.c.trace_id == traces.c.id, feedback.c.thumb == selection.thumb)
+    if selection.business_outcome is not None:
+        yield exists().where(feedback.c.trace_id == traces.c.id, feedback.c.outcome == selection.business_outcome)
     for word in (selection.q or "").split():
         yield traces.c.question.icontains(word, autoescape=True)
 
 
 def _abandoned(trace: Trace) -> Trace:
-    return trace.model_copy(update={"outcome": Outcome.FAILED, "reason": "the process ended before the answer did"})
+    """Whether a model was called, and what for, is not known; so neither is the cost, unless the variant asks no model that has a price."""
+    reason = "the process ended before the answer did"
+    asked = (trace.variant.llm.model, *trace.variant.llm.fallbacks, trace.variant.validator.judge)
+    billed = next((model for model in asked if model and not model.startswith(OURS)), None)
+    lost = () if billed is None else (Attempt(purpose=Purpose.ANSWER, model=billed, started_ms=0, total_ms=0, error=reason),)
+    return trace.model_copy(update={"outcome": Outcome.FAILED, "reason": reason, "attempts": lost})

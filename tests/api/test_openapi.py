@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from rag.trace import Trace
 from tests.api.conftest import Guarded
 
 OPEN = {"/healthz", "/readyz"}
@@ -48,6 +49,36 @@ def test_every_body_has_an_example(described: dict[str, Any]) -> None:
         if "requestBody" in told:
             reference = told["requestBody"]["content"]["application/json"]["schema"]["$ref"]
             assert described["components"]["schemas"][reference.rpartition("/")[2]]["examples"], name
+
+
+def test_every_response_has_an_example(described: dict[str, Any]) -> None:
+    for name, told in operations(described).items():
+        for status, response in told["responses"].items():
+            for kind, content in response["content"].items():
+                schema = content.get("schema", {})
+                named = described["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+                assert "example" in content or "example" in named, (name, status, kind)
+
+
+def test_the_example_of_a_trace_is_one_that_can_be_opened(described: dict[str, Any]) -> None:
+    shown = described["paths"]["/v1/traces/{id}"]["get"]["responses"]["200"]["content"]["application/json"]["example"]
+    trace = Trace.model_validate(shown)
+    assert all(claim.text == trace.answer[claim.start : claim.end] for claim in trace.claims)
+    for claim in trace.claims:
+        assert claim.evidence
+        passage = trace.passages[claim.evidence.passage - 1]
+        assert claim.evidence.quote == passage.text[claim.evidence.start : claim.evidence.end]
+    assert trace.usage.prompt + trace.usage.completion == 107
+
+
+def test_a_failure_upstream_is_a_trace_or_a_problem(described: dict[str, Any]) -> None:
+    told = described["paths"]["/chat"]["post"]["responses"]
+    assert [told[status]["content"].keys() for status in ("502", "504")] == [{"application/json", "application/problem+json"}] * 2
+
+
+def test_the_document_keeps_to_its_version_of_openapi(described: dict[str, Any]) -> None:
+    assert described["openapi"].startswith("3.1.")
+    assert "itemSchema" not in str(described)
 
 
 def test_the_examples_are_answered(guarded: Guarded, described: dict[str, Any]) -> None:

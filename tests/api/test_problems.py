@@ -28,6 +28,13 @@ def test_no_such_endpoint_and_no_such_method(url: str) -> None:
     assert httpx.delete(f"{url}/v1/chat/completions").json()["error"]["type"] == "invalid_request_error"
 
 
+def test_a_browser_that_is_lost_gets_a_page(url: str) -> None:
+    lost = httpx.get(f"{url}/nope", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
+    assert (lost.status_code, lost.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert "there is no /nope" in lost.text
+    assert "To the chat" in lost.text
+
+
 @pytest.mark.parametrize("declared", [True, False])
 def test_too_large_a_body(url: str, declared: bool) -> None:
     body = b'{"question": "' + b"a" * LARGEST + b'"}'
@@ -83,9 +90,14 @@ def test_odd_characters_in_a_question_are_answered(url: str) -> None:
         assert httpx.post(f"{url}/{path}", content=json.dumps(body), headers=JSON).status_code == 200
 
 
-def test_without_a_content_type_it_is_told(url: str) -> None:
-    response = httpx.post(f"{url}/chat", content=b'{"question": "kettles?"}')
-    assert (response.status_code, "the body" in problem(response)) == (422, True)
+@pytest.mark.parametrize("kind", [None, "application/x-www-form-urlencoded"])
+@pytest.mark.parametrize("path", ["chat", "v1/chat/completions"])
+def test_a_body_that_is_not_declared_as_json_is_told(url: str, path: str, kind: str | None) -> None:
+    headers = {"content-type": kind} if kind else {}
+    response = httpx.post(f"{url}/{path}", content=b'{"question": "kettles?"}', headers=headers)
+    assert response.status_code == 422
+    assert f"the body is declared as {kind or 'nothing'}, not as JSON" in response.text
+    assert "content-type: application/json" in response.text
 
 
 def test_what_is_not_http_does_no_harm(url: str) -> None:

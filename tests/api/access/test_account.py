@@ -73,6 +73,17 @@ def test_a_clock_that_goes_back_neither_gives_nor_takes_tokens() -> None:
     assert not admitted(opened, limited, NOON + 1.001)
 
 
+def test_a_token_that_is_given_back_can_be_taken_again_and_fills_no_bucket_over() -> None:
+    opened, limited = account(), key(per_minute=60)
+    while admitted(opened, limited, NOON):
+        pass
+    opened.give_back()
+    assert admitted(opened, limited, NOON)
+    assert not admitted(opened, limited, NOON)
+    opened.give_back()
+    assert sum(admitted(opened, limited, NOON + 3600) for _ in range(20)) == 10
+
+
 def test_places_are_refused_for_a_moment() -> None:
     opened, limited = account(), key(concurrent=2)
     assert admitted(opened, limited, NOON)

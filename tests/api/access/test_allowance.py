@@ -175,6 +175,24 @@ async def test_an_empty_bucket_is_not_looked_into_again_before_it_has_a_token(
         assert under_way(engine) == []
 
 
+async def test_what_is_turned_away_after_all_has_used_up_nothing(engine: Engine, shared: Allowances) -> None:
+    limited = [
+        Keys(engine).create("website", per_minute=6, concurrent=concurrent, daily_nanodollars=budget)[0]
+        for concurrent, budget in ((None, None), (1, None), (1, 100))
+    ]
+    for number, key in enumerate(limited):
+        for again in range(3):
+            with pytest.raises(BusyError, match="no place"):
+                async with shared.admitted(key, f"{number}.{again}", 100):
+                    raise BusyError("no place", "wait", retry_after=1)
+        assert under_way(engine) == []
+        async with shared.admitted(key, f"{number}.last", 100) as settle:
+            settle(7)
+        assert spent(engine, key) == (7 if key.concurrent else 0)
+        with pytest.raises(BusyError, match="6 requests a minute"):
+            shared.require_token(key)
+
+
 async def test_a_rate_is_shared_with_other_processes(engine: Engine, shared: Allowances, clock: Clock) -> None:
     key, _ = Keys(engine).create("website", per_minute=60)
     other = Allowances(engine, clock)

@@ -43,6 +43,14 @@ def test_a_key_is_made_shown_once_and_found() -> None:
     assert secret not in listed.stdout + run("list", "--json").stdout
 
 
+def test_what_a_key_may_use_and_is_not_there_is_noted() -> None:
+    made = run("create", "web", "-c", "nop", "--model", "default", "--model", "nope")
+    assert made.exit_code == 0
+    assert "note: there is no collection nop yet; there is none\n" in made.stderr
+    assert "note: there is no variant or rollout nope yet; there is default, extractive\n" in made.stderr
+    assert "no variant or rollout default" not in made.stderr
+
+
 def test_as_json_a_key_has_its_secret_once_and_its_limits() -> None:
     made = json.loads(run("create", "operator", "--admin", "--concurrent", "4", "--daily-budget", "2.50", "--json").stdout)
     secret = made.pop("secret")

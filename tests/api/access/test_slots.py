@@ -1,16 +1,26 @@
-"""Slots: so many at once, so many in a queue that is kept in order, the others refused at once; and the end of it."""
+"""Slots: so many at once, so many in a queue that is kept in order and shared fairly, the others refused at once; and the end of it."""
 
 import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 
 import pytest
 
 from api.access.slots import Slots
-from api.problem import BusyError, ClosingError
+from api.problem import BusyError, ClosingError, LateError
 
 pytestmark = pytest.mark.anyio
+
+FOREVER = 1000.0
+
+
+@asynccontextmanager
+async def taken(slots: Slots, whose: str = "", seconds: float = FOREVER) -> AsyncIterator[None]:
+    with slots.place(whose) as place:
+        await place.turn(seconds)
+        yield
 
 
 class Crowd:
@@ -22,14 +32,14 @@ class Crowd:
         self.ends: dict[int, asyncio.Event] = {}
         self.tasks: dict[int, asyncio.Task[None]] = {}
 
-    async def come(self, *numbers: int) -> None:
+    async def come(self, *numbers: int, whose: str = "", seconds: float = FOREVER) -> None:
         for number in numbers:
             self.ends[number] = asyncio.Event()
-            self.tasks[number] = asyncio.create_task(self._request(number))
+            self.tasks[number] = asyncio.create_task(self._request(number, whose, seconds))
             await asyncio.sleep(0)
 
-    async def _request(self, number: int) -> None:
-        async with self.slots.taken():
+    async def _request(self, number: int, whose: str, seconds: float) -> None:
+        async with taken(self.slots, whose, seconds):
             self.begun.append(number)
             await self.ends[number].wait()
 
@@ -53,7 +63,7 @@ async def test_who_finds_no_slot_waits_in_order_and_who_finds_no_place_is_refuse
     assert (crowd.slots.busy, crowd.slots.waiting) == (2, 3)
     began = time.perf_counter()
     with pytest.raises(BusyError, match="ask again when Retry-After says"):
-        await crowd.slots.taken().__aenter__()
+        await taken(crowd.slots).__aenter__()
     assert time.perf_counter() - began < 0.05
     await crowd.end(2)
     await crowd.come(6)
@@ -98,30 +108,113 @@ async def test_who_is_leaving_is_passed_over(crowd: Crowd) -> None:
 async def test_a_request_that_fails_gives_its_slot_back() -> None:
     slots = Slots(1, 0)
     with pytest.raises(RuntimeError):
-        async with slots.taken():
+        async with taken(slots):
             raise RuntimeError
-    async with slots.taken():
+    async with taken(slots):
         assert slots.busy == 1
 
 
 async def test_the_wait_is_told_by_how_long_requests_took_lately() -> None:
     slots = Slots(2, 1)
     for _ in range(60):
-        async with slots.taken():
+        async with taken(slots):
             await asyncio.sleep(0.01)
     crowd = Crowd(slots)
     await crowd.come(1, 2, 3)
     with pytest.raises(BusyError) as refused:
-        await slots.taken().__aenter__()
+        await taken(slots).__aenter__()
     assert 0.01 <= refused.value.retry_after < 0.1
     await crowd.end(1, 2, 3)
+
+
+async def test_a_burst_keeps_others_waiting_for_one_request_of_it_at_most() -> None:
+    crowd = Crowd(Slots(1, 10))
+    await crowd.come(1, 2, 3, 4, whose="busy")
+    await crowd.come(5, 6, whose="calm")
+    await crowd.come(7, whose="rare")
+    await crowd.end(1, 2, 5, 7, 3, 6, 4)
+    assert crowd.begun == [1, 2, 5, 7, 3, 6, 4]
+    assert (crowd.slots.busy, crowd.slots.waiting) == (0, 0)
+
+
+async def test_the_longest_line_makes_room_for_those_that_are_shorter(crowd: Crowd) -> None:
+    await crowd.come(1, 2, 3, 4, 5, whose="busy")
+    with pytest.raises(BusyError):
+        await taken(crowd.slots, "busy").__aenter__()
+    await crowd.come(6, whose="calm")
+    with pytest.raises(BusyError, match="the server answers as many requests as it can: ask again") as refused:
+        await crowd.tasks[5]
+    assert refused.value.retry_after > 0
+    for whose in ("busy", "calm"):
+        with pytest.raises(BusyError):
+            await taken(crowd.slots, whose).__aenter__()
+    assert crowd.slots.waiting == 3
+    await crowd.end(1, 2, 3, 6, 4)
+    assert crowd.begun == [1, 2, 3, 6, 4]
+    assert (crowd.slots.busy, crowd.slots.waiting) == (0, 0)
+
+
+async def test_a_place_that_is_lost_before_its_turn_is_waited_for_is_told_then() -> None:
+    slots = Slots(1, 2)
+    with slots.place("busy") as first, slots.place("busy"), slots.place("busy") as last, slots.place("calm") as calm:
+        assert slots.waiting == 2
+        with pytest.raises(BusyError):
+            await last.turn(FOREVER)
+        assert (first.has_slot, calm.has_slot) == (True, False)
+    assert (slots.busy, slots.waiting) == (0, 0)
+
+
+async def test_a_slot_is_given_to_who_is_not_ready_for_it_yet() -> None:
+    slots = Slots(1, 1)
+    with ExitStack() as first:
+        first.enter_context(slots.place())
+        with slots.place() as preparing:
+            assert not preparing.has_slot
+            first.close()
+            assert preparing.has_slot
+            await preparing.turn(FOREVER)
+    assert (slots.busy, slots.waiting) == (0, 0)
+
+
+@pytest.mark.parametrize(("lately", "due", "waited"), [(0.01, 0.05, "0.04"), (30.0, 0.02, "0.01")])
+async def test_who_could_not_be_answered_in_time_any_more_is_turned_away(
+    crowd: Crowd, lately: float, due: float, waited: str
+) -> None:
+    await crowd.come(1, 2)
+    crowd.slots.seconds = lately
+    await crowd.come(3, seconds=due)
+    await crowd.come(4)
+    with pytest.raises(LateError, match=f"no slot was free for {waited} s, and the answer is due after {due} s: ask") as refused:
+        await crowd.tasks[3]
+    assert (refused.value.reason, refused.value.retry_after > 0) == ("late", True)
+    assert crowd.slots.waiting == 1
+    await crowd.end(1, 2, 4)
+    assert crowd.begun == [1, 2, 4]
+    assert crowd.slots.busy == 0
+
+
+async def test_a_slot_that_is_free_is_taken_however_little_time_is_left() -> None:
+    slots = Slots(1, 0)
+    async with taken(slots, seconds=0.0):
+        assert slots.busy == 1
+
+
+async def test_what_is_refused_before_its_turn_tells_nothing_of_how_long_requests_take() -> None:
+    slots = Slots(1, 0)
+    before = slots.seconds
+    with slots.place():
+        pass
+    assert slots.seconds == before
+    async with taken(slots):
+        pass
+    assert slots.seconds < before
 
 
 async def test_nothing_is_taken_after_the_end_begins_and_what_was_taken_is_waited_for(crowd: Crowd) -> None:
     await crowd.come(1, 2, 3)
     crowd.slots.close()
     with pytest.raises(ClosingError, match="the server is being stopped: ask again in a moment"):
-        await crowd.slots.taken().__aenter__()
+        await taken(crowd.slots).__aenter__()
     drained = asyncio.create_task(crowd.slots.drained())
     await crowd.end(1, 2)
     await asyncio.sleep(0)
@@ -143,7 +236,7 @@ async def test_four_times_too_many_are_answered_or_refused_and_no_slot_is_lost(l
     async def request() -> None:
         nonlocal answered, refused, most
         try:
-            async with slots.taken():
+            async with taken(slots, chance.choice("abc")):
                 most = max(most, slots.busy)
                 await asyncio.sleep(0.002)
                 answered += 1

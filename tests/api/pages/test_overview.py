@@ -5,10 +5,13 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine, event, insert, text
 
 from api.pages.overview import WINDOWS, Overview, overview, uses
+from api.rollouts.guardrails import hallucination
+from api.rollouts.requests import first_id, read
 from rag.ledger.database import connect
 from rag.ledger.schema import feedback, traces
 
@@ -91,12 +94,31 @@ def test_quantiles_are_of_values_that_were_there(engine: Engine) -> None:
     assert found.slots[-2].total == found.total
 
 
-def test_the_hallucination_rate_is_of_answers_that_were_judged(engine: Engine) -> None:
-    for ungrounded, outcome in ((0, "answered"), (2, "answered"), (None, "answered"), (3, "refused"), (1, "failed")):
+ENDS = (
+    *((0, "answered"), (2, "answered"), (None, "answered"), (3, "refused"), (0, "refused"), (1, "refused")),
+    *((1, "failed"), (1, "timed_out"), (1, "disconnected"), (0, None)),
+)
+"""Claims that were not grounded, and the outcome."""
+
+
+def test_the_hallucination_rate_is_of_answers_and_refusals_that_were_judged(engine: Engine) -> None:
+    for ungrounded, outcome in ENDS:
         add(engine, 1, ungrounded=ungrounded, outcome=outcome)
+    add(engine, 1, ungrounded=5, channel="shadow")
     found = last(engine)
-    assert (found.sum("ungrounded"), found.sum("answered"), found.rate) == (1, 2, 0.5)
-    assert found.variants[0].rate == 0.5
+    assert (found.sum("ungrounded"), found.sum("judged"), found.rate) == (3, 5, 0.6)
+    (variant,), (prompt,) = found.variants, found.prompts
+    assert (variant.ungrounded, variant.judged, variant.rate) == (prompt.ungrounded, prompt.judged, prompt.rate) == (3, 5, 0.6)
+
+
+def test_an_experiment_and_the_pages_tell_the_same_rate(engine: Engine) -> None:
+    for number, (ungrounded, outcome) in enumerate((*ENDS, (1, "refused"))):
+        if ungrounded is not None:
+            id = f"{first_id(ago(1))}-7000-8000-{number:012d}"
+            add(engine, 1, id=id, ungrounded=ungrounded, outcome=outcome, experiment="trial", arm="candidate")
+    requests = [request for portion in read(engine, "trial", "", NOW.timestamp()) for request in portion]
+    measured = [value for value in (hallucination(request, 0) for request in requests) if value is not None]
+    assert np.nanmean(measured) == last(engine).rate == last(engine).variants[0].rate == 4 / 6
 
 
 def test_copies_are_counted_apart_and_evaluations_not_at_all(engine: Engine) -> None:
@@ -130,9 +152,12 @@ def test_a_key_is_told_of_itself_alone(engine: Engine) -> None:
 
 
 def thumb(engine: Engine, id: str, way: str | None, minutes_ago: float = 1, author: str = "a") -> None:
-    row = {"trace_id": id, "author": author, "created_at": ago(minutes_ago), "thumb": way}
+    give(engine, id, author=author, created_at=ago(minutes_ago), thumb=way)
+
+
+def give(engine: Engine, id: str, **said: Any) -> None:
     with engine.begin() as connection:
-        connection.execute(insert(feedback), row)
+        connection.execute(insert(feedback), {"trace_id": id, "author": "a", "created_at": ago(1)} | said)
 
 
 def test_thumbs_count_when_they_are_given(engine: Engine) -> None:
@@ -143,6 +168,19 @@ def test_thumbs_count_when_they_are_given(engine: Engine) -> None:
     thumb(engine, id, "up", 61, "d")
     found = last(engine)
     assert (found.sum("up"), found.sum("down"), found.slots[-1].down) == (1, 1, 1)
+
+
+def test_what_became_of_the_readers_business_is_counted(engine: Engine) -> None:
+    said = [("resolved", 1.0), ("escalated", None), ("resolved", None), (None, 0.5), (None, None)]
+    for number, (outcome, score) in enumerate(said):
+        give(engine, add(engine, 1, key_id="mine"), outcome=outcome, score=score, author=str(number))
+    give(engine, add(engine, 1), outcome="escalated", created_at=ago(61))
+    give(engine, add(engine, 1, key_id="other"), outcome="resolved", score=0.0)
+    found = last(engine)
+    assert [*found.business_outcomes.items()] == [("resolved", 3), ("escalated", 1)]
+    assert (found.score, found.sum("up"), found.sum("down")) == (0.5, 0, 0)
+    mine = last(engine, key="mine")
+    assert (mine.business_outcomes, mine.score) == ({"resolved": 2, "escalated": 1}, 0.75)
 
 
 def test_no_statement_reads_the_bodies(engine: Engine) -> None:

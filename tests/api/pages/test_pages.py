@@ -1,5 +1,6 @@
 """Every page: that it is there, safe to open, and honest about what is not."""
 
+import asyncio
 import re
 from pathlib import Path
 
@@ -9,12 +10,15 @@ from lxml import html
 
 from api.rollouts.policy import Policy
 from api.rollouts.rollouts import Rollouts
+from evals.cases import Case
+from evals.execution.runs import Result, Run, Runs
 from evals.report.files import write
 from prompts.library import Library
 from rag.ledger.schema import rollout_events, rollouts
 from rag.runtime import Runtime
 from rag.settings import Settings
-from tests.evals.report.samples import rich
+from rag.trace import Outcome
+from tests.evals.report.samples import alone, rich
 from tests.servers.provider import Provider, Reply
 
 PAGES = ("/", "/traces", "/overview", "/overview?window=hour", "/experiments", "/prompts", "/prompts/answer", "/reports")
@@ -185,6 +189,19 @@ def test_the_log_is_filtered_and_goes_on_at_the_next_page(open_client: httpx.Cli
     assert "No trace fits" in open_client.get("/traces?q=pagination&outcome=failed").text
 
 
+def test_a_business_outcome_leads_to_its_traces(open_client: httpx.Client) -> None:
+    id, other = (asked(open_client, variant="extractive") for _ in range(2))
+    for trace, outcome in ((id, "called <b>back</b>"), (other, "left")):
+        said = {"trace_id": trace, "outcome": outcome, "score": 0.5}
+        assert open_client.post("/v1/feedback", json=said).status_code == 200
+    overview = read(open_client.get("/overview"))
+    assert "mean score 0.50" in text(overview)
+    (there,) = overview.xpath("//dt/a[text()='called <b>back</b>']/@href")
+    listed = read(open_client.get(there))
+    assert [link.rpartition("/")[2] for link in listed.xpath("//td/a/@href")] == [id]
+    assert listed.xpath("//input[@name='business_outcome']/@value") == ["called <b>back</b>"]
+
+
 def test_an_experiment_shows_what_came_of_it(open_client: httpx.Client, runtime: Runtime) -> None:
     running = Rollouts(runtime.engine)
     policy = Policy(
@@ -233,12 +250,36 @@ def test_a_report_is_listed_and_served_without_anything_else(open_client: httpx.
     (gated.home / "evals" / "broken").mkdir()
     for name in ("report.json", "report.html"):
         (gated.home / "evals" / "broken" / name).write_text("{}")
-    assert read(open_client.get("/reports")).xpath("//td/a/@href") == ["/reports/one-two"]
+    write(rich().model_copy(update={"created_at": "2020-01-01T00:00:00Z"}), gated.home / "evals" / "base" / "answer@2")
+    write(alone().model_copy(update={"created_at": "2019-01-01T00:00:00Z"}), gated.home / "evals" / "alone")
+    listed = read(open_client.get("/reports"))
+    assert listed.xpath("//td/a/@href") == ["/reports/one-two", "/reports/base/answer%402", "/reports/alone"]
+    assert "answer@1, measured on 200 cases" in text(listed)
+    assert open_client.get("/reports/base/answer%402").text == (gated.home / "evals/base/answer@2/report.html").read_text()
     response = open_client.get("/reports/one-two")
     assert response.text == (folder / "report.html").read_text()
     assert "sandbox" in response.headers["content-security-policy"]
     assert "script-src" not in response.headers["content-security-policy"]
     assert open_client.get("/reports/..%2f..%2fledger.db").status_code == 404
+
+
+def test_a_run_shows_what_was_scored_or_asked_anew(open_client: httpx.Client, runtime: Runtime) -> None:
+    side = rich().a
+    run = Run(
+        created_at="2026-03-04T15:02:11Z", name="anew", cases="c.jsonl", variant=side.variant, prompts=side.prompts, prompt_text="",
+        collection="shop", generation="g", embedder="e", validator="v", fingerprint="f", asked=1, repeats=1, code="c",
+    )  # fmt: skip
+    result = Result(
+        case=Case(id="c", question="Why?"), repeat=0, trace_id="t", outcome=Outcome.FAILED, scores={"failed": 1.0}, scorers=("s@1",),
+        cost_nanodollars=0, seconds=1.0,
+    )  # fmt: skip
+    runs = Runs(runtime.engine, runtime.writer)
+    asyncio.run(runs.begin(run))
+    for failed, shown in ((1.0, "100.0 %"), (0.0, "0.0 %")):
+        asyncio.run(runs.record(run.id, result.model_copy(update={"scores": {"failed": failed}})))
+        (mean, *_) = read(open_client.get(f"/reports/runs/{run.id}")).xpath("//tr[th[starts-with(., 'failure rate')]]/td")
+        assert mean.text == shown
+    runs.forget(run.id)
 
 
 def test_without_a_key_one_is_sent_to_the_login(guarded_url: str) -> None:

@@ -13,7 +13,10 @@ from typer.testing import CliRunner, Result
 from api.rollouts.cli import app
 from api.rollouts.results import Results
 from api.rollouts.rollouts import Rollouts
+from evals.comparison import Comparison
+from evals.execution.arms import Arm
 from prompts.errors import GroundwireError
+from rag.settings import Settings
 from tests.api.rollouts.traffic import Behaviour, asked, begin, record, written
 from tests.evals.report import samples
 
@@ -28,7 +31,7 @@ def places(tmp_path: Path, engine: Engine, ledger_url: str, monkeypatch: pytest.
     monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path))
     monkeypatch.setenv("GROUNDWIRE_LEDGER", ledger_url)
     monkeypatch.setenv("GROUNDWIRE_VARIANTS", str(tmp_path / "variants"))
-    monkeypatch.setenv("COLUMNS", "220")
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("LOGNAME", "ann")
 
 
@@ -40,9 +43,9 @@ def test_a_rollout_from_start_to_end(tmp_path: Path, engine: Engine) -> None:
     assert run("start", str(written(tmp_path, CANARY))).stdout == "trial: running; readers get 5 % next, 95 % now\n"
     assert run("promote", "trial").stdout == "trial: promoted; readers get 100 % next, 0 % now\n"
     assert run("rollback", "trial", "--why", "too short").stdout == "trial: rolled back; readers get 0 % next, 100 % now\n"
-    (listed,) = [line for line in run("list").stdout.splitlines() if "trial" in line]
-    for shown in ("canary", "now", "next", "0 %", "rolled back", "too short"):
-        assert shown in listed
+    since = Rollouts(engine).get("trial").state.since[:16].replace("T", " ")
+    listed = [" ".join(line.split()) for line in run("list").stdout.splitlines()]
+    assert listed[2:] == ["trial now 0 % rolled back too short", f"canary next {since}"]
     assert {event.actor for event in Rollouts(engine).events("trial")} == {"ann"}
 
 
@@ -73,14 +76,50 @@ def test_a_broken_variant_is_not_rolled_out(tmp_path: Path, engine: Engine) -> N
     assert Rollouts(engine).names() == []
 
 
+def compared(a: str, b: str, model: str | None = None) -> Comparison:
+    """A report of these two, as they are now."""
+    settings, found = Settings(), samples.rich()
+    sides = {
+        place: getattr(found, place).model_copy(
+            update={"name": name, "variant": Arm.named(name, settings, base="now", model=model).variant}
+        )
+        for place, name in (("a", a), ("b", b))
+    }
+    return found.model_copy(update=sides)
+
+
+def foreseen(folder: Path, comparison: Comparison) -> Path:
+    (folder / "report.json").write_text(comparison.model_dump_json())
+    return written(folder, f'{CANARY.replace("canary", "ab")}prediction = "report.json"\n')
+
+
+def test_a_prediction_is_of_the_two_variants_as_they_are_now(tmp_path: Path, engine: Engine) -> None:
+    (tmp_path / "variants" / "next.toml").write_text('[prompts]\nanswer = "answer@1"\n')
+    policies = [foreseen(tmp_path, compared("now", "answer@1"))]
+    policies[0].rename(tmp_path / "by-prompt.toml")
+    run("start", str(tmp_path / "by-prompt.toml"))
+    for a, b, model in (("next", "now", None), ("now", "now", None), ("now", "next", "local/extractive")):
+        with pytest.raises(
+            GroundwireError, match=f"the prediction is of {b} against {a}, which are not next and now as they are now"
+        ):
+            run("start", str(foreseen(tmp_path, compared(a, b, model))))
+    opened = foreseen(tmp_path, compared("now", "next"))
+    (tmp_path / "variants" / "next.toml").write_text("[llm]\ntemperature = 1\n")
+    with pytest.raises(
+        GroundwireError, match="which are not next and now as they are now: name the report of `evals run --a now --b"
+    ):
+        run("start", str(opened))
+    assert Rollouts(engine).names() == ["by-prompt"]
+
+
 def test_results_are_shown_with_what_was_predicted(tmp_path: Path, engine: Engine) -> None:
-    comparison = samples.rich()
-    (tmp_path / "report.json").write_text(comparison.model_dump_json())
-    run("start", str(written(tmp_path, f'{CANARY.replace("canary", "ab")}prediction = "report.json"\n')))
+    comparison = compared("now", "next")
+    run("start", str(foreseen(tmp_path, comparison)))
     opened = Rollouts(engine)
     begin(opened, "trial", 3_600)
     record(engine, "trial", asked(np.random.default_rng(1), opened.get("trial"), 400, Behaviour(hallucination=0.4), seconds=5))
     shown = run("show", "trial").stdout
+    assert "…" not in shown
     for part in (
         "trial · ab · running",
         "Arms",

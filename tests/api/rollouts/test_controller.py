@@ -4,13 +4,15 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, event, update
 
 from api.rollouts.controller import ACTOR, Controller
-from api.rollouts.guardrails import Watch
+from api.rollouts.guardrails import Watches
+from api.rollouts.results import results
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Change, Status, now
 from rag.ledger.database import connect
@@ -72,6 +74,15 @@ def test_a_stage_lasts_its_hold_and_its_minimum(engine: Engine, fields: dict[str
     assert (history(rollouts) == [Change.STARTED, Change.ADVANCED]) is due
 
 
+def test_what_no_guardrail_has_looked_at_does_not_count(engine: Engine) -> None:
+    """The first request still runs, and holds up all others."""
+    rollouts = started(engine, policy(hold=0, minimum=30))
+    made = asked(np.random.default_rng(2), rollouts.get("trial"), 1_200)
+    record(engine, "trial", [made[0]._replace(outcome=None, created_at=now()), *made[1:]])
+    Controller(rollouts).look()
+    assert history(rollouts) == [Change.STARTED]
+
+
 @pytest.mark.parametrize("kind", ["canary", "ab", "shadow"])
 def test_a_candidate_that_hallucinates_is_taken_back_and_it_is_said_why(engine: Engine, kind: str) -> None:
     rollouts = started(engine, policy(kind=kind))
@@ -104,19 +115,19 @@ def test_what_a_restart_finds_is_what_was_found(engine: Engine) -> None:
     record(engine, "trial", [made[300]._replace(outcome=None, created_at=now())])
     record(engine, "trial", made[301:])
     early.look()
-    assert {len(watch.blocks) for watch in watched(early)} < set(range(200))
+    assert {watch.last for watch in watched(early)} == {made[299].id}
     with engine.begin() as connection:
         connection.execute(update(traces).where(traces.c.id == made[300].id).values(outcome="answered"))
     late = Controller(Rollouts(engine))
     for controller in (early, late):
         controller.look()
     for one, other in zip(watched(early), watched(late), strict=True):
-        assert one.blocks == other.blocks
+        assert one.comparisons == other.comparisons
         assert one.p == pytest.approx(other.p)
         assert one.last == other.last == made[-1].id
 
 
-def watched(controller: Controller) -> list[Watch]:
+def watched(controller: Controller) -> Watches:
     (found,) = controller._watches.values()
     return found
 
@@ -127,9 +138,45 @@ def test_more_requests_than_a_portion_wait_behind_one_that_runs(engine: Engine, 
     made = asked(np.random.default_rng(5), rollouts.get("trial"), 200)
     made[10] = made[10]._replace(outcome=None, created_at=now())
     record(engine, "trial", made)
-    controller = Controller(rollouts)
+    controller, queries = Controller(rollouts), list[str]()
+    event.listen(engine, "before_cursor_execute", lambda *passed: queries.append(passed[2]))
     controller.look()
     assert {watch.last for watch in watched(controller)} == {made[9].id}
+    assert sum("FROM traces" in query for query in queries) == 1, "what comes later is read in vain"
+    assert results(rollouts, "trial").control.requests + results(rollouts, "trial").candidate.requests == 200
+
+
+def test_what_has_been_looked_at_is_not_read_again_for_one_that_waits(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only of its time is it known that it is beyond the cap. Then it ends, and all is as if nothing had waited."""
+    monkeypatch.setattr("api.rollouts.requests.PORTION", 50)
+    rollouts = started(engine, policy(kind="ab", guardrails={"latency": {"margin": 0.2, "cap": 2_000}}))
+    made = asked(np.random.default_rng(6), rollouts.get("trial"), 400, users=150)
+    record(engine, "trial", [made[10]._replace(outcome=None), *made[:10], *made[11:300]])
+    begun_at = datetime.now(UTC).timestamp() - 60
+    running = {"created_at": datetime.fromtimestamp(begun_at, UTC).isoformat(timespec="milliseconds")}
+    change(engine, made[10].id, running)
+    controller, queries = Controller(rollouts), list[str]()
+    controller.look()
+    assert [watch.last for watch in watched(controller)] == [made[9].id, made[9].id, made[299].id, made[9].id]
+    event.listen(engine, "before_cursor_execute", lambda *passed: queries.append(passed[2]))
+    controller.look()
+    assert sum("FROM traces" in query for query in queries) == 2
+    record(engine, "trial", made[300:])
+    controller.look()
+    change(engine, made[10].id, {"created_at": made[10].created_at, "outcome": "timed_out"})
+    controller.look()
+    late = Controller(Rollouts(engine))
+    late.look()
+    for one, other in zip(watched(controller), watched(late), strict=True):
+        assert one.last == other.last == made[-1].id
+        if one.name != "latency":
+            assert (one.comparisons, one.missing) == (other.comparisons, other.missing)
+            assert one.p == pytest.approx(other.p)
+
+
+def change(engine: Engine, id: str, fields: dict[str, str]) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(traces).where(traces.c.id == id).values(fields))
 
 
 def test_processes_that_all_see_a_step_due_take_it_once(engine: Engine) -> None:

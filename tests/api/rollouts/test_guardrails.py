@@ -1,16 +1,18 @@
 """Guardrails: an equal candidate is seldom taken back however often it is looked at, a worse one soon, and each request counts as it should."""
 
 import math
+import pickle
 from collections.abc import Sequence
 from datetime import datetime
 
 import numpy as np
 import pytest
 
-from api.rollouts.guardrails import FIRST, METRICS, TIMES, Watch, watches
-from api.rollouts.policy import Policy
+from api.rollouts.guardrails import FIRST, MEASURES, METRICS, TIMES, Watch, Watches
+from api.rollouts.policy import Kind, Observation, Policy, Relative
 from api.rollouts.requests import GIVEN_UP, Request
 from api.rollouts.state import Arm
+from evals.stats.sequential import growth, wealth
 from rag.trace import Outcome
 from tests.api.rollouts.traffic import EQUAL, START, Behaviour, asked, begun, policy, shadowed, stages
 
@@ -21,14 +23,13 @@ NOW = datetime.fromisoformat(START).timestamp()
 def canary(seed: int, trial: Policy, candidate: Behaviour = EQUAL) -> tuple[int, list[str]]:
     """Through all stages, or until a breach: how many requests the candidate had, and what was breached."""
     rng = np.random.default_rng(seed)
-    watched = watches(trial)
+    watched = Watches(trial)
     sent = had = 0
     for rollout in stages(begun(trial)):
         due = had + trial.minimum
         while had < due:
             requests = asked(rng, rollout, 100 if rollout.share < 10 else 60, candidate, first=sent)
-            for watch in watched:
-                watch.look(requests, NOW)
+            watched.look([requests], NOW)
             sent += len(requests)
             had += sum(request.arm is Arm.CANDIDATE for request in requests)
             if breached := [watch.name for watch in watched if watch.breached]:
@@ -59,7 +60,14 @@ def test_a_worse_candidate_is_known_within_its_first_minimum(candidate: Behaviou
 
 
 def watch(name: str, **fields: object) -> Watch:
-    return next(watch for watch in watches(policy(**fields)) if watch.name == name)
+    return next(watch for watch in Watches(policy(**fields), intervals=True) if watch.name == name)
+
+
+def differences(watch: Watch) -> list[float]:
+    """Of the blocks that it has compared."""
+    assert watch.differences is not None
+    assert watch.comparisons == len(watch.differences)
+    return list(watch.differences)
 
 
 def request(number: int, arm: str, outcome: Outcome | None = Outcome.ANSWERED, **fields: object) -> Request:
@@ -81,20 +89,147 @@ def run(name: str, arms: str, bad: Sequence[int] = ()) -> Watch:
 
 def test_a_block_ends_when_it_has_both_arms() -> None:
     """Many of one arm are set against the first of the other: nobody is paired with nothing, or twice."""
-    assert run("error", "....").blocks == []
-    assert run("error", "...x..x", bad=[0, 6]).blocks == [(1 / 3, 0.0), (0.0, 1.0)]
-    assert run("error", "xx.xxx..", bad=[1, 3]).blocks == [(0.0, 0.5), (0.0, 1 / 3)]
+    assert differences(run("error", "....")) == []
+    assert differences(run("error", "...x..x", bad=[0, 6])) == [-1 / 3, 1.0]
+    assert differences(run("error", "xx.xxx..", bad=[1, 3])) == [0.5, 1 / 3]
 
 
 def test_requests_are_looked_at_in_portions_as_in_one() -> None:
     made = asked(np.random.default_rng(1), begun(policy(kind="ab", share=20)), 2_000)
-    whole, parts = watches(policy()), watches(policy())
+    whole, parts = (Watches(policy(), intervals=True) for _ in range(2))
+    whole.look([made], NOW)
+    for start in range(0, len(made), 7):
+        parts.look([made[max(start - 5, 0) : start + 4], made[start + 4 : start + 7]], NOW)
     for one, other in zip(whole, parts, strict=True):
-        one.look(made, NOW)
-        for start in range(0, len(made), 7):
-            other.look(made[max(start - 5, 0) : start + 7], NOW)
-        assert one.blocks == other.blocks
+        assert differences(one) == differences(other)
         assert one.p == pytest.approx(other.p)
+        assert one.last == other.last == made[-1].id
+
+
+def fully(name: str, trial: Policy, requests: Sequence[Request]) -> tuple[int, float]:
+    """How many comparisons a guardrail has made, and its p, where all requests are kept and all is computed of them."""
+    if trial.observation is Observation.UNIT:
+        first = {(request.arm, request.unit): request.id for request in reversed(requests)}
+        requests = [request for request in requests if request.unit is None or first[request.arm, request.unit] == request.id]
+    found = [(request, value) for request in requests if (value := MEASURES[name](request, 0)) is not None]
+    found = [(request, value) for request, value in found if not math.isnan(value)]
+    guardrail, cap = trial.guardrails.watched[name], 1.0
+    relative = guardrail.margin if isinstance(guardrail, Relative) else 0.0
+    if isinstance(guardrail, Relative):
+        controls = [place for place, (request, _) in enumerate(found) if request.arm is Arm.CONTROL][:FIRST]
+        if len(controls) < FIRST:
+            return 0, 1.0
+        cap = TIMES * sum(found[place][1] for place in controls) / FIRST
+        found = found[controls[-1] + 1 :]
+    shares = {request.id: min(value / cap, 1.0) for request, value in found}
+    blocks = []
+    if trial.kind is Kind.SHADOW:
+        blocks = [(shares[of], shares[request.id]) for request, _ in found if (of := request.shadow_of) in shares and of]
+    else:
+        waiting: dict[Arm, list[float]] = {Arm.CONTROL: [], Arm.CANDIDATE: []}
+        for request, _ in found:
+            waiting[request.arm].append(shares[request.id])
+            if all(waiting.values()):
+                blocks.append((float(np.mean(waiting[Arm.CONTROL])), float(np.mean(waiting[Arm.CANDIDATE]))))
+                waiting = {Arm.CONTROL: [], Arm.CANDIDATE: []}
+    excess = [(candidate - (1 + relative) * control) / (1 + relative) for control, candidate in blocks]
+    margin = 0.0 if isinstance(guardrail, Relative) else guardrail.margin
+    paths = growth(excess, margin).reshape(len(blocks), 2, -1)[:, 0].cumsum(axis=0)
+    return len(blocks), math.exp(-max([0.0, *wealth(paths)]))
+
+
+@pytest.mark.parametrize(
+    "candidate", [EQUAL, Behaviour(error=0.4, hallucination=0.5, slower=3, dearer=3)], ids=["equal", "worse"]
+)
+@pytest.mark.parametrize(
+    ("fields", "users"),
+    [
+        ({"kind": "canary", "stages": [10, 100]}, 1_000_000),
+        ({"kind": "ab", "share": 30}, 150),
+        ({"kind": "ab", "observation": "request"}, 150),
+        ({"kind": "shadow", "share": 100}, 1_000_000),
+        ({"kind": "shadow", "share": 100, "observation": "request"}, 1_000),
+    ],
+    ids=["canary", "few users", "requests", "shadow", "shadow of requests"],
+)
+def test_what_is_kept_decides_as_all_requests_would(fields: dict[str, object], users: int, candidate: Behaviour) -> None:
+    """Looked at as they come, in portions of any size, after each of which everything is compared with the full computation."""
+    trial, rng = policy(**fields), np.random.default_rng(12)
+    rollout = begun(trial)
+    made = (
+        asked(rng, rollout, 1_500, candidate, users=users)
+        if trial.kind is not Kind.SHADOW
+        else shadowed(rng, rollout, 750, candidate, users=users)
+    )
+    made[5::40] = [request._replace(outcome=Outcome.DISCONNECTED) for request in made[5::40]]
+    made[7::40] = [request._replace(cost_nanodollars=None, unit=None) for request in made[7::40]]
+    watched, at = Watches(trial), 0
+    while at < len(made):
+        until = at + int(rng.integers(1, 120))
+        watched.look([made[at : at + 20], made[at + 20 : until]] if until > at + 20 < len(made) else [made[at:until]], NOW)
+        at = until
+        for watch in watched:
+            comparisons, p = fully(watch.name, trial, made[:at])
+            assert watch.comparisons == comparisons
+            assert watch.p == pytest.approx(p, rel=1e-9)
+            assert watch.breached == (p <= watch.alpha)
+    assert any(watch.breached for watch in watched) == (candidate is not EQUAL)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"kind": kind, "observation": counted} for kind in ("ab", "shadow") for counted in ("unit", "request")],
+    ids=lambda fields: " by ".join(fields.values()),
+)
+def test_what_is_kept_does_not_grow_with_the_requests_of_the_same_users(fields: dict[str, object]) -> None:
+    """Of the originals of a shadow, nine in ten have no copy."""
+    trial, rng, kept = policy(**fields), np.random.default_rng(13), []
+    rollout, watched = begun(trial), Watches(trial)
+    for hour in range(8):
+        made = (
+            asked(rng, rollout, 600, first=1_000 * hour, users=50, seconds=3_600 * hour)
+            if trial.kind is not Kind.SHADOW
+            else [
+                request
+                for place, request in enumerate(shadowed(rng, rollout, 300, seconds=3_600 * hour, users=50))
+                if request.arm is Arm.CONTROL or place % 10 == 1
+            ]
+        )
+        watched.look([made], NOW)
+        assert [watch.last for watch in watched] == [made[-1].id] * 4
+        kept.append(len(pickle.dumps(watched)))
+    assert kept[-1] <= kept[1] + 64
+
+
+@pytest.mark.parametrize("observation", ["unit", "request"])
+def test_a_user_costs_a_name_and_only_where_users_are_counted(observation: str) -> None:
+    trial, rng = policy(kind="ab", observation=observation), np.random.default_rng(14)
+    few, many = Watches(trial), Watches(trial)
+    made = asked(rng, begun(trial), 4_000)
+    few.look([made[:1_000]], NOW)
+    many.look([made], NOW)
+    grown = (len(pickle.dumps(many)) - len(pickle.dumps(few))) / 3_000
+    assert 10 < grown < 25 if observation == "unit" else grown < 0.05
+
+
+def test_a_watch_that_waits_counts_a_user_once_all_the_same() -> None:
+    """The latency has looked at what the errors have not: neither takes the user's second request for the first."""
+    trial = policy(kind="ab", guardrails={"latency": {"margin": 0.2, "cap": 1_000}, "hallucination": False, "cost": False})
+    made = [
+        request(1, "control", None, total_ms=None, unit="slow"),
+        request(2, "candidate", unit="ann"),
+        request(3, "candidate", Outcome.FAILED, unit="ann"),
+        request(4, "control", unit="bob"),
+        request(5, "candidate", Outcome.FAILED, unit="ann"),
+    ]
+    watched = Watches(trial, intervals=True)
+    errors, slow = watched
+    watched.look([made[:4], made[4:]], NOW + 2)
+    assert (errors.last, slow.last, watched.last) == ("", "0005", "")
+    made[0] = request(1, "control", unit="slow")
+    watched.look([made[:2], made[2:]], NOW + 3)
+    assert (errors.last, slow.last) == ("0005", "0005")
+    assert (differences(errors), differences(slow)) == ([0.0], [0.0])
 
 
 def test_what_runs_holds_up_what_came_later_and_is_slow_once_it_is_beyond_the_cap() -> None:
@@ -103,13 +238,13 @@ def test_what_runs_holds_up_what_came_later_and_is_slow_once_it_is_beyond_the_ca
     errors, slow = watch("error"), watch("latency", guardrails=capped)
     for found in (errors, slow):
         found.look(made, NOW + 4)
-        assert (found.last, found.blocks) == ("0001", [])
+        assert (found.last, differences(found)) == ("0001", [])
     for found in (errors, slow):
         found.look(made, NOW + 6)
     assert errors.last == "0001"
-    assert slow.blocks == [(0.2, 1.0), (0.2, 0.2)]
+    assert differences(slow) == [0.8, 0.0]
     errors.look(made, NOW + GIVEN_UP + 1)
-    assert errors.blocks == [(0.0, 1.0), (0.0, 0.0)]
+    assert differences(errors) == [1.0, 0.0]
 
 
 @pytest.mark.parametrize(
@@ -130,24 +265,24 @@ def test_what_runs_holds_up_what_came_later_and_is_slow_once_it_is_beyond_the_ca
 def test_what_an_outcome_counts_as(name: str, outcome: Outcome, value: float | None) -> None:
     found = watch(name)
     found.look([request(1, "control"), request(2, "candidate", outcome, ungrounded=2)], NOW)
-    assert found.blocks == ([] if value is None else [(0.0, value)])
+    assert differences(found) == ([] if value is None else [value])
     assert found.missing == (value is None)
 
 
 def test_a_cost_that_is_not_known_is_missing_and_not_nothing() -> None:
     found = watch("cost")
     found.look([request(number, arm, cost_nanodollars=None) for number, arm in enumerate(["control", "candidate"] * 50)], NOW)
-    assert (found.missing, found.blocks, found.p, found.mean(Arm.CONTROL)) == (100, [], 1.0, None)
+    assert (found.missing, differences(found), found.p, found.mean(Arm.CONTROL)) == (100, [], 1.0, None)
 
 
 def test_a_cap_that_is_not_said_is_taken_from_the_control_before_it_is_used() -> None:
     found = watch("latency")
     found.look([request(number, "control", total_ms=1e3 + number) for number in range(FIRST)], NOW)
     assert found.cap == pytest.approx(TIMES * (1e3 + (FIRST - 1) / 2) / 1e3)
-    assert found.blocks == []
+    assert differences(found) == []
     assert found.cap
     found.look([request(100, "control", total_ms=1e3), request(101, "candidate", total_ms=1e9)], NOW)
-    assert found.blocks[0] == pytest.approx((1 / found.cap, 1.0))
+    assert differences(found)[0] == pytest.approx(1.0 - 1 / found.cap)
 
 
 def test_a_candidate_that_costs_is_dearer_than_a_control_that_is_free() -> None:
@@ -168,11 +303,12 @@ def test_a_users_later_requests_do_not_count_where_units_do() -> None:
     made = [request(2 * n, "control", unit=f"c{n}") for n in range(200)]
     made += [request(2 * n + 1, "candidate", Outcome.FAILED if n % 2 else Outcome.ANSWERED, unit=f"u{n % 4}") for n in range(200)]
     made.sort()
-    by_request, by_unit = watch("error", observation="request"), watch("error")
-    for found in (by_request, by_unit):
-        found.look(made, NOW)
-    assert by_request.breached
-    assert (by_unit.breached, len(by_unit.blocks)) == (False, 4)
+    only_errors = dict.fromkeys(["hallucination", "latency", "cost"], False)
+    by_request, by_unit = (Watches(policy(observation=counted, guardrails=only_errors)) for counted in ("request", "unit"))
+    for watched in (by_request, by_unit):
+        watched.look([made], NOW)
+    assert [watch.breached for watch in by_request] == [True]
+    assert [(watch.breached, watch.comparisons) for watch in by_unit] == [(False, 4)]
 
 
 def test_users_who_differ_keep_the_error_where_units_count() -> None:
@@ -181,33 +317,31 @@ def test_users_who_differ_keep_the_error_where_units_count() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
         difficulty = {f"user {number}": found for number, found in enumerate(rng.normal(0, 2, 400))}
-        found = watches(policy(f"trial-{seed}", guardrails=NO_MARGIN, observation="unit"))
+        found = Watches(policy(f"trial-{seed}", guardrails=NO_MARGIN, observation="unit"))
         rollout = begun(policy(f"trial-{seed}", kind="ab", share=20))
         requests = asked(rng, rollout, 3_000, users=400, difficulty=difficulty)
-        for one in found:
-            one.look(requests, NOW)
+        found.look([requests], NOW)
         breached += any(one.breached for one in found)
     assert breached <= 4
 
 
 def test_a_copy_is_set_against_its_original() -> None:
     trial = policy(kind="shadow", share=100, observation="request")
-    equal, worse = watches(trial), watches(trial)
+    equal, worse = Watches(trial), Watches(trial)
     rng = np.random.default_rng(5)
     for watched, behaviour in ((equal, EQUAL), (worse, Behaviour(hallucination=0.4))):
         made = shadowed(rng, begun(trial), 300, behaviour)
-        for one in watched:
-            one.look(made, NOW)
-    assert [len(one.blocks) for one in equal[:2]] == [300, pytest.approx(290, abs=10)]
+        watched.look([made], NOW)
+    assert [one.comparisons for one in equal][:2] == [300, pytest.approx(290, abs=10)]
     assert not any(one.breached for one in equal)
     assert [one.name for one in worse if one.breached] == ["hallucination"]
 
 
 def test_the_difference_is_told_in_the_metrics_unit_with_an_interval_that_holds_it() -> None:
     made = asked(np.random.default_rng(6), begun(policy(kind="ab")), 4_000, Behaviour(hallucination=0.2, slower=1.5))
-    found = {one.name: one for one in watches(policy())}
-    for one in found.values():
-        one.look(made, NOW)
+    watched = Watches(policy(), intervals=True)
+    watched.look([made], NOW)
+    found = {one.name: one for one in watched}
     estimates = {name: one.difference for name, one in found.items()}
     rates, seconds = estimates["hallucination"], estimates["latency"]
     assert rates
@@ -220,9 +354,10 @@ def test_the_difference_is_told_in_the_metrics_unit_with_an_interval_that_holds_
 
 
 def test_guardrails_share_alpha() -> None:
-    assert [one.alpha for one in watches(policy())] == [0.05 / 4] * 4
-    assert [one.alpha for one in watches(policy(alpha=0.1, guardrails={"cost": False, "latency": False}))] == [0.05] * 2
-    assert watches(policy(guardrails=dict.fromkeys(METRICS, False))) == []
+    assert [one.alpha for one in Watches(policy())] == [0.05 / 4] * 4
+    assert [one.alpha for one in Watches(policy(alpha=0.1, guardrails={"cost": False, "latency": False}))] == [0.05] * 2
+    assert not Watches(policy(guardrails=dict.fromkeys(METRICS, False)))
+    assert not Watches(policy(kind="blue-green"))
 
 
 def test_nothing_is_known_of_nothing() -> None:

@@ -1,11 +1,14 @@
 """The figures of a rollout, against figures counted by hand."""
 
+import tracemalloc
+from datetime import datetime, timedelta
+
 import numpy as np
 import pytest
 from sqlalchemy import Engine, insert
 
 from api.rollouts.results import results
-from api.rollouts.state import Arm, Change
+from api.rollouts.state import Arm, Change, State
 from evals.comparison import Estimate
 from rag.errors import NotFoundError
 from rag.ledger.schema import feedback
@@ -92,9 +95,10 @@ def test_each_stage_has_its_own_split(engine: Engine) -> None:
     rollouts = started(engine, policy(hold=0, minimum=1))
     record(engine, "trial", asked(np.random.default_rng(6), rollouts.get("trial"), 2_000, seconds=5))
     first = results(rollouts, "trial").sample_ratio
-    rollouts.step(
-        rollouts.get("trial"), Change.ADVANCED, rollouts.get("trial").state.model_copy(update={"stage": 1}), "groundwire"
-    )
+    begun = rollouts.get("trial")
+    later = (datetime.fromisoformat(begun.created_at) + timedelta(seconds=1_800)).isoformat(timespec="milliseconds")
+    rollouts.step(begun, Change.ADVANCED, State(stage=1, since=later), "groundwire")
+    record(engine, "trial", asked(np.random.default_rng(6), rollouts.get("trial"), 500, first=2_000, seconds=1_800))
     rollouts.promote("trial", "ann")
     last = results(rollouts, "trial").sample_ratio
     assert first
@@ -102,21 +106,43 @@ def test_each_stage_has_its_own_split(engine: Engine) -> None:
     assert not first.flagged
     assert last
     assert last.expected == 0.25
+    assert last.control + last.candidate == 500
 
 
-def test_thumbs_are_counted_by_arm(engine: Engine) -> None:
+def test_requests_are_read_a_portion_at_a_time(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What more of them of the same users cost is a number or two each: 450 bytes, were they kept."""
+    monkeypatch.setattr("api.rollouts.requests.PORTION", 100)
+    rollouts = started(engine, policy(kind="ab"))
+    rng, peaks = np.random.default_rng(9), []
+    for batch in range(3):
+        record(engine, "trial", asked(rng, rollouts.get("trial"), 2_000, first=2_000 * batch, users=50))
+        tracemalloc.start()
+        assert results(rollouts, "trial").control.units
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert (peaks[2] - peaks[1]) / 2_000 < 100
+
+
+def test_feedback_is_counted_by_arm(engine: Engine) -> None:
     rollouts = started(engine, policy(kind="ab"))
     made = asked(np.random.default_rng(7), rollouts.get("trial"), 40)
     record(engine, "trial", made)
     thumbs = [(request, "down" if request.arm is Arm.CANDIDATE else "up") for request in made[:10]]
     with engine.begin() as connection:
         rows = [
-            {"trace_id": request.id, "author": "a", "created_at": request.created_at, "thumb": thumb} for request, thumb in thumbs
+            {"trace_id": request.id, "author": "a", "created_at": request.created_at, "thumb": thumb, "outcome": None}
+            for request, thumb in thumbs
         ]
+        rows += [row | {"author": "b", "thumb": None, "outcome": f"{row['thumb']}graded"} for row in rows]
         connection.execute(insert(feedback), rows)
     found = results(rollouts, "trial")
     candidates = sum(request.arm is Arm.CANDIDATE for request in made[:10])
     assert (found.control.up, found.control.down, found.candidate.up, found.candidate.down) == (10 - candidates, 0, 0, candidates)
+    assert (found.control.business_outcomes, found.candidate.business_outcomes) == (
+        {"upgraded": 10 - candidates},
+        {"downgraded": candidates},
+    )
+    assert 0 < candidates < 10
 
 
 def test_they_are_json_that_reads_back(engine: Engine) -> None:

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
@@ -13,8 +14,9 @@ from api.rollouts.controller import Controller
 from api.rollouts.policy import Kind
 from api.rollouts.rollouts import Choice, Rollouts
 from api.rollouts.state import Arm, Change, State, Status, now
-from rag.errors import GroundwireError, NotFoundError, StorageError
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError
 from rag.ledger.database import connect
+from rag.settings import Settings
 from tests.api.rollouts.traffic import VARIANTS, policy
 
 UNITS = [f"user {number}" for number in range(300)]
@@ -87,6 +89,16 @@ def test_what_has_ended_does_not_end_again(rollouts: Rollouts, end: Callable[...
     with pytest.raises(GroundwireError, match="rollout trial has ended: stopped"):
         end(rollouts, "trial", "ann")
     assert len(audit(rollouts)) == 2
+
+
+def test_who_comes_too_late_to_end_it_knows_by_then_that_it_has_ended(engine: Engine) -> None:
+    ours = Rollouts(engine)
+    ours.start(policy(kind="ab"), VARIANTS, "ann")
+    Rollouts(engine).rollback("trial", "another process")
+    assert variants(ours) == {"now", "next"}
+    with pytest.raises(GroundwireError, match="rollout trial has ended: rolled back"):
+        ours.rollback("trial", "ann")
+    assert variants(ours) == {"now"}
 
 
 def test_a_switch_is_one_change_and_the_same_goes_back(rollouts: Rollouts) -> None:
@@ -183,9 +195,94 @@ async def test_a_database_that_fails_ends_nothing(engine: Engine, caplog: pytest
         await running
 
 
-def test_a_row_of_another_version_is_told(rollouts: Rollouts, engine: Engine) -> None:
-    rollouts.start(policy(), VARIANTS, "ann")
+def damage(engine: Engine, name: str = "trial") -> None:
+    """As a version would that knows other states."""
     with engine.begin() as connection:
-        connection.execute(text("UPDATE rollouts SET state = '{\"mood\": 1}'"))
-    with pytest.raises(StorageError, match="rollout trial of the ledger was written by another version"):
-        Rollouts(engine)
+        connection.execute(text("UPDATE rollouts SET state = '{\"mood\": 1}' WHERE name = :name"), {"name": name})
+
+
+def test_a_row_of_another_version_is_told_once_and_keeps_nothing_else_from_its_place(
+    rollouts: Rollouts, engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    rollouts.start(policy(), VARIANTS, "ann")
+    rollouts.start(policy("fine", kind="ab"), VARIANTS, "ann")
+    damage(engine)
+    found = Rollouts(engine)
+    found.refresh()
+    told = (
+        "rollout trial of the ledger was written by another version of Groundwire (state.since: Field required): run that version"
+    )
+    assert caplog.text.count(told) == 1
+    assert [str(error).startswith(told) for error in found.unreadable()] == [True]
+    assert found.names() == ["fine"] == [rollout.name for rollout in found.all()]
+    assert variants(found, "fine") == {"now", "next"}
+    for asked in (lambda: found.choose("trial", "user 1"), lambda: found.mainstay("trial"), lambda: found.get("trial")):
+        with pytest.raises(StorageError, match="rollout trial of the ledger was written by another version"):
+            asked()
+    with pytest.raises(StorageError, match="`api rollout start FILE`"):
+        found.stop("trial", "ann")
+    found.start(policy(kind="ab"), VARIANTS, "ann")
+    assert variants(found) == {"now", "next"}
+    assert found.unreadable() == []
+
+
+def test_what_another_version_changes_goes_on_as_it_was_known(rollouts: Rollouts, engine: Engine) -> None:
+    rollouts.start(policy(kind="ab"), VARIANTS, "ann")
+    rollouts.start(policy("fine", kind="blue-green"), VARIANTS, "ann")
+    damage(engine)
+    Rollouts(engine).switch("fine", "bob")
+    rollouts.refresh()
+    assert variants(rollouts, "fine") == {"next"}
+    assert variants(rollouts) == {"now", "next"}
+    assert len(rollouts.unreadable()) == 1
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Of the variants."""
+    (tmp_path / "variants").mkdir()
+    for name in VARIANTS:
+        (tmp_path / "variants" / f"{name}.toml").touch()
+    return tmp_path / "variants"
+
+
+def test_a_variant_takes_the_name_of_a_rollout_that_has_ended(engine: Engine, folder: Path) -> None:
+    rollouts = Rollouts(engine, Settings(variants=folder))
+    rollouts.start(policy(kind="ab"), VARIANTS, "ann")
+    rollouts.promote("trial", "ann")
+    assert variants(rollouts) == {"next"}
+    (folder / "trial.toml").touch()
+    rollouts.refresh()
+    assert variants(rollouts) == {"trial"}
+    assert rollouts.mainstay("trial") == "trial"
+    with pytest.raises(GroundwireError, match="rollout trial has ended: promoted"):
+        rollouts.rollback("trial", "ann")
+    with pytest.raises(GroundwireError, match="rollout trial has the name of a variant"):
+        rollouts.start(policy(), [*VARIANTS, "trial"], "ann")
+    (folder / "trial.toml").unlink()
+    rollouts.refresh()
+    assert variants(rollouts) == {"next"}
+
+
+def test_a_running_rollout_keeps_its_name_and_it_is_told(engine: Engine, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    rollouts = Rollouts(engine, Settings(variants=folder))
+    rollouts.start(policy(kind="ab"), VARIANTS, "ann")
+    (folder / "trial.toml").touch()
+    for _ in range(3):
+        rollouts.refresh()
+    assert variants(rollouts) == {"now", "next"}
+    assert caplog.text.count("variant trial has the name of a running rollout") == 1
+
+
+def test_a_variant_that_is_gone_is_told_with_its_rollout(engine: Engine, folder: Path) -> None:
+    rollouts = Rollouts(engine, Settings(variants=folder))
+    rollouts.start(policy(), VARIANTS, "ann")
+    (folder / "next.toml").unlink()
+    assert rollouts.mainstay("trial") == "now"
+    rollouts.require("trial", "now")
+    rollouts.require("another", "never")
+    with pytest.raises(ConfigurationError, match="rollout trial: variant next does not exist: put its file back"):
+        rollouts.require("trial", "next")
+    rollouts.promote("trial", "ann")
+    with pytest.raises(ConfigurationError, match="rollout trial: variant next does not exist: put its file back"):
+        rollouts.mainstay("trial")

@@ -83,11 +83,25 @@ def asked(
     return found
 
 
-def shadowed(rng: np.random.Generator, rollout: Rollout, n: int, candidate: Behaviour = EQUAL) -> list[Request]:
+def shadowed(
+    rng: np.random.Generator,
+    rollout: Rollout,
+    n: int,
+    candidate: Behaviour = EQUAL,
+    *,
+    users: int = 1_000_000,
+    seconds: float = 0.0,
+) -> list[Request]:
     """Requests and their copies, each of which begins a little later than the next original."""
-    originals = [request._replace(arm=Arm.CONTROL) for request in asked(rng, rollout, n)]
+    originals = [request._replace(arm=Arm.CONTROL) for request in asked(rng, rollout, n, users=users, seconds=seconds)]
     copies = [
-        copy._replace(arm=Arm.CANDIDATE, id=f"{original.id[:-17]}f{original.id[-16:]}", shadow_of=original.id)
+        copy._replace(
+            id=f"{original.id[:-17]}f{original.id[-16:]}",
+            created_at=original.created_at,
+            arm=Arm.CANDIDATE,
+            unit=original.unit,
+            shadow_of=original.id,
+        )
         for original, copy in zip(originals, asked(rng, begun(policy(kind="ab", share=100)), n, candidate), strict=True)
     ]
     return sorted([*originals, *copies], key=lambda request: request.id)

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from api.access.keys import Keys
 from api.problem import problem
-from api.telemetry import exposition
+from api.telemetry import SHARED, exposition
 from rag.errors import GroundwireError
 from rag.ledger.database import connect
 
@@ -80,7 +80,7 @@ def read(environment: dict[str, str]) -> dict[str, float]:
 
 
 def test_workers_count_together_and_a_killed_one_keeps_its_counts_but_holds_no_slot(tmp_path: Path) -> None:
-    environment = {**os.environ, exposition.SHARED: str(tmp_path)}
+    environment = {**os.environ, SHARED: str(tmp_path)}
     workers = [
         subprocess.Popen([sys.executable, "-c", WORKER], env=environment, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         for _ in range(2)

@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.problem import BusyError, ClosingError, ForbiddenError
+from api.problem import BusyError, ClosingError, ForbiddenError, LateError
 from api.telemetry import metrics
 from rag.errors import GroundwireError, NotFoundError
 from rag.llms.base import Attempt, Purpose
@@ -121,6 +121,7 @@ def test_nothing_that_a_client_chooses_becomes_a_label(counted: Counted, trace: 
         (BusyError("full", "wait", retry_after=1), "busy"),
         (BusyError("spent", "wait", retry_after=1, reason="budget"), "budget"),
         (ClosingError("ending", "wait", retry_after=1), "closing"),
+        (LateError("waited", "wait", retry_after=1, reason="late"), "late"),
         (ForbiddenError("not yours", "ask"), "forbidden"),
     ],
 )

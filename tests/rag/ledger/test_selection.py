@@ -66,6 +66,7 @@ def test_a_summary_tells_a_trace_without_its_body(traces: Traces) -> None:
         {"collection": "shop"},
         {"prompt": "answer@2"},
         {"thumb": "up"},
+        {"business_outcome": "escalated"},
         {"ungrounded": True},
         {"q": "KETTLE 100%"},
         {"key": "k1"},
@@ -88,8 +89,8 @@ def test_each_filter_finds_the_one_that_fits(traces: Traces, wanted: dict[str, o
     )
     plain = trace("Is the kettle 100 years old?", outcome=Outcome.ANSWERED, created_at="2026-01-31T23:59:59.999+00:00")
     keep(traces, fitting, plain)
-    Feedback(traces.engine).give(fitting.id, "a", Opinion(thumb="up"))
-    Feedback(traces.engine).give(plain.id, "a", Opinion(thumb="down"))
+    Feedback(traces.engine).give(fitting.id, "a", Opinion(thumb="up", outcome="escalated"))
+    Feedback(traces.engine).give(plain.id, "a", Opinion(thumb="down", outcome="resolved"))
     assert ids(traces.page(Selection.model_validate(wanted))) == [fitting.id]
 
 

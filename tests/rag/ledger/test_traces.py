@@ -10,18 +10,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from uuid_utils import uuid7
 
 from rag.errors import GroundwireError
 from rag.ledger.database import connect
 from rag.ledger.schema import traces as table
-from rag.ledger.traces import Traces
+from rag.ledger.traces import Selection, Traces
 from rag.ledger.writer import Writer
 from rag.llms.base import Attempt, Purpose, Usage
 from rag.process import OWNER
 from rag.trace import Channel, Outcome, Trace, Versions, dollars
-from rag.variant import Variant
+from rag.variant import Model, Validation, Variant
 
 VERSIONS = Versions(code="c", variant="v", prompts={"answer@1": "p"}, generation="g", embedder="e", validator="x")
 
@@ -93,6 +93,31 @@ async def test_what_a_dead_process_left_running_ends_as_failed(traces: Traces) -
 
 
 @pytest.mark.anyio
+@pytest.mark.parametrize(
+    ("variant", "cost"),
+    [
+        (Variant(name="v", llm=Model(model="openai/gpt-4.1-mini")), None),
+        (Variant(name="v", llm=Model(model="local/smollm2", fallbacks=("openai/gpt-4.1-mini",))), None),
+        (Variant(name="v", validator=Validation(judge="openai/gpt-4.1-mini")), None),
+        (Variant(name="v", llm=Model(model="local/smollm2", fallbacks=("local/extractive",))), 0),
+    ],
+    ids=["model", "fallback", "judge", "local"],
+)
+async def test_what_an_abandoned_request_cost_is_not_known_unless_nothing_is_billed(
+    traces: Traces, variant: Variant, cost: int | None
+) -> None:
+    dead = trace(variant=variant)
+    await traces.record(dead)
+    with traces.engine.begin() as connection:
+        assert connection.execute(select(table.c.cost_nanodollars)).scalar_one() is None
+        connection.execute(update(table).values(owner=OWNER + "earlier"))
+    assert traces.settle_abandoned() == 1
+    found = traces.get(dead.id)
+    assert (found.outcome, found.cost_nanodollars, found.estimated, found.answered_by) == (Outcome.FAILED, cost, False, None)
+    assert [summary.cost_nanodollars for summary in traces.page(Selection()).summaries] == [cost]
+
+
+@pytest.mark.anyio
 async def test_a_log_that_cannot_be_written_is_told_to_the_one_who_waits(traces: Traces) -> None:
     await traces.record(trace())
     with traces.engine.begin() as connection:
@@ -106,10 +131,11 @@ def test_tokens_and_money_add_up_and_an_unknown_price_is_not_zero() -> None:
         usage = Usage(prompt=10, completion=3, cached=4)
         return Attempt(purpose=Purpose.ANSWER, model="m", started_ms=0, total_ms=1, usage=usage, cost_nanodollars=cost)
 
-    assert trace(attempts=(attempt(5), attempt(7))).cost_nanodollars == 12
-    assert trace(attempts=(attempt(5), attempt(7))).usage == Usage(prompt=20, completion=6, cached=8)
-    assert trace(attempts=(attempt(5), attempt(None))).cost_nanodollars is None
-    assert trace().cost_nanodollars == 0
+    ended = Outcome.ANSWERED
+    assert trace(outcome=ended, attempts=(attempt(5), attempt(7))).cost_nanodollars == 12
+    assert trace(outcome=ended, attempts=(attempt(5), attempt(7))).usage == Usage(prompt=20, completion=6, cached=8)
+    assert trace(outcome=ended, attempts=(attempt(5), attempt(None))).cost_nanodollars is None
+    assert (trace(outcome=ended).cost_nanodollars, trace().cost_nanodollars) == (0, None)
     assert [dollars(cost) for cost in (None, 0, 123, 1_500_000_000)] == ["unknown", "$0.00", "$0.000000123", "$1.50"]
     assert dollars(123, estimated=True) == "about $0.000000123"
 
