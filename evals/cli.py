@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from evals.cases import Case
     from evals.comparison import Comparison, Design, Verdict
     from evals.execution.arms import Arm
-    from evals.execution.execution import Standing
+    from evals.execution.budget import Standing
     from evals.execution.runs import Runs
     from evals.trial import Trial
     from rag.runtime import Runtime
@@ -120,7 +120,7 @@ def run(
         elsewhere.start()
     from evals.comparison import gravest
     from evals.execution.arms import Arm
-    from evals.execution.execution import Budget, Limits
+    from evals.execution.budget import Budget, Limits
     from evals.trial import decided, finite
 
     with _runtime() as runtime:
@@ -208,7 +208,7 @@ def compare(
 def score(id: Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or its beginning.")]) -> None:
     """Score the stored answers of a run again, without a call."""
     from evals.comparison import Design
-    from evals.execution.execution import rescore
+    from evals.execution.rescoring import rescore
     from evals.report.terminal import run_table
     from evals.scorers import open_scorers
     from evals.single import measured

@@ -18,8 +18,8 @@ from evals.analysis.compare import compare
 from evals.analysis.flips import flips
 from evals.cases import Case, gold_missing
 from evals.comparison import Agreement, Comparison, Design, EarlyStop, Side
+from evals.execution.budget import Standing
 from evals.execution.early import Early
-from evals.execution.execution import Standing
 from evals.execution.runs import Result, Run, Runs
 from evals.judge import CORRECT, GRADES, PREFERRED, Judge, Preference
 from evals.scorers import metrics, open_scorers

@@ -15,7 +15,8 @@ from evals.analysis.pairing import clusters
 from evals.analysis.summary import lowest, means, quantiles
 from evals.cases import Case
 from evals.comparison import Design
-from evals.execution.execution import FAILURES, Standing
+from evals.execution.budget import Standing
+from evals.execution.execution import FAILURES
 from evals.execution.runs import Result, Run, Runs
 from evals.measurement import Failure, Measurement, Worst
 from evals.pairwise import agreed, gone, known_metrics, side

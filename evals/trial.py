@@ -15,9 +15,10 @@ from evals.analysis.pairing import clusters
 from evals.cases import Case
 from evals.comparison import Comparison, Design, Guardrail
 from evals.execution.arms import Arm
+from evals.execution.budget import Limits
 from evals.execution.early import Early
 from evals.execution.estimate import lengths, price, seconds
-from evals.execution.execution import Execution, Limits
+from evals.execution.execution import Execution
 from evals.execution.pilot import pilot
 from evals.measurement import Measurement
 from evals.pairwise import compared, known_metrics

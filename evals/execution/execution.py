@@ -1,27 +1,26 @@
 """Asking: every case of every arm through the pipeline, each exactly once, as many at a time as the providers take.
 
-Knows order, pace, budget and what is done already. Knows nothing of what scores mean or how runs are compared.
+Knows order, pace and what is done already. Knows nothing of what scores mean or how runs are compared.
 """
 
-import time
 from asyncio import Event, Lock, TaskGroup, create_task, sleep, to_thread
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from sys import maxsize
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from evals.cases import Case, fingerprint, gold_missing
 from evals.execution.arms import Arm
-from evals.execution.estimate import judgement_price, lengths, price, said
+from evals.execution.budget import Limits, Standing, dearest
 from evals.execution.lookahead import Lookahead
 from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, SHORTEST_PAUSE, Pace
+from evals.execution.rescoring import scorable
 from evals.execution.responses import Remembering, Responses
 from evals.execution.runs import Result, Run, Runs
-from evals.judge import CORRECT, Judge
+from evals.judge import Judge
 from evals.scorers import score
 from evals.scorers.base import Scorer
 from prompts.library import Library
@@ -52,72 +51,6 @@ FIRST_WAIT = 0.05
 FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISCONNECTED)
 HOPELESS = 20
 """Requests that failed in a row: the upstream is gone, and the rest would be lost the same way."""
-
-
-@dataclass
-class Standing:
-    """How far a comparison is; counts of requests, over all arms."""
-
-    planned: int = 0
-    found: int = 0
-    """Answered by an earlier command."""
-    answered: int = 0
-    """By this one, failures among them."""
-    failed: int = 0
-    under_way: int = 0
-    spent: int = 0
-    """Nano-dollars, now: what was answered before is not paid again."""
-    unpriced: int = 0
-    """Calls that were made now and whose cost is not known."""
-    dearest: int | None = None
-    """Nano-dollars that one answer has cost, with its judgement, or may; null where nobody asked what it may."""
-    started: float = field(default_factory=time.monotonic)
-    ended: str | None = None
-    """Why not all was asked."""
-
-    @property
-    def taken(self) -> int:
-        """Nano-dollars of a budget: what is spent, and what is under way or was never priced, each as dear as any."""
-        return self.spent + (self.unpriced + self.under_way) * (self.dearest or 0)
-
-    def pay(self, attempts: Sequence[Attempt]) -> int:
-        """Count what these calls have cost now, and return it: a replayed one costs nothing."""
-        costs = [attempt.cost_nanodollars for attempt in attempts if attempt.replayed is None]
-        known = [cost for cost in costs if cost is not None]
-        self.spent += sum(known)
-        self.unpriced += len(costs) - len(known)
-        return sum(known)
-
-    @property
-    def done(self) -> int:
-        return self.found + self.answered
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.started
-
-
-@dataclass
-class Budget:
-    """What a command may spend, on answers and on the judge, over all that it compares."""
-
-    nanodollars: int
-    standings: list[Standing] = field(default_factory=list)
-    """Of every comparison that draws on it."""
-
-    def bears(self, more: int) -> bool:
-        """Whether so many nano-dollars are left."""
-        return sum(standing.taken for standing in self.standings) + more <= self.nanodollars
-
-
-class Limits(NamedTuple):
-    """What a command may take."""
-
-    concurrency: int | None = None
-    """Requests at once; null to find out what the provider takes."""
-    budget: Budget | None = None
-    retry_failed: bool = False
-    """Ask again what failed before."""
 
 
 class Watcher(Protocol):
@@ -264,7 +197,7 @@ class Execution:
         key is missing, or a budget cannot be kept because a price is not known.
         """
         if self._limits.budget:
-            self.standing.dearest = await self._most_for_one()
+            self.standing.dearest = await dearest(self.first_pipelines, self.cases, self._judge_model)
         self.standing.planned = len(self.arms) * len(self.cases) * self.repeats
         known = [set() if self._fresh else await to_thread(self._known, side, watcher) for side in range(len(self.arms))]
         self.standing.found = sum(map(len, known))
@@ -374,28 +307,6 @@ class Execution:
         budget = self._limits.budget
         return budget is None or budget.bears(more * (self.standing.dearest or 0))
 
-    async def _most_for_one(self) -> int:
-        """Nano-dollars of an answer to the longest questions, with its judgement, as long as any may be. Raises `GroundwireError` where a
-        price is not known.
-        """
-        most, longest = 0, sorted(self.cases, key=said, reverse=True)
-        for pipeline in self.first_pipelines:
-            prompt = max(await lengths(pipeline, longest))
-            bounds = price(pipeline, prompt)
-            if bounds is None:
-                judging = pipeline.variant.validator.judge
-                raise _unpriced(", ".join([*pipeline.assembly.models, *([judging] if judging else [])]))
-            most = max(most, bounds[1] + self._most_for_judging(pipeline, prompt))
-        return most
-
-    def _most_for_judging(self, pipeline: Pipeline, prompt: int) -> int:
-        if self._judge_model is None:
-            return 0
-        most = judgement_price(pipeline.router, self._judge_model, prompt, pipeline.variant.llm.max_tokens)
-        if most is None:
-            raise _unpriced(self._judge_model)
-        return most
-
     async def _one(self, side: int, case: Case, repeat: int, pace: Pace, watcher: Watcher | None) -> None:
         try:
             trace = await self._answered(side, case, repeat, pace)
@@ -455,29 +366,6 @@ class Execution:
     def _show(self, side: int, result: Result, watcher: Watcher | None) -> None:
         if watcher and (reason := watcher.see(side, result)):
             self.standing.ended = self.standing.ended or reason
-
-
-def _unpriced(models: str) -> GroundwireError:
-    return GroundwireError(f"the price of {models} is not known, so --max-cost cannot be enforced", "leave out --max-cost")
-
-
-async def rescore(runs: Runs, run: Run, runtime: Runtime, scorers: Sequence[Scorer]) -> int:
-    """Score the stored traces of a run again; what a judge said stays. Returns how many there are."""
-    results = await to_thread(lambda: list(runs.results(run.id)))
-    gone = gold_missing([result.case for result in results], await to_thread(runtime.corpus.documents, run.collection))
-    for result in results:
-        trace = await to_thread(runtime.traces.get, result.trace_id)
-        judged = {name: value for name, value in result.scores.items() if name == CORRECT.name}
-        scores = await to_thread(score, trace, scorable(result.case, gone), scorers)
-        renewed = result.model_copy(update={"scores": scores | judged, "scorers": tuple(one.identity for one in scorers)})
-        await runs.record(run.id, renewed)
-    return len(results)
-
-
-def scorable(case: Case, gone: Mapping[str, tuple[str, ...]]) -> Case:
-    """The case less the gold documents that the collection does not have: nothing could have found them."""
-    lost = gone.get(case.id, ())
-    return case.model_copy(update={"gold_ids": tuple(id for id in case.gold_ids if id not in lost)}) if lost else case
 
 
 def _first(group: BaseExceptionGroup[GroundwireError]) -> GroundwireError:

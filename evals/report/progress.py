@@ -13,7 +13,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from evals.execution.execution import Standing
+from evals.execution.budget import Standing
 from evals.report.words import duration
 from rag.trace import dollars
 

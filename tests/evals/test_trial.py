@@ -3,8 +3,8 @@
 import pytest
 
 from evals.comparison import Design, Finding, Verdict
+from evals.execution.budget import Budget, Limits
 from evals.execution.early import FIRST_LOOK
-from evals.execution.execution import Budget, Limits
 from evals.trial import GUARDRAILS, Trial, contest, execution, foreseen, measure, metric_named
 from rag.errors import GroundwireError
 from rag.runtime import Runtime

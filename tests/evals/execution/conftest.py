@@ -8,7 +8,8 @@ import pytest
 
 from evals.cases import Case
 from evals.execution.arms import Arm
-from evals.execution.execution import Execution, Limits, Watcher
+from evals.execution.budget import Limits
+from evals.execution.execution import Execution, Watcher
 from evals.execution.runs import Result
 from evals.scorers import open_scorers
 from rag.runtime import Runtime

@@ -10,7 +10,8 @@ import pytest
 import prompts
 from evals.analysis.pairing import case_means
 from evals.cases import Case
-from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Budget, Execution, Limits
+from evals.execution.budget import Budget, Limits
+from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Execution
 from evals.execution.pace import FIRST
 from evals.execution.runs import Result
 from rag.errors import GroundwireError
