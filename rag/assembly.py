@@ -61,15 +61,20 @@ class Assembly:
         packing = partial(pack, passages, budget=budget, room=room, count=count)
         if said := await recent(history, int(SAID * budget), count) if history else ():
             with suppress(NoRoomError):
-                return await packing(render=partial(self._render, question, said))
-        return await packing(render=partial(self._render, question, ()))
+                return _fenced(question, said, await packing(render=partial(self._render, question, said)))
+        return _fenced(question, (), await packing(render=partial(self._render, question, ())))
 
     def _render(self, question: str, said: Sequence[Message], passages: Sequence[Passage]) -> tuple[Message, ...]:
-        texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]
-        texts += [message.content for message in said]
-        rendered = [
-            Message(**message)
-            for message in self._prompt.render(question=question, passages=passages, fence=fence(texts, question))
-        ]
+        messages = self._prompt.render(question=question, passages=passages, fence=_fence(question, said, passages))
+        rendered = [Message(**message) for message in messages]
         head = list(takewhile(lambda message: message.role == "system", rendered))
         return (*head, *said, *rendered[len(head) :])
+
+
+def _fence(question: str, said: Sequence[Message], passages: Sequence[Passage]) -> str:
+    texts = [text for passage in passages for text in (passage.title, *passage.headings, passage.text)]
+    return fence([*texts, *(message.content for message in said)], question)
+
+
+def _fenced(question: str, said: Sequence[Message], context: Context) -> Context:
+    return context._replace(fence=_fence(question, said, context.passages))

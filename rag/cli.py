@@ -1,4 +1,4 @@
-"""The `rag` command: ingest, search, ask, trace, index, ledger.
+"""The `rag` command: ingest, search, ask, collections, trace, index, ledger.
 
 Knows options and output. Knows nothing of how any of it is done.
 """
@@ -21,13 +21,18 @@ if TYPE_CHECKING:
     from rag.variant import Mode, Variant
 
 app = Command(help="Answers from your documents, each proved against them.")
+collections = typer.Typer(invoke_without_command=True, help="List the collections, or remove one.")
+app.add_typer(collections, name="collections")
 index = typer.Typer(no_args_is_help=True, help="The index generations of a collection.")
 app.add_typer(index, name="index")
 ledger = typer.Typer(no_args_is_help=True, help="The database of documents, traces and everything else that is not derived.")
 app.add_typer(ledger, name="ledger")
 
+ChannelName = Literal["ask", "chat", "openai", "evals", "shadow"]
+OutcomeName = Literal["answered", "refused", "failed", "timed_out", "disconnected"]
 CollectionName = Annotated[str, typer.Option("--collection", "-c", help="The collection.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print JSON instead, a line for each.")]
 Where = Annotated[list[str] | None, typer.Option(metavar="KEY=VALUE", help="Only passages with this metadata; repeat for more.")]
 
 
@@ -41,14 +46,23 @@ def ingest(
     ] = "local",
     json: Json = False,
 ) -> None:
-    """Read documents into a collection; what has not changed is not embedded again. Exits with 1 where something was quarantined."""
+    """Read documents into a collection; what has not changed is not embedded again. Exits with 1 where something was quarantined that is
+    no duplicate.
+    """
+    from rag.bars import watched
     from rag.ingest.ingest import ingest as run
     from rag.ingest.quality import Reason
-    from rag.ingest.report import shown, watched
+    from rag.ingest.report import shown
+    from rag.runtime import Runtime
+    from rag.settings import Settings
 
-    with _runtime() as runtime:
-        with watched() as progress:
-            report = run(paths, collection, runtime, engine=engine, prune=prune, progress=progress)
+    with Runtime(Settings()) as runtime:
+        try:
+            with watched() as progress:
+                report = run(paths, collection, runtime, engine=engine, prune=prune, progress=progress)
+        except KeyboardInterrupt:
+            typer.echo(f"stopped: collection {collection} is as it was, and the same command goes on from here", err=True)
+            raise typer.Exit(130) from None
         show(report.model_dump_json() if json else shown(report))
     if any(flaw.reason is not Reason.DUPLICATE for flaw in report.quarantined):
         raise typer.Exit(1)
@@ -72,7 +86,10 @@ def search(
     with _runtime() as runtime:
         retriever = runtime.retriever(collection)
         vector = retriever.embed(question)
-        found = retriever.search(question, vector, mode=_mode(mode), top_k=k, candidates=max(100, k), where=_filter(where))
+        wanted = _filter(where)
+        found = retriever.search(question, vector, mode=_mode(mode), top_k=k, candidates=max(100, k), where=wanted)
+        if not found.passages:
+            _note_unknown(runtime, collection, wanted)
     if json:
         show(TypeAdapter(tuple[Passage, ...]).dump_json(found.passages).decode())
     else:
@@ -94,6 +111,8 @@ def ask(
     """Answer questions from a collection, with citations, verdicts, tokens, cost and latency."""
     import asyncio
 
+    if not all(question.strip() for question in questions):
+        raise GroundwireError("the question is empty", "ask something")
     with _runtime() as runtime:
         chosen = runtime.variant(variant)
         if model:
@@ -116,28 +135,73 @@ async def _ask_all(
                 show(trace.model_dump_json())
             else:
                 trace = await _show(pipeline, question, where)
+            if not trace.passages:
+                _note_unknown(runtime, collection, where)
             good = good and trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED)
         return good
     finally:
         await runtime.router.close()
 
 
+@collections.callback()
+def list_collections(context: typer.Context, json: JsonLines = False) -> None:
+    """List the collections, with what is in them."""
+    from json import dumps
+
+    from rag.console import collection_table
+
+    if context.invoked_subcommand:
+        return
+    with _runtime() as runtime:
+        found = [(collection, *runtime.corpus.count(collection.name)) for collection in runtime.corpus.collections()]
+    if json:
+        show(*(dumps({**each._asdict(), "documents": documents, "chunks": chunks}) for each, documents, chunks in found))
+    else:
+        show(collection_table(found))
+
+
+@collections.command()
+def remove(
+    name: Annotated[str, typer.Argument(help="The collection.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a collection with its documents and its index; the traces of what was asked of it stay."""
+    with _runtime() as runtime:
+        there = runtime.corpus.collection(name)
+        count, _ = runtime.corpus.count(name)
+        documents = f"{count:,} document{'' if count == 1 else 's'}"
+        if not yes:
+            typer.confirm(f"Remove collection {name} with its {documents} for good?", abort=True)
+        generations = [generation.id for generation in runtime.store.generations(name)]
+        runtime.corpus.remove(there)
+        for generation in generations:
+            runtime.store.drop(name, generation)
+    show(f"collection {name} was removed, with {documents}")
+
+
 @app.command()
 def trace(
     id: Annotated[str | None, typer.Argument(help="A trace's id, or its beginning.")] = None,
     since: Annotated[str, typer.Option(help="As in 30m, 12h, 1d.")] = "1d",
+    channel: Annotated[ChannelName | None, typer.Option(help="Only those that came in there.")] = None,
+    outcome: Annotated[OutcomeName | None, typer.Option(help="Only those that ended so.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, newest first.")] = 50,
-    json: Json = False,
+    json: JsonLines = False,
 ) -> None:
     """Show one trace, or list the latest."""
     from rag.console import trace_page, trace_table
+    from rag.ledger.traces import Selection
+    from rag.trace import Channel, Outcome
 
     with _runtime() as runtime:
         if id:
             found = runtime.traces.get(id)
             show(found.model_dump_json() if json else trace_page(found))
         else:
-            latest = runtime.traces.latest(limit, since=_ago("--since", since).isoformat(timespec="milliseconds"))
+            wanted = Selection(
+                since=_ago("--since", since), channel=channel and Channel(channel), outcome=outcome and Outcome(outcome)
+            )
+            latest = runtime.traces.latest(limit, wanted)
             show(*(found.model_dump_json() for found in latest) if json else (trace_table(latest),))
 
 
@@ -200,7 +264,7 @@ def copy(
     from contextlib import closing
     from shlex import quote
 
-    from rag.ingest.report import watched
+    from rag.bars import watched
     from rag.progress import Stage
     from rag.stores import open_store
     from rag.stores.copying import copy as run
@@ -223,8 +287,8 @@ def copy(
 @index.command()
 def rebuild(collection: CollectionName = "default") -> None:
     """Build a generation from the ledger, embedding nothing, and make it the current one."""
+    from rag.bars import watched
     from rag.ingest.ingest import rebuild as run
-    from rag.ingest.report import watched
 
     with _runtime() as runtime, watched() as progress:
         generation = run(collection, runtime, progress=progress)
@@ -236,12 +300,12 @@ def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As 
     """Copy the ledger into an empty one: all of it, compared row by row, or nothing. Servers that write should be stopped before."""
     from shlex import quote
 
-    from rag.ingest.report import watched
+    from rag.bars import watched
     from rag.ledger.copying import copy
     from rag.ledger.database import opened
     from rag.settings import Settings
 
-    with opened(Settings().ledger_url) as source, opened(to) as target, watched() as progress:
+    with opened(Settings().existing().ledger_url) as source, opened(to) as target, watched() as progress:
         rows = copy(source, target, progress)
         told = {name: value for name, value in target.url.query.items() if "password" not in name}
         place = target.url.set(drivername=target.dialect.name, query=told).render_as_string()
@@ -257,23 +321,24 @@ def prune_ledger(
     """Remove old traces and what was said of them; those that an evaluation's results name stay. Servers may go on meanwhile."""
     from rich.filesize import decimal
 
-    from rag.ingest.report import watched
+    from rag.bars import watched
     from rag.ledger.database import opened
     from rag.ledger.retention import prunable, prune
     from rag.settings import Settings
 
     before = _ago("--older", older)
-    with opened(Settings().ledger_url) as engine, watched() as progress:
+    with opened(Settings().existing().ledger_url) as engine, watched() as progress:
         pruned = prunable(engine, before) if dry_run else prune(engine, before, progress)
     verb = "would be removed" if dry_run else "were removed"
     show(f"{pruned.traces:,} traces ({decimal(pruned.bytes)}) and {pruned.feedback:,} entries of feedback {verb}")
 
 
 def _runtime() -> "Runtime":
+    """Of what is there: only an ingest makes a home."""
     from rag.runtime import Runtime
     from rag.settings import Settings
 
-    return Runtime(Settings())
+    return Runtime(Settings().existing())
 
 
 async def _show(pipeline: "Pipeline", question: str, where: "Filter") -> "Trace":
@@ -314,6 +379,14 @@ def _filter(where: list[str] | None) -> "Filter":
             parsed = value
         found.setdefault(key, []).append(parsed if isinstance(parsed, str | int | bool) or _finite(parsed) else value)
     return found
+
+
+def _note_unknown(runtime: "Runtime", collection: str, where: "Filter") -> None:
+    """Tell which keys of a filter that nothing has: what is misspelt is no reason to take a collection for empty."""
+    there = runtime.corpus.metadata_keys(collection) if where else set()
+    for key in where.keys() - there:
+        has = f"there are {', '.join(sorted(there))}" if there else "there are no metadata"
+        typer.echo(f"note: no document of {collection} has {key}: {has}", err=True)
 
 
 def _finite(parsed: object) -> bool:

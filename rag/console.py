@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.citations import citations
+from rag.ledger.corpus import Collection
 from rag.stores.base import Generation
 from rag.trace import Outcome, Trace, dollars
 from rag.types import Claim, Passage, Verdict
@@ -57,6 +58,8 @@ def answer_details(trace: Trace) -> Group:
     parts: list[RenderableType] = []
     if trace.claims:
         parts += [Text("Claims", "bold"), Padding(claim_table(trace.claims), (0, 0, 0, 2))]
+    elif trace.outcome is Outcome.ANSWERED:
+        parts.append(Text("Nothing in it could be checked.", "yellow"))
     shown = {number for citation in citations(trace.answer) for number in citation.numbers}
     shown |= {claim.evidence.passage for claim in trace.claims if claim.evidence}
     if shown:
@@ -113,6 +116,19 @@ def trace_table(traces: Iterable[Trace]) -> Table:
     return table
 
 
+def collection_table(collections: Iterable[tuple[Collection, int, int]]) -> Table:
+    """One row a collection, with its documents and chunks."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("collection", style="cyan")
+    for name in ("documents", "chunks"):
+        table.add_column(name, justify="right")
+    for name in ("embedder", "generation"):
+        table.add_column(name)
+    for collection, documents, chunks in collections:
+        table.add_row(collection.name, f"{documents:,}", f"{chunks:,}", collection.embedder, collection.generation or "none")
+    return table
+
+
 def generation_table(generations: Iterable[Generation], current: str | None) -> Table:
     """Two lines a generation, oldest first: its id and what is in it, then its embedder."""
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -150,6 +166,7 @@ def trace_page(trace: Trace) -> Group:
         *(Padding(Text.assemble((message.role, "magenta"), "\n", message.content), (0, 0, 0, 2)) for message in trace.messages),
         Text("Draft", "bold"),
         Padding(Text(trace.draft), (0, 0, 0, 2)),
+        *([Text("Withheld", "bold"), Padding(claim_table(trace.withheld), (0, 0, 0, 2))] if trace.withheld else ()),
         Text("Answer", "bold"),
         Padding(Text(trace.answer), (0, 0, 0, 2)),
         answer_details(trace),

@@ -25,6 +25,8 @@ class Context(NamedTuple):
     passages: tuple[Passage, ...]
     messages: tuple[Message, ...]
     left_out: tuple[LeftOut, ...]
+    fence: str = ""
+    """The delimiter that stands around the passages in the messages."""
 
 
 async def pack(passages: Sequence[Passage], budget: int, room: int | None, count: Count, render: Render) -> Context:

@@ -8,16 +8,16 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rag.citations import citations, uncited
-from rag.claims import OPENING
-from rag.sentences import Span, sentences
+from rag.claims import LEADS_ON, OPENING, ROW, Kind, parts
+from rag.sentences import MARKER, Span
 from rag.types import Claim
 
 ENDS = re.compile(r"[.!?:;\n\u2026\u3002\uff01\uff1f\u061f\u0964]")
 """Without one of these, no sentence can have ended."""
 UNFINISHED = re.compile(r"\[[\d\s,;\u2013-]*\Z")
 """What may become a citation of the sentence before it."""
-ROW = "|"
+ENDED = re.compile(r"(?:[.!?:;|\u2026\u3002\uff01\uff1f\u061f\u0964]|`{3}|~{3})[\s*_\"'`\u201d\u00bb)\]]*\Z")
+"""A sentence with a mark at its end, and what closes a quotation or emphasis."""
 LONG = 400
 """Characters: what waits beyond so many, a table or code, has to grow by a tenth before it is read again."""
 
@@ -34,7 +34,7 @@ class Gate:
     """The stretches of one draft, in order. `language` is ISO 639-1.
 
     The pieces it arrives in do not matter, tables without a blank line around them aside: what may be an end within a quotation waits
-    for the quotation's, or the line's.
+    for the quotation's, or the line's. A heading goes with what is stated below it.
     """
 
     def __init__(self, language: str) -> None:
@@ -47,14 +47,16 @@ class Gate:
             return []
         unfinished = UNFINISHED.search(draft, self._passed)
         pending = draft[self._passed : unfinished.start() if unfinished else len(draft)]
-        bare = uncited(pending, citations(pending))
-        spans = [bare.origin(*span) for span in sentences(bare.text, self._language)]
+        found = parts(pending, self._language, unfinished=True)
+        spans = [(part.start, part.end) for part in found]
         starts = [self._passed + _start(pending, before, span) for before, span in itertools.pairwise([(0, 0), *spans])]
-        complete = [
-            self._next(end)
-            for start, end in itertools.pairwise(starts)
-            if not (self._within_table(draft, start, end) or self._within_quotation(draft, end))
-        ]
+        complete = []
+        leads = False
+        for part, (start, end) in zip(found, itertools.pairwise(starts), strict=False):
+            marks = MARKER.fullmatch(pending, part.start, part.end) is not None
+            leads = marks or part.kind in LEADS_ON or (leads and part.kind is Kind.TALKS)
+            if not (leads or self._within_table(draft, start, end) or self._within_quotation(draft, end)):
+                complete.append(self._next(end))
         self._due = len(draft) + max(0, len(draft) - self._passed - LONG) // 10
         return complete
 
@@ -85,6 +87,13 @@ def _start(text: str, before: Span, span: Span) -> int:
     line = text.rfind("\n", before[1], span[0]) + 1
     opens = text.find("[", line, span[0]) if line and OPENING.fullmatch(text, line, span[0]) else -1
     return span[0] if opens < 0 else opens
+
+
+def finished(draft: str, language: str) -> str:
+    """A draft that was cut off, up to the end of its last whole sentence."""
+    found = parts(draft, language)
+    last = draft[found[-1].start : found[-1].end] if found else ""
+    return draft if ENDED.search(last) and not MARKER.fullmatch(last) else draft[: found[-1].start if found else 0]
 
 
 def after(claims: Sequence[Claim], offset: int) -> list[Claim]:

@@ -18,6 +18,11 @@ from rag.stores.base import Index, Learnt
 from rag.types import Chunk, Hit
 
 _PROBES = 150
+_REPEATED = 0.1
+"""The share of the probes whose text another has, from which on each text is asked for once: else one long file that repeats itself
+decides what all the others are worth."""
+_SOUGHT = 3000
+"""Chunks that are looked through for texts that differ."""
 _FEWEST_CHUNKS = 50
 """Among fewer, either leg finds anything, and the ranks say nothing of which is better."""
 _CANDIDATES = 100
@@ -43,7 +48,7 @@ def learn(index: Index, embedder: Embedder) -> Learnt:
     """Ask `index` for things known to be in it, and for things that are not. Takes about a second; deterministic."""
     whole, blurred = _probes(index, embedder)
     fusion = Fusion()
-    if index.generation.chunks >= _FEWEST_CHUNKS:
+    if min(index.generation.chunks, len(whole)) >= _FEWEST_CHUNKS:
         fusion = weigh(_ranks(index, whole), _ranks(index, blurred))
     vectors = embedder.embed(STRANGERS)
     own = [_evidence(index, fusion, probe.text, probe.vector) for probe in blurred]
@@ -54,8 +59,7 @@ def learn(index: Index, embedder: Embedder) -> Learnt:
 def _probes(index: Index, embedder: Embedder) -> tuple[list[Probe], list[Probe]]:
     """One sentence of each chunk of a sample, whole and blurred."""
     chance = np.random.default_rng(0)
-    positions = chance.integers(index.generation.chunks, size=_PROBES).tolist()
-    chunks = index.chunks(positions)
+    positions, chunks = _sample(index, chance)
     frequency = Counter(
         word for chunk in {chunk.id: chunk for chunk in chunks}.values() for word in set(chunk.text.casefold().split())
     )
@@ -67,6 +71,18 @@ def _probes(index: Index, embedder: Embedder) -> tuple[list[Probe], list[Probe]]
         [Probe(*probe) for probe in zip(positions, texts, vectors[: len(texts)], strict=True)],
         [Probe(*probe) for probe in zip(positions, blurred, vectors[len(texts) :], strict=True)],
     )
+
+
+def _sample(index: Index, chance: np.random.Generator) -> tuple[list[int], list[Chunk]]:
+    """Chunks drawn at random, with their positions."""
+    positions = chance.integers(index.generation.chunks, size=_PROBES).tolist()
+    chunks = index.chunks(positions)
+    if len(set(positions)) - len({chunk.text for chunk in chunks}) < _REPEATED * _PROBES:
+        return positions, chunks
+    positions = chance.integers(index.generation.chunks, size=_SOUGHT).tolist()
+    distinct = {chunk.text: (position, chunk) for position, chunk in zip(positions, index.chunks(positions), strict=True)}
+    few = list(distinct.values())[:_PROBES]
+    return [position for position, _ in few], [chunk for _, chunk in few]
 
 
 def _sentences(chunk: Chunk) -> list[str]:

@@ -7,7 +7,7 @@ import time
 from asyncio import CancelledError, to_thread, wrap_future
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
@@ -16,9 +16,11 @@ from prompts.prompt import Prompt
 from rag.assembly import Assembly
 from rag.ceiling import ceiling
 from rag.characters import sound
-from rag.conversation import Rewriter, depends, standalone
+from rag.conversation.history import depends, standalone
+from rag.conversation.rewriter import Rewriter
+from rag.echo import Echo
 from rag.errors import GroundwireError, UpstreamError
-from rag.gate import Gate, Stretch, after
+from rag.gate import Gate, Stretch, after, finished
 from rag.ledger.traces import Traces
 from rag.llms.base import REFUSAL, Attempt, Completion, Purpose, Request
 from rag.llms.router import Router
@@ -31,6 +33,9 @@ from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Variant
+
+STOPS = 4
+"""Texts to stop at that OpenAI takes; others take as many or more."""
 
 
 class Retrieved(NamedTuple):
@@ -68,12 +73,16 @@ async def drained(events: AsyncGenerator[Event, None]) -> Trace:
 class Recording:
     """The trace of a request while it runs."""
 
-    def __init__(self, trace: Trace) -> None:
+    def __init__(self, trace: Trace, waited: float = 0.0) -> None:
         self.trace = trace
         self.attempts: list[Attempt] = []
         self.in_turn = False
         """Whether a model is being called."""
-        self.started = time.perf_counter()
+        self.fence = ""
+        """What stands around the passages in the messages."""
+        self.cut_off = False
+        """Whether the draft ended at its token limit."""
+        self.started = time.perf_counter() - waited
 
     def elapsed_ms(self) -> float:
         """Since the request began."""
@@ -173,12 +182,14 @@ class Pipeline:
         history: Sequence[Message] = (),
         origin: Origin = NOBODY,
         id: str | None = None,
+        waited: float = 0.0,
         ended: Callable[[Trace], None] = lambda _: None,
     ) -> AsyncGenerator[Event, None]:
         """Answer a question: `Retrieved` once, `Delta` as text is released, `Done` last.
 
-        `history` is what was said before, oldest first. `id` is the trace's, a UUIDv7, where the caller has given one. `ended` is
-        called once, with the trace as it is closed, in whatever way the request ends.
+        `history` is what was said before, oldest first. `id` is the trace's, a UUIDv7, where the caller has given one. `waited` are
+        the seconds since the request came, which are its stage `queue`. `ended` is called once, with the trace as it is closed, in
+        whatever way the request ends.
 
         A failure upstream is an outcome, told by the trace in `Done`. Raises `GroundwireError` where the question is empty, and
         whatever is no fault of the upstream's, after it is recorded. Closing the iterator early ends the request as disconnected.
@@ -188,7 +199,7 @@ class Pipeline:
         recording = Recording(
             Trace(
                 id=id or str(uuid7()),
-                created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                created_at=(datetime.now(UTC) - timedelta(seconds=waited)).isoformat(timespec="milliseconds"),
                 channel=channel,
                 collection=self.retriever.index.generation.collection,
                 variant=self.variant,
@@ -197,7 +208,9 @@ class Pipeline:
                 question=sound(question.strip()),
                 history=tuple(history),
                 where=where or {},
-            )
+                stages={"queue": waited * 1000} if waited else {},
+            ),
+            waited,
         )
         begun = wrap_future(self.traces.submit(recording.trace))
         try:
@@ -239,6 +252,7 @@ class Pipeline:
         with recording.stage("pack"):
             trace = recording.trace
             context = await self.assembly.packed(trace.question, found.passages, trace.history if trace.query else ())
+        recording.fence = context.fence
         recording.note(passages=context.passages, left_out=context.left_out, messages=context.messages)
         yield Retrieved(recording.trace.id, context.passages)
 
@@ -267,7 +281,8 @@ class Pipeline:
 
     async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
         """The answer as it is mended, each sentence as soon as it is judged."""
-        gate = Gate(await to_thread(languages.read, recording.trace.passages))
+        language = await to_thread(languages.read, recording.trace.passages)
+        gate = Gate(language)
         mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:
@@ -278,7 +293,8 @@ class Pipeline:
                     recording.note(claims=mending.claims, withheld=mending.withheld)
                     if text:
                         yield text
-        for stretch in gate.rest(recording.trace.draft):
+        draft = recording.trace.draft
+        for stretch in gate.rest(finished(draft, language) if recording.cut_off else draft):
             await self._mend(recording, mending, stretch)
         yield mending.rest()
         self._end(recording, mending.end())
@@ -291,8 +307,12 @@ class Pipeline:
 
     def _end(self, recording: Recording, released: Released) -> None:
         recording.note(claims=released.claims, withheld=released.withheld, released=released.action)
-        refused = released.action is not Action.QUOTED and is_refusal(released.text, self.refusal)
-        recording.end(Outcome.REFUSED if refused else Outcome.ANSWERED, "the answer is a refusal" if refused else None)
+        if released.action is Action.REFUSED:
+            recording.end(Outcome.REFUSED, _nothing(recording))
+        elif released.action is not Action.QUOTED and is_refusal(released.text, self.refusal):
+            recording.end(Outcome.REFUSED, "the answer is a refusal")
+        else:
+            recording.end(Outcome.ANSWERED)
 
     async def _follow(self, recording: Recording, begun: Awaitable[None]) -> None:
         """Note what to search for, where the question rests on what was said before."""
@@ -333,13 +353,15 @@ class Pipeline:
 
     async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm
+        echo = Echo(messages, recording.fence)
+        recording.cut_off = False
         request = Request(
             model=model.model,
             messages=messages,
             temperature=model.temperature,
             max_tokens=model.max_tokens,
             seed=model.seed,
-            stop=self.prompt.stop,
+            stop=(*self.prompt.stop, *echo.stops)[: max(STOPS, len(self.prompt.stop))],
             whole=self.whole,
             question=recording.trace.query or recording.trace.question,
             passages=recording.trace.passages,
@@ -350,10 +372,11 @@ class Pipeline:
             async with aclosing(upstream) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Completion):
-                        continue
-                    text = sound(piece)
+                        recording.cut_off = piece.finish_reason == "length"
+                    text = echo.rest() if isinstance(piece, Completion) else echo.passed(sound(piece))
                     recording.note(draft=recording.trace.draft + text)
-                    yield text
+                    if text:
+                        yield text
 
     @asynccontextmanager
     async def _turn(self, recording: Recording, stage: str) -> AsyncIterator[None]:
@@ -377,8 +400,11 @@ class Pipeline:
 
     async def _released(self, recording: Recording, *, retried: bool = False) -> Released:
         trace, rules = recording.trace, self.variant.release
-        claims = await self._judged(recording, trace.draft)
-        return release(rules.policy, trace.draft, claims, trace.passages, self.refusal, withheld=rules.withheld, retried=retried)
+        draft = trace.draft
+        if recording.cut_off and rules.policy is not Policy.FLAG:
+            draft = finished(draft, await to_thread(languages.read, trace.passages))
+        claims = await self._judged(recording, draft)
+        return release(rules.policy, draft, claims, trace.passages, self.refusal, withheld=rules.withheld, retried=retried)
 
     async def _judged(self, recording: Recording, text: str, judged: int = 0) -> list[Claim]:
         """The claims of a draft, or of a stretch of it; what ends within its first `judged` characters was judged before."""
@@ -390,3 +416,12 @@ class Pipeline:
             return claims
         async with self._turn(recording, "judge"):
             return await self.judge.judge(trace.question, text, claims, trace.passages, recording.started, recording.attempts)
+
+
+def _nothing(recording: Recording) -> str:
+    """Why nothing of a draft was released."""
+    if not recording.trace.draft.strip():
+        return "the model only repeated its prompt"
+    if recording.cut_off and not recording.trace.withheld:
+        return "the token limit cut the answer off within its first sentence"
+    return "nothing the model said was supported"

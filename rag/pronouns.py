@@ -101,6 +101,15 @@ def resolve(sentence: str, before: str) -> str:
     return subject.text + ending + sentence[pronoun.end() :]
 
 
+def declares(text: str) -> bool:
+    """Whether it is a sentence with its verb behind its subject, and more behind that."""
+    found = SUBJECT.match(text)
+    if not found or not found["rest"].strip(" ?"):
+        return False
+    words = found["noun"].split()
+    return words[0] not in NO_SUBJECT and words[-1] not in ("that", "which", "who")
+
+
 def _fits(pronoun: str, subject: Subject) -> bool:
     """Whether it stands for the subject, and nothing else of that sentence is like it."""
     rest = TIME.sub("", subject.predicate.partition(" ")[2])

@@ -20,7 +20,9 @@ MARKER = re.compile(r"[ \t]*(?:(?:>|[-*+•▪◦‣–—]|\d{1,9}[.)、]|[a-z]
 """What makes a line a list item or a quotation: `- `, `2. `, `> 1) `, `- [x] `."""
 PLAIN_ITEM = re.compile(r"(?:\r\n?|\n)(?=[ \t]*(?:(?:[•▪◦‣]|\d{1,3}[.)、])[ \t]*[^\W\d]|(?:[–—]|[a-z][.)])[ \t]+\w))")
 """A list item that Markdown takes for a wrapped line."""
-LEAD = re.compile(r"(?:(?<=[:\uff1a])|(?:(?<=\n)|(?<=\A))[ \t]*(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__))[ \t]*(?:\r\n?|\n)")
+LEAD = re.compile(
+    r"(?:(?<=[:\uff1a])|(?:(?<=\n)|(?<=\A))[ \t]*(?:(?:[-*+•]|\d{1,3}[.)])[ \t]+)?(?:\*\*|__)[^*_\n]{1,80}(?:\*\*|__))[ \t]*(?:\r\n?|\n)"
+)
 """The end of a line that leads over to the next: with a colon, or all of it bold."""
 ELLIPSIS = re.compile(r"…[ \t]+(?=[^\W\d_a-zа-я])")
 """One that ends a sentence."""

@@ -4,8 +4,11 @@ Knows places, not behaviour: what decides an answer is in the variant. Keys of p
 """
 
 from pathlib import Path
+from typing import Self
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from rag.errors import NotFoundError
 
 PACKAGE = Path(__file__).parent
 
@@ -32,6 +35,13 @@ class Settings(BaseSettings):
     @property
     def ledger_url(self) -> str:
         return self.ledger or f"sqlite:///{self.home.absolute() / 'ledger.db'}"
+
+    def existing(self) -> Self:
+        """The same, where there is a ledger to be read. Raises `NotFoundError`: what only reads makes none."""
+        if self.ledger is None and not (self.home / "ledger.db").exists():
+            problem = f"there is nothing in the home {self.home.absolute()} yet"
+            raise NotFoundError(problem, "`rag ingest PATH` fills it; set GROUNDWIRE_HOME to name another")
+        return self
 
     @property
     def index_place(self) -> str:

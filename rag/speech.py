@@ -64,17 +64,27 @@ DECLINES = re.compile(
         )
     )
 )
+REPLIES = re.compile(
+    r"(?:yes|no|yeah|yep|nope|sure|certainly|absolutely|definitely|of course|ja|nein|natürlich|klar|sicher|selbstverständlich|oui|non|"
+    r"bien sûr|certainement|claro(?: que sí)?|por supuesto|sí|да|нет|конечно|当然|当然可以|是的|不是|はい|いいえ|もちろん(?:です)?)"
+)
+"""Yes or no: to a question that can be answered so, it is the answer."""
+NEGATIVE = frozenset({"no", "nope"})
+POLAR = re.compile(
+    r"\s*(?P<verb>is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|must|may|might)(?P<rest>\s.*)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A question for yes or no: its verb, and the rest."""
 GREETS = re.compile(
     r"(?:hi|hello|hey|sure|certainly|absolutely|of course|ok|okay|yes|no|great|good|thanks|thank you|welcome|you're welcome|"
-    r"you are welcome|(?:that's |what )?(?:a )?(?:great|good|excellent) question|no problem|sorry)(?: (?:there|thing|all|everyone|so much|"
-    r"for \w+(?: \w+)?))?"
-    r"|(?:hallo|guten (?:tag|morgen|abend)|gerne?|natürlich|klar|sicher|selbstverständlich|ja|nein|danke|vielen dank|kein problem|"
-    r"bitte(?: schön| sehr)?)"
-    r"|(?:bonjour|salut|bien sûr|d'accord|oui|non|merci(?: beaucoup)?|avec plaisir|certainement)"
-    r"|(?:hola|claro(?: que sí)?|por supuesto|sí|gracias|muchas gracias|de nada|buenos días)"
-    r"|(?:привет|здравствуйте|добрый день|конечно|да|нет|спасибо|пожалуйста|хорошо)"
-    r"|(?:你好|您好|当然|当然可以|好的|是的|不是|谢谢|不客气|没问题)"
-    r"|(?:こんにちは|はい|いいえ|もちろん(?:です)?|ありがとうございます)"
+    r"you are welcome|(?:that's |what )?(?:a )?(?:great|good|excellent) question|no problem|sorry|(?:good)?bye)(?: (?:there|thing|all|everyone|"
+    r"so much|for \w+(?: \w+)?))?"
+    r"|(?:hallo|guten (?:tag|morgen|abend)|gerne?|danke|vielen dank|kein problem|bitte(?: schön| sehr)?)"
+    r"|(?:bonjour|salut|d'accord|merci(?: beaucoup)?|avec plaisir)"
+    r"|(?:hola|gracias|muchas gracias|de nada|buenos días)"
+    r"|(?:привет|здравствуйте|добрый день|спасибо|пожалуйста|хорошо)"
+    r"|(?:你好|您好|好的|谢谢|不客气|没问题)"
+    r"|(?:こんにちは|ありがとうございます)"
 )
 TALKS = re.compile(
     r"(?:(?:okay|ok|sure|certainly|of course|well|great|alright|absolutely)[,:] )?(?:"
@@ -88,7 +98,6 @@ TALKS = re.compile(
             r"here(?:'s| is| are) .*(?:answer|summary|steps|overview|list|quotes?|information|details|explanation)$",
             rf"(?:based on|according to) {THE_SOURCES}(?: (?:provided|above|given))?$",
             r"(?:in (?:summary|conclusion|short)|to (?:summarize|sum up)|sources?|references|note|answer|question|summary)$",
-            r"q(?:uestion)?: ",
             r"as an ai\b",
             r"i(?:'m|'d be| would be| am) (?:happy|glad|pleased) to\b",
             r"i(?:'ll| will) (?:answer|explain|try|do my best|summarize|go through|walk you)\b",
@@ -123,11 +132,42 @@ TALKS = re.compile(
     )
     + ")"
 )
+ECHOES = re.compile(r"q(?:uestion)?: ")
+"""The question, said again."""
 TELLS = re.compile(r"(?:(?:and|but|hey|hi|oh|so|well|yeah|yes)\b,? ?)*did you know\b")
 """A question that states what it asks."""
-ADDS = re.compile(r"[,;:.–—]\s*(?:but|however|though|although|yet|nevertheless)\b,?\s*", re.IGNORECASE)
-"""Where a refusal goes over into what is known nevertheless."""
-CONCEDES = re.compile(r"(?:while|although|though|even though)\b([^,]+),\s*", re.IGNORECASE)
+ADDS = re.compile(r"(?:[,;:.–—]\s*(?:but|however|though|although|yet|nevertheless)\b,?|\s+but\b|[ \t]*\n)\s*", re.IGNORECASE)
+"""Where a refusal goes over into what is known nevertheless, or the other way round."""
+GOES_ON = re.compile(
+    r"(?:[,;:–—]\s*+|\bthat\s++)(?!(?:i|we|you|my|your|this|that|these|it|they|please|feel|let|any\w*|what|which|who|how|if|when|as)\b)",
+    re.IGNORECASE,
+)
+"""Where talk may go over into something else than talk."""
+FINITE = re.compile(
+    r"\b(?<!that )(?<!which )(?<!who )(?:is|was|are|were|has|have|had|will|would|can|could|may|might|must|should|does|do|did|cannot|\w+n't|"
+    r"ist|sind|haben|wird|werden|kann|können|muss|müssen|darf|dürfen|est|sont|ont|peut|peuvent|doit|doivent|está|están|tiene|tienen|"
+    r"puede|pueden|debe|deben|нельзя|можно|является|не)\b|(?:不|没有|可以|必须|是)(?!什么)|(?:です|ます|ません)"
+)
+"""Verbs that tell a sentence from the name of something, the commonest."""
+OPENS_QUESTION = re.compile(
+    r"(?:what|who|whom|whose|which|when|where|why|how|if|whether|was|wer|wie|wo|warum|wann|comment|pourquoi|quand|où|qui|cómo|cuándo|"
+    r"dónde|qué|как|что|когда|где|почему|кто|为什么|如何|怎么|什么)\b"
+)
+COUNTS = re.compile(r"(?:sure, |ok(?:ay)?, )?(?:there|here) (?:is|are) (?:\w+ )?\d{1,2} \w+")
+"""A lead-in whose number is that of what follows."""
+COMMONPLACES = frozenset(
+    "summary overview introduction background details detail answer answers question conclusion note notes example examples step steps "
+    "key main important point points fact facts takeaway takeaways feature features benefit benefits reason reasons way ways type types "
+    "kind kinds option options list table result results information passage passages document documents source sources reference "
+    "references following follows include includes including based according provided context found find say says mean means use well "
+    "first second third next finally then also more other additional quick short brief sure ok here there explanation description input output "
+    "name item value no number run try follow command code "
+    "the a an and or of to is are in on for from with my your this these".split()
+)
+"""Words of labels that say nothing of the matter, in English."""
+DESCRIBES = re.compile(rf"(?:(?:while|although|though|even though) )?{THE_SOURCES}\b(?!.* that )")
+"""What a refusal says its sources are about."""
+CONCEDES = re.compile(r"(?:while|although|though|even though)\b\s*([^,]+),\s*", re.IGNORECASE)
 """A refusal before what is known nevertheless."""
 
 

@@ -5,17 +5,19 @@ Knows the file's fields, their bounds and their identity. Knows nothing of how a
 
 import hashlib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from rag import toml
 from rag.errors import ConfigurationError, NotFoundError
 from rag.llms.base import CallPolicy
 from rag.release import UNGROUNDED, UNPROVED, Policy
+from rag.settings import PACKAGE
 from rag.types import Value, Verdict
 
 Mode = Literal["hybrid", "dense", "lexical"]
+Gate = Literal["answer", "sentence"]
 
 
 class Prompts(Value):
@@ -65,7 +67,7 @@ class Release(Value):
     policy: Policy = Policy.FLAG
     uncertain: Literal["pass", "withhold"] = "pass"
     """Whether a claim that the validator cannot tell reaches the reader, or is treated as an unsupported one."""
-    gate: Literal["answer", "sentence"] = "answer"
+    gate: Gate = "answer"
     """What is judged before the reader sees any of it. With `flag` nothing waits."""
 
     @property
@@ -73,10 +75,21 @@ class Release(Value):
         """The verdicts that the policy acts on."""
         return UNPROVED if self.uncertain == "withhold" else UNGROUNDED
 
+    @field_validator("gate", mode="before")
+    @classmethod
+    def _known(cls, gate: object) -> object:
+        if gate not in get_args(Gate):
+            raise ValueError(
+                """it is 'answer' or 'sentence'; for an answer that waits for no verdict, write policy = "flag" and no gate"""
+            )
+        return gate
+
     @model_validator(mode="after")
     def _gated(self) -> Self:
         if self.gate == "sentence" and self.policy is not Policy.QUOTE:
-            raise ValueError('gate "sentence" goes with policy "quote": the others need the whole answer, or wait for none of it')
+            raise ValueError(
+                'gate "sentence" needs policy = "quote": "refuse" and "retry" need the whole answer, and with "flag" nothing waits'
+            )
         return self
 
 
@@ -108,12 +121,17 @@ def names(folder: Path) -> list[str]:
 
 def load(folder: Path, name: str) -> Variant:
     """Read `<folder>/<name>.toml`. Raises `ConfigurationError` naming the file, the field and the mend; `NotFoundError` where there is none."""
+    if not folder.is_dir():
+        raise ConfigurationError(f"{folder}, the folder of variants, does not exist", "set GROUNDWIRE_VARIANTS to one that does")
     if name not in names(folder):
-        raise NotFoundError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}")
+        own = (
+            "" if folder == PACKAGE / "variants" else " in the folder that GROUNDWIRE_VARIANTS puts in place of the shipped ones"
+        )
+        raise NotFoundError(f"variant {name} does not exist", f"there are {', '.join(names(folder)) or 'none'}{own}")
     path = folder / f"{name}.toml"
     try:
         return Variant(name=name, **toml.fields(path, "variant", "make it readable"))
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise ConfigurationError(f"{path}: {field}: {first['msg']}", "see the guide's page on variants for the fields") from error
+        raise ConfigurationError(
+            f"{path}: {toml.faults(error, Variant)}", "see the guide's page on variants for the fields"
+        ) from error

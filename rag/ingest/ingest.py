@@ -105,6 +105,7 @@ def ingest(
         files=len(found.files),
         files_unchanged=len(found.unread) - len(found.skipped),
         skipped=tuple(found.skipped),
+        vanished=len(found.vanished - found.gone),
         documents=documents,
         added=added,
         changed=len(changed) - added,

@@ -58,6 +58,8 @@ class Report(Value):
     files_unchanged: int
     """Not even parsed: their bytes are those of the last ingest."""
     skipped: tuple[Skipped, ...]
+    vanished: int
+    """Files that are gone while their documents stay, because nobody asked to prune them."""
     documents: int
     """Of the whole collection, afterwards."""
     added: int

@@ -21,6 +21,9 @@ from rag.ledger.corpus import Corpus
 from rag.progress import Progress, Stage
 from rag.types import Document
 
+UNIQUE = "make one of them another, or call the field that holds it otherwise"
+"""What mends ids that two files have."""
+
 
 class Wanted(NamedTuple):
     """A file to read, unless its bytes have this sha256."""
@@ -52,8 +55,10 @@ class Survey:
     """The files beside what the ledger knows."""
 
     files: list[File]
+    vanished: frozenset[str]
+    """Sources that the ledger has, and the paths do not any more."""
     gone: frozenset[str]
-    """Sources to prune: the ledger has them, and the paths do not any more."""
+    """Those of them to prune."""
     known: Mapping[str, tuple[str, str]]
     """The documents of the ledger: id to source and sha256."""
     read: dict[str, str] = field(default_factory=dict)
@@ -99,8 +104,9 @@ def survey(
     """
     sources = corpus.sources(collection)
     files = discover(paths, sources if prune else (), without)
-    gone = {source for source in sources if prune and any(covers(path, source) for path in paths)}
-    found = Survey(files, frozenset(gone - {file.source for file in files}), corpus.documents(collection))
+    there = {file.source for file in files}
+    vanished = frozenset(source for source in sources if source not in there and any(covers(path, source) for path in paths))
+    found = Survey(files, vanished, vanished if prune else frozenset(), corpus.documents(collection))
     retried = {row.source for row in corpus.quarantined(collection) if row.reason in RETRIED}
     wanted = (
         Wanted(file._replace(path=file.path.absolute()), None if file.source in retried else sources.get(file.source))
@@ -178,7 +184,7 @@ def _judge(found: Survey, spool: Spool) -> None:
     for head in spool.heads():
         twin = twins.get(head.sha256, head.id)
         if head.id in owners:
-            found.flaws.append(_flaw(head, Reason.REPEATED_ID, f"this id is also in {owners[head.id]}"))
+            found.flaws.append(_flaw(head, Reason.REPEATED_ID, f"this id is also in {owners[head.id]}: {UNIQUE}"))
         elif twin != head.id and not head.named:
             found.flaws.append(_flaw(head, Reason.DUPLICATE, f"same title, text and metadata as {twin}"))
         else:

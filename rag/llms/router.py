@@ -17,6 +17,8 @@ from rag.llms.breaker import Breaker
 
 FIRST_BACKOFF = 0.5
 LONGEST_BACKOFF = 8.0
+READ = (Purpose.ANSWER, Purpose.RETRY)
+"""Calls whose text is for readers. What an empty reply is worth to others, they know themselves."""
 
 
 class Router:
@@ -58,7 +60,7 @@ class Router:
         """Pieces of the answer, then one `Completion`; `began` is the request's `time.perf_counter()`.
 
         Every try is appended to `attempts` as it ends, also when this generator is closed or cancelled. Raises `UpstreamError` that
-        names each model's last failure; once text was passed on, there is no other try. An answer without any text is a failure.
+        names each model's last failure; once text was passed on, there is no other try. For readers, no text is a failure.
         """
         models = tuple(dict.fromkeys((request.model, *policy.fallbacks)))
         self.available(models)
@@ -206,7 +208,7 @@ class _Try:
             "finish_reason": piece.finish_reason,
             "replayed": piece.replayed,
         }
-        if not self.started:
+        if self._purpose in READ and not self.started:
             raise UpstreamError(
                 f"{self.request.model} gave no text ({piece.finish_reason})",
                 "raise llm.max_tokens, or name a fallback model",

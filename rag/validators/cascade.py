@@ -49,7 +49,7 @@ class Cascade:
     def _read(
         self, entailment: Entailment, question: str, answer: str, claims: Sequence[Claim], passages: Sequence[Passage]
     ) -> list[Claim]:
-        texts = {statement.start: statement.resolved for statement in statements(answer, LANGUAGE)}
+        texts = {statement.start: statement.resolved for statement in statements(answer, LANGUAGE, question)}
         stated = [texts.get(claim.start, claim.text) for claim in claims]
         windows = [window(text, passages, LANGUAGE) for text in stated]
         pairs = [Pair(question, shown.text, text) for text, shown in zip(stated, windows, strict=True)]

@@ -48,7 +48,7 @@ class LexicalValidator:
     def validate(self, question: str, answer: str, passages: Sequence[Passage]) -> list[Claim]:
         """See `Validator`. Milliseconds for an ordinary answer."""
         spoken = languages.spoken(answer, passages)
-        stated = statements(answer, spoken)
+        stated = statements(answer, spoken, question)
         if not stated:
             return []
         bench = Bench(passages, spoken)

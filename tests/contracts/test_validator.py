@@ -55,7 +55,7 @@ def test_unknown_names_are_told() -> None:
         open_validator("psychic")
 
 
-@pytest.mark.parametrize("answer", ["", " \n", "Hello!", "Is it open?", "I don't know.", "[1]", "# Heading", "```\ncode\n```"])
+@pytest.mark.parametrize("answer", ["", " \n", "Hello!", "Is it open?", "I don't know.", "[1]", "# Heading?", "```\ncode\n```"])
 def test_what_is_no_claim_is_not_judged(validator: Validator, answer: str) -> None:
     assert validator.validate(QUESTION, answer, passages("The pool opens at nine.")) == []
 

@@ -185,6 +185,21 @@ def test_a_broken_variant_is_refused_in_one_line(text: str, words: tuple[str, ..
     refused(run("api", "serve", "--collection", "shop", "--variant", "own", "--port", "0"), *words)
 
 
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--collection", "nothing"), ("collection nothing", "there are: shop")),
+        (("--collection", "shop", "--variant", "own"), ("variant own does not exist", "default")),
+        (("--collection", "shop", "--host", "0.0.0.0"), ("without a key", "0.0.0.0")),
+    ],
+    ids=["collection", "variant", "host"],
+)
+def test_several_workers_are_refused_what_one_is_refused(options: tuple[str, ...], words: tuple[str, ...], home: Path) -> None:
+    one, two = (started("api", "serve", "--port", "0", "--workers", number, *options) for number in "12")
+    refused(one, *words)
+    assert two == one
+
+
 def test_a_broken_prompt_is_refused_in_one_line(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     library = tmp_path / "library"
     shutil.copytree(Path(prompts.__file__).parent / "answer", library / "answer")

@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 
 from api.rollouts.policy import Kind, Policy
@@ -11,9 +12,9 @@ from api.rollouts.rollouts import Rollouts
 from rag.llms.base import Purpose
 from rag.runtime import Runtime
 from rag.settings import Settings
-from rag.trace import Channel, Trace
+from rag.trace import Channel, Outcome, Trace
 from tests.faults.serving import MODES, asked, nanodollars, post, shop, traces
-from tests.servers.groundwire import served
+from tests.servers.groundwire import running, served
 from tests.servers.provider import Call, Provider, Reply, failure
 
 MODELS = '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 2\nfallbacks = ["anthropic/claude-sonnet-4-5"]\n'
@@ -109,3 +110,22 @@ async def test_every_accepted_request_has_one_trace(url: str, settings: Settings
     assert sorted(trace.id for trace in found) == sorted(accepted)
     assert len(set(accepted)) == len(questions)
     assert all(trace.outcome for trace in found)
+
+
+@pytest.mark.anyio
+@pytest.mark.timeout(120)
+async def test_what_a_killed_server_spent_is_not_known(settings: Settings, server: Provider) -> None:
+    server.play(lambda _: Reply(pieces=("Kettles are covered ", "for 24 months [1]."), between=60))
+    question, options = "How long is a kettle covered, killed?", ("--collection", "shop", "--variant", "plain")
+    with running(settings, *options, environment=server.environment) as killed:
+        asking = asyncio.create_task(post(killed.url, *asked("chat-stream", question, "plain")))
+        async with asyncio.timeout(30):
+            while not any(call.sent for call in server.calls):
+                await asyncio.sleep(0.01)
+        killed.process.kill()
+        await asyncio.gather(asking, return_exceptions=True)
+    with served(settings, *options, environment=server.environment) as url, Runtime(settings) as runtime:
+        (trace,) = traces(runtime, [question])
+        overview = (await asyncio.to_thread(httpx.get, f"{url}/overview")).text
+    assert (trace.outcome, trace.cost_nanodollars) == (Outcome.FAILED, None)
+    assert "and 1 of unknown price" in overview

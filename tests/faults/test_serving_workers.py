@@ -15,6 +15,7 @@ from api.rollouts.rollouts import Rollouts
 from rag.ledger.schema import traces
 from rag.runtime import Runtime
 from rag.settings import Settings
+from tests.bench.overload import resident_mb
 from tests.faults.serving import asked, post, shop
 from tests.rag.llms.conftest import gone
 from tests.servers.groundwire import Server, running
@@ -71,6 +72,10 @@ async def test_both_answer(groundwire: Server, settings: Settings) -> None:
     workers = await both(groundwire.url, settings)
     assert len(workers) == 2
     assert groundwire.process.pid not in workers
+
+
+async def test_who_watches_them_loads_nothing_of_what_they_answer_with(groundwire: Server) -> None:
+    assert resident_mb(groundwire.process.pid) < 64
 
 
 async def test_a_switch_holds_for_both_within_a_second(groundwire: Server, settings: Settings) -> None:

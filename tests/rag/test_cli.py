@@ -1,14 +1,20 @@
 """What the `rag` command does beyond handing on: pruning, filters, spans of time, and text with brackets."""
 
+import json
+from pathlib import Path
+from typing import get_args
+
 import pytest
 from typer.testing import CliRunner
 
-from rag.cli import app
+from rag.cli import ChannelName, OutcomeName, app
 from rag.console import trace_page, trace_table
 from rag.ingest.ingest import ingest
 from rag.llms.base import Attempt, Purpose
 from rag.runtime import Runtime
 from rag.settings import Settings
+from rag.trace import Channel, Outcome
+from rag.types import Claim, Verdict
 from tests.rag.ledger.test_traces import trace
 
 
@@ -37,7 +43,91 @@ def test_a_folder_around_our_own_does_not_ingest_it(home: Settings) -> None:
         assert [ingest(["."], "default", runtime).documents for _ in range(3)] == [1, 1, 1]
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [("trace",), ("collections",), ("search", "x"), ("ask", "x"), ("index", "list"), ("ledger", "prune", "--older", "1d")],
+)
+def test_reading_makes_no_home_and_names_the_one_that_is_not_there(home: Settings, arguments: tuple[str, ...]) -> None:
+    refused = CliRunner().invoke(app, arguments).exception
+    assert f"there is nothing in the home {home.home.absolute()} yet" in str(refused)
+    assert "GROUNDWIRE_HOME" in str(refused)
+    assert not home.home.exists()
+
+
+@pytest.mark.parametrize("command", [("search",), ("ask", "--variant", "extractive")])
+def test_a_filter_by_a_key_that_nothing_has_is_told(home: Settings, command: tuple[str, ...]) -> None:
+    Path("rows.jsonl").write_text('{"text": "The T90 lasts ten hours.", "model": "T90", "price": 5}\n')
+    with Runtime(home) as runtime:
+        ingest(["rows.jsonl"], "default", runtime)
+    told = [
+        CliRunner().invoke(app, [*command, "How long does the T90 last?", "--where", filter], catch_exceptions=False).stderr
+        for filter in ("modell=T90", "model=T91", "model=T90")
+    ]
+    assert told == ["note: no document of default has modell: there are model, price\n", "", ""]
+
+
+def test_an_empty_question_is_refused_before_any_is_asked(home: Settings) -> None:
+    Path("page.md").write_text("# Page\n\nOne.\n")
+    with Runtime(home) as runtime:
+        ingest(["page.md"], "default", runtime)
+    refused = CliRunner().invoke(app, ["ask", "What is one?", " ", "--variant", "extractive"])
+    assert "the question is empty" in str(refused.exception)
+    with Runtime(home) as runtime:
+        assert runtime.traces.latest(9) == []
+
+
+def test_collections_are_listed(home: Settings) -> None:
+    Path("page.md").write_text("# Page\n\nOne.\n")
+    with Runtime(home) as runtime:
+        generation = ingest(["page.md"], "hr", runtime).generation
+    listed = json.loads(CliRunner().invoke(app, ["collections", "--json"], catch_exceptions=False).stdout)
+    assert listed == {"name": "hr", "embedder": "hash", "generation": generation, "documents": 1, "chunks": 1}
+    assert "hr" in CliRunner().invoke(app, ["collections"], catch_exceptions=False).stdout
+
+
+def test_a_collection_is_removed_with_all_it_has_and_no_other(home: Settings) -> None:
+    Path("page.md").write_text("# Page\n\nOne.\n")
+    Path("empty.md").touch()
+    with Runtime(home) as runtime:
+        for name in ("hr", "guide"):
+            ingest(["page.md", "empty.md"], name, runtime)
+    kept = CliRunner().invoke(app, ["collections", "remove", "hr"], input="n\n")
+    assert (kept.exit_code, "1 document " in kept.stdout) == (1, True)
+    with Runtime(home) as runtime:
+        assert [there.name for there in runtime.corpus.collections()] == ["guide", "hr"]
+    removed = CliRunner().invoke(app, ["collections", "remove", "hr", "--yes"], catch_exceptions=False)
+    assert removed.stdout == "collection hr was removed, with 1 document\n"
+    with Runtime(home) as runtime:
+        assert [there.name for there in runtime.corpus.collections()] == ["guide"]
+        assert runtime.corpus.count("hr") == (0, 0)
+        assert not [*runtime.corpus.sources("hr"), *runtime.corpus.quarantined("hr"), *runtime.store.generations("hr")]
+        assert runtime.corpus.count("guide") == (1, 1)
+        assert runtime.retriever("guide").index.generation.chunks == 1
+        assert ingest(["page.md"], "hr", runtime).added == 1
+    assert "does not exist" in str(CliRunner().invoke(app, ["collections", "remove", "nope", "--yes"]).exception)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "questions"),
+    [((), {"asked", "measured", "lost"}), (("--channel", "evals"), {"measured"}), (("--outcome", "failed"), {"lost"})],
+)
+def test_traces_are_listed_by_channel_and_outcome(home: Settings, wanted: tuple[str, ...], questions: set[str]) -> None:
+    assert set(get_args(ChannelName)) == set(Channel)
+    assert set(get_args(OutcomeName)) == set(Outcome)
+    with Runtime(home) as runtime:
+        for question, channel, outcome in (
+            ("asked", Channel.ASK, Outcome.ANSWERED),
+            ("measured", Channel.EVALS, Outcome.ANSWERED),
+            ("lost", Channel.CHAT, Outcome.FAILED),
+        ):
+            runtime.traces.submit(trace(question, channel=channel, outcome=outcome)).result()
+    told = CliRunner().invoke(app, ["trace", "--since", "9999d", "--json", *wanted], catch_exceptions=False).stdout
+    assert {json.loads(line)["question"] for line in told.splitlines()} == questions
+
+
 def test_a_span_longer_than_time_is_all_of_it(home: Settings) -> None:
+    with Runtime(home):
+        pass
     assert CliRunner().invoke(app, ["trace", "--since", "99999999999d"], catch_exceptions=False).exit_code == 0
 
 
@@ -50,3 +140,17 @@ def test_brackets_are_text() -> None:
     shown = console.export_text()
     assert "said [/INST] and [bold]" in shown
     assert shown.count("why [/b]?") == 2
+
+
+def test_a_trace_tells_what_was_withheld_and_why() -> None:
+    from rich.console import Console
+
+    claim = Claim(text="It is free.", start=0, end=11, verdict=Verdict.UNSUPPORTED, score=0.1, reason="nobody says so")
+    console = Console(record=True, width=200)
+    console.print(
+        trace_page(trace("why?", draft="It is free.", withheld=(claim,))), trace_page(trace("why?", outcome=Outcome.ANSWERED))
+    )
+    withheld, unchecked = console.export_text().split("Question")[1:]
+    assert "nobody says so" in withheld.partition("Withheld")[2]
+    assert "Withheld" not in unchecked
+    assert "Nothing in it could be checked." in unchecked

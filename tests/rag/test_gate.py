@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.gate import Gate, Stretch, after
+from rag.gate import Gate, Stretch, after, finished
 from rag.types import Claim, Verdict
 
 DRAFT = (
@@ -30,13 +30,11 @@ def stretches(pieces: list[str]) -> list[str]:
 
 def test_each_sentence_is_a_stretch_with_its_citation() -> None:
     assert [stretch.strip() for stretch in stretches([DRAFT])] == [
-        "Sure!",
-        "The pool opens at 9 a.m. every day [1].",
+        "Sure! The pool opens at 9 a.m. every day [1].",
         "It holds 1.5 million litres, e.g. for Dr. Olsen. [1][2]",
         "[3] It is heated. [1, 2]",
         "- Dogs stay out. [2]",
-        "- [1] Bring:",
-        "1. a towel",
+        "- [1] Bring:\n  1. a towel",
         "2. soap",
         "| day | hour |\n| --- | --- |\n| Monday | 9 |",
         "```\nopen. close.\n```",
@@ -55,6 +53,38 @@ def test_the_last_sentence_is_not_complete_before_another_begins() -> None:
 def test_what_is_quoted_is_not_cut(quoted: str) -> None:
     draft = f"The sign says {quoted} every day [1]. It is old."
     assert stretches(list(draft)) == stretches([draft]) == [f"The sign says {quoted} every day [1]. ", "It is old."]
+
+
+def test_a_heading_waits_for_what_stands_below_it_and_delays_no_sentence() -> None:
+    gate = Gate("en")
+    assert gate.complete("It is old.\n\n## Hours\n\n") == [(0, 0, 12)]
+    assert gate.complete("It is old.\n\n## Hours\n\nSure! It opens at nine.\n\n") == []
+    draft = "It is old.\n\n## Hours\n\nSure! It opens at nine.\n\nIt"
+    (stretch,) = gate.complete(draft)
+    assert draft[stretch.start : stretch.end] == "## Hours\n\nSure! It opens at nine.\n\n"
+
+
+def test_a_list_marker_waits_for_its_item() -> None:
+    draft = "\n\n1. **Hours**\n   - It opens at nine.\n2. *Prices*: none.\n"
+    assert stretches(list(draft)) == stretches([draft]) == ["\n\n1. **Hours**\n   - It opens at nine.\n", "2. *Prices*: none.\n"]
+
+
+@pytest.mark.parametrize(
+    ("draft", "whole"),
+    [
+        ("The pool is open. As long as the server is bound to [2]", "The pool is open. "),
+        ("The pool is open. As long as the server is bound to [", "The pool is open. "),
+        ("The pool is open. [2]", "The pool is open. [2]"),
+        ("The pool is open [2].", "The pool is open [2]."),
+        ('They said: "It is open."', 'They said: "It is open."'),
+        ("- a towel.\n- so", "- a towel.\n"),
+        ("It is open.\n3.", "It is open.\n"),
+        ("word word word", ""),
+        ("", ""),
+    ],
+)
+def test_a_draft_that_was_cut_off_ends_with_its_last_whole_sentence(draft: str, whole: str) -> None:
+    assert finished(draft, "en") == whole
 
 
 def test_a_quotation_without_an_end_ends_with_its_line() -> None:

@@ -93,6 +93,27 @@ def test_its_own_questions_pass_and_strangers_do_not(tmp_path: Path) -> None:
     index.close()
 
 
+def test_a_file_that_repeats_itself_decides_nothing(tmp_path: Path) -> None:
+    """One of forty texts is most of the chunks: the collection is worth what it is without the repetition."""
+    filler = "Dolor sit amet the operator and the valve and the motor and the gasket."
+    plain, alone = build(tmp_path / "plain", [*TEXTS[:40], filler], HashingEmbedder())
+    spoiled, learnt = build(tmp_path / "spoiled", [*TEXTS[:40], *[filler] * 4000], HashingEmbedder())
+    assert learnt.relevance.threshold == pytest.approx(alone.relevance.threshold, abs=0.05)
+    assert learnt.fusion == alone.fusion == Fusion()
+    plain.close()
+    spoiled.close()
+
+
+def test_a_document_that_repeats_itself_hides_no_language(tmp_path: Path) -> None:
+    said = [
+        *chunks(TEXTS[:20]),
+        *(one.model_copy(update={"document_id": "z", "language": "la"}) for one in chunks(["Dolor."] * 2000)),
+    ]
+    embedder, store = HashingEmbedder(), open_store(tmp_path)
+    vectors = embedder.embed([chunk.text for chunk in said])
+    assert store.build("guide", embedder.identity, said, [vectors], lambda _: Learnt()).languages == ("en", "la")
+
+
 @pytest.mark.parametrize("count", [1, 2, 10])
 def test_a_small_collection_is_weighed_evenly(tmp_path: Path, count: int) -> None:
     index, learnt = build(tmp_path, TEXTS[:count], HashingEmbedder())

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import aclosing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,8 @@ async def test_anthropic_is_asked_the_same(runtime: Runtime, provider: Provider)
     _, trace = await text_and_trace(await pipeline(runtime, model="anthropic/claude-sonnet-4-5"))
     assert trace.outcome is Outcome.ANSWERED
     assert provider.calls[0].path == "/v1/messages"
+    asked, stop = provider.calls[0].body, provider.calls[0].body["stop_sequences"]
+    assert stop == ["\nQuestion:", "</passage-" + json.dumps(asked).partition("</passage-")[2][:16]]
     assert trace.cost_nanodollars == 100 * 3000 + 7 * 15000
 
 
@@ -166,7 +169,9 @@ async def test_a_gated_sentence_leaves_as_soon_as_it_is_judged(runtime: Runtime,
     assert runtime.traces.get(trace.id) == trace
 
 
-@pytest.mark.parametrize("answer", [f"{TRUE} {FALSE}", TRUE, f"Sure! {FALSE}", "The documents do not answer this.", ""])
+@pytest.mark.parametrize(
+    "answer", [f"{TRUE} {FALSE}", TRUE, f"Sure! {FALSE}", "The documents do not answer this.", "**Kettles**"]
+)
 async def test_the_gate_gives_the_same_answer_in_pieces_and_whole(runtime: Runtime, provider: Provider, answer: str) -> None:
     provider.script(
         Reply(pieces=(answer,)), Reply(pieces=tuple(f"{word} " for word in answer.split(" "))), Reply(pieces=(answer,))
@@ -177,6 +182,55 @@ async def test_the_gate_gives_the_same_answer_in_pieces_and_whole(runtime: Runti
     assert pieces.answer.rstrip() == whole.answer == ungated.answer
     assert [claim.verdict for claim in pieces.claims] == [claim.verdict for claim in whole.claims]
     assert (pieces.released, pieces.outcome) == (whole.released, whole.outcome) == (ungated.released, ungated.outcome)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    ["**The kettle has a warranty of 99 months**", "- **99 months** [1]", "Yes.", "## It is 99 months", "```\n99 months\n```"],
+)
+async def test_nothing_that_states_something_leaves_unjudged(runtime: Runtime, provider: Provider, draft: str) -> None:
+    provider.script(Reply(pieces=(draft,)))
+    text, trace = await text_and_trace(await runtime.pipeline(gated(), "shop"), "Is there a warranty of 99 months?")
+    assert "99" not in text
+    assert "Yes" not in text
+    assert (trace.outcome, trace.reason) in (
+        (Outcome.ANSWERED, None),
+        (Outcome.REFUSED, "nothing the model said was supported"),
+    )
+    assert trace.ungrounded == (not draft.startswith("`"))
+
+
+@pytest.mark.parametrize("policy", [Policy.FLAG, Policy.QUOTE])
+async def test_the_fences_of_the_prompt_reach_nobody(runtime: Runtime, provider: Provider, policy: Policy) -> None:
+    answering = await pipeline(runtime, policy)
+    await answering.answer(QUESTION, Channel.ASK)
+    tag = provider.calls[0].text.partition("<passage-")[2].partition(" ")[0]
+    provider.script(Reply(pieces=(f"<passage-{tag[:8]}", f'{tag[8:]} number="1">\n{TRUE}', f" </passage-{tag}>")))
+    text, trace = await text_and_trace(answering)
+    assert text.strip() == trace.draft.strip() == TRUE
+    assert provider.calls[0].body["stop"] == ["\nQuestion:", f"</passage-{tag}"]
+
+
+@pytest.mark.parametrize("sentence", [True, False])
+async def test_a_sentence_that_was_cut_off_is_not_released(runtime: Runtime, provider: Provider, sentence: bool) -> None:
+    provider.script(Reply(pieces=(TRUE, " Toasters are covered for [1]"), finish_reason="length"))
+    answering = await runtime.pipeline(gated(), "shop") if sentence else await pipeline(runtime, Policy.QUOTE)
+    text, trace = await text_and_trace(answering)
+    assert text.strip() == TRUE
+    assert "Toasters" in trace.draft
+    provider.script(Reply(pieces=("Kettles are covered for 24 months and",), finish_reason="length"))
+    text, trace = await text_and_trace(answering)
+    assert text == answering.refusal
+    assert (trace.outcome, trace.reason) == (Outcome.REFUSED, "the token limit cut the answer off within its first sentence")
+
+
+async def test_an_empty_reply_is_no_answer(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(" ",)))
+    text, trace = await text_and_trace(await pipeline(runtime))
+    assert (text, trace.outcome) == ("", Outcome.FAILED)
+    assert trace.cost_nanodollars
+    _, trace = await text_and_trace(await pipeline(runtime, fallbacks=("local/extractive",)))
+    assert (trace.outcome, trace.answered_by) == (Outcome.ANSWERED, "local/extractive")
 
 
 async def test_what_a_gated_answer_has_shown_is_on_record_with_its_claims_when_it_breaks_off(
@@ -204,6 +258,18 @@ async def test_a_gated_claim_is_put_to_the_judge_once_and_within_the_turn_of_the
     assert [attempt.purpose for attempt in trace.attempts].count(Purpose.JUDGE) == 1
     assert trace.total_ms is not None
     assert sum(trace.stages.values()) <= trace.total_ms
+
+
+async def test_what_a_request_waited_for_before_is_of_its_time(runtime: Runtime, provider: Provider) -> None:
+    provider.script(Reply(pieces=(TRUE,)), Reply(pieces=(TRUE,), before=10))
+    answering = await runtime.pipeline(variant(Policy.FLAG, total_seconds=60), "shop")
+    began = datetime.now(UTC)
+    answered, late = [await drained(answering.stream(QUESTION, Channel.CHAT, waited=waited)) for waited in (50, 58)]
+    assert answered.outcome is Outcome.ANSWERED
+    assert answered.stages["queue"] == 50_000 < answered.attempts[0].started_ms < (answered.first_token_ms or 0) < 60_000
+    assert (began - datetime.fromisoformat(answered.created_at)).total_seconds() == pytest.approx(50, abs=5)
+    assert (late.outcome, late.answer) == (Outcome.TIMED_OUT, "")
+    assert "the 60 s for this answer were over" in (late.reason or "")
 
 
 async def test_a_quotation_that_sounds_like_a_refusal_is_an_answer(provider: Provider, tmp_path: Path) -> None:

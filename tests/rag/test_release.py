@@ -60,9 +60,77 @@ def test_a_grounded_answer_passes_every_policy(policy: Policy) -> None:
     assert (released.text, released.action, released.feedback) == (answer, Action.UNCHANGED, None)
 
 
-@pytest.mark.parametrize("policy", list(Policy))
-def test_an_answer_without_claims_passes_every_policy(policy: Policy) -> None:
-    assert release(policy, "", (), (), REFUSAL).text == ""
+def test_a_draft_without_text_is_released_by_quote_as_the_refusal() -> None:
+    released = release(Policy.QUOTE, " \n", (), (), REFUSAL)
+    assert (released.text, released.action) == (REFUSAL, Action.REFUSED)
+
+
+@pytest.mark.parametrize(
+    ("answer", "mended"),
+    [
+        ("## Pool\n\nIt opens at nine.", "## Pool\n\nIt opens at nine."),
+        ("## Pool\n\n## Eight\n\nIt opens at nine.", "## Eight\n\nIt opens at nine."),
+        ("# Pool\n\n## Eight\n\nIt opens at nine.", "# Pool\n\n## Eight\n\nIt opens at nine."),
+        ("## Free of charge\n\nIt opens at nine.", "It opens at nine."),
+        ("Free of charge:\n\nIt opens at nine.", "It opens at nine."),
+        ("It opens at nine.\n\n## Pool\n\nIt has sharks.", "It opens at nine.\n\n"),
+        ("Sure!\n\n**Pool**\n\nIt has sharks.\n\nIt opens at nine.", "**Pool**\n\nIt opens at nine."),
+        ("Yes. It closes at ten.", "“It closes at eight.” [1]"),
+        (
+            "Here is what I found:\n\n1. **Pool**\n   - It opens at nine.",
+            "Here is what I found:\n\n1. **Pool**\n   - It opens at nine.",
+        ),
+        ("| pool | eight |\n|---|---|\n| It opens at nine. | |", "| pool | eight |\n|---|---|\n| It opens at nine. | |"),
+        ("It opens at nine. Do you mean 5 a.m.?", "It opens at nine. "),
+        ("It opens at nine. Do you mean the pool?", "It opens at nine. Do you mean the pool?"),
+        ("It opens at nine.\n\n```\nrm -r pool\n```", "It opens at nine.\n\n"),
+        ("It opens at nine.\n\n```\nopens at  nine\n```", "It opens at nine.\n\n```\nopens at  nine\n```"),
+    ],
+)
+def test_quote_releases_what_is_not_judged_only_with_what_is(answer: str, mended: str) -> None:
+    judged = sorted((said for said in (SHARKS, CLOSES, OPENS) if said[0] in answer), key=lambda said: answer.index(said[0]))
+    released = release(Policy.QUOTE, answer, claims(answer, *judged), PASSAGES, REFUSAL)
+    assert released.text == mended
+    mending = Mending(PASSAGES, REFUSAL)
+    mending.add(answer, claims(answer, *judged))
+    assert mending.next() + mending.rest() == mended
+
+
+@pytest.mark.parametrize(
+    "answer", ["## Pool\n\n", "It opens at nine.\n\n", "## Pool\n\nIt opens at nine.\n\n", "Have you been there often?\n"]
+)
+def test_quote_releases_a_loop_once(answer: str) -> None:
+    looped = f"It opens at nine. It closes at eight.\n\n{answer * 8}"
+    said = [OPENS, ("It closes at eight.", Verdict.SUPPORTED, "It closes at eight."), *[OPENS] * (8 * answer.count(OPENS[0]))]
+    text = release(Policy.QUOTE, looped, claims(looped, *said), PASSAGES, REFUSAL).text
+    assert all(text.count(line) <= 1 + (line == OPENS[0]) for line in answer.splitlines() if line)
+
+
+def test_what_is_short_may_be_said_of_something_else_too() -> None:
+    answer = "**Pool**\n- Nine.\n\n**Eight**\n- Nine."
+    nine = ("Nine.", Verdict.SUPPORTED, "The pool opens at nine.")
+    assert release(Policy.QUOTE, answer, claims(answer, nine, nine), PASSAGES, REFUSAL).text == answer
+
+
+@pytest.mark.parametrize("policy", [Policy.QUOTE, Policy.REFUSE, Policy.RETRY])
+def test_a_refusal_is_released_in_the_words_of_the_refusal_sentence(policy: Policy) -> None:
+    answer = "## Pool\n\n" + "I don't know why it costs 99 euros.\n\n" * 5
+    released = release(policy, answer, (), PASSAGES, REFUSAL)
+    assert (released.text, released.action) == (REFUSAL, Action.DECLINED)
+    assert release(Policy.FLAG, answer, (), PASSAGES, REFUSAL).text == answer
+
+
+def test_a_quotation_says_nothing_that_was_said_before_it() -> None:
+    answer = "The pool opens at nine. It closes at ten."
+    judged = [
+        ("The pool opens at nine.", Verdict.SUPPORTED, "The pool opens at nine."),
+        ("It closes at ten.", Verdict.CONTRADICTED, TEXT),
+    ]
+    released = release(Policy.QUOTE, answer, claims(answer, *judged), PASSAGES, REFUSAL)
+    assert released.text == "The pool opens at nine. “It closes at eight.” [1]"
+    evidence = released.claims[1].evidence
+    assert evidence is not None
+    assert evidence.quote == TEXT[evidence.start : evidence.end] == "It closes at eight."
 
 
 def test_quote_cites_the_evidence_of_what_cites_nothing() -> None:

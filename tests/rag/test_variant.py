@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from rag import variant
-from rag.errors import GroundwireError
+from rag.errors import ConfigurationError, GroundwireError, NotFoundError
 from rag.settings import PACKAGE
 
 SHIPPED = PACKAGE / "variants"
@@ -28,10 +28,20 @@ def test_the_identity_is_what_decides_the_answer(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[llm]\nmodle = 'x'", r"bad\.toml: llm\.modle: "),
-        ("[llm]\ntemperature = 9", r"bad\.toml: llm\.temperature: .*less than or equal to 2"),
+        ("[llm]\nmodle = 'x'", r"bad\.toml: llm\.modle: there is no such field \(did you mean llm\.model\?\)"),
+        ("temperature = 1", r"bad\.toml: temperature: there is no such field \(did you mean llm\.temperature\?\)"),
+        ("gate = 1", r"bad\.toml: gate: there is no such field \(did you mean release\.gate\?\)"),
+        ("zzz = 1", r"bad\.toml: zzz: there is no such field: "),
+        ("[llm]\ntemperature = 9", r"bad\.toml: llm\.temperature: it must be at most 2: "),
+        ("llm = 'x'", r"bad\.toml: llm: it must be a table of fields"),
+        (
+            "[retriever]\ntop_k = 1.5\nabstain = 'x'",
+            r"top_k: it must be a whole number; retriever\.abstain: it must be true or false",
+        ),
         ("[retriever]\nmode = 'psychic'", r"bad\.toml: retriever\.mode: .*'hybrid', 'dense' or 'lexical'"),
         ("[release]\npolicy = 'hope'", r"bad\.toml: release\.policy: .*'flag', 'quote', 'refuse' or 'retry'"),
+        ("[release]\ngate = 'none'", r"bad\.toml: release\.gate: .*'answer' or 'sentence'.*policy = \"flag\""),
+        ("[release]\ngate = 'sentence'", r"bad\.toml: release: gate .*policy = \"quote\""),
         ("[llm]\nmodel = what", r"bad\.toml is not TOML: .*line 2"),
     ],
 )
@@ -42,5 +52,14 @@ def test_a_bad_file_is_told_by_field(tmp_path: Path, text: str, told: str) -> No
 
 
 def test_an_unknown_variant_is_told_with_those_there_are() -> None:
-    with pytest.raises(GroundwireError, match="variant ../secret does not exist: there are default, extractive"):
+    with pytest.raises(GroundwireError, match="variant ../secret does not exist: there are default, extractive$"):
         variant.load(SHIPPED, "../secret")
+
+
+def test_a_folder_without_the_variant_is_told_by_the_variable_that_names_it(tmp_path: Path) -> None:
+    (tmp_path / "careful.toml").touch()
+    with pytest.raises(NotFoundError, match="there are careful in the folder that GROUNDWIRE_VARIANTS") as told:
+        variant.load(tmp_path, "default")
+    assert str(tmp_path) not in str(told.value), "strangers are told this"
+    with pytest.raises(ConfigurationError, match=rf"{tmp_path}/gone.* does not exist: set GROUNDWIRE_VARIANTS"):
+        variant.load(tmp_path / "gone", "default")

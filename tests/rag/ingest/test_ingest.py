@@ -10,6 +10,7 @@ from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest, rebuild
 from rag.ingest.quality import Reason, Report
+from rag.ingest.survey import UNIQUE
 from rag.progress import Stage
 
 from .conftest import Counting, Workplace
@@ -67,8 +68,9 @@ def test_a_vanished_file_goes_only_with_prune(workplace: Workplace) -> None:
     workplace.ingest()
     (workplace.folder / "docs/b.md").unlink()
     (workplace.folder / "other/c.md").unlink()
-    assert workplace.ingest("docs").removed == 0
-    assert workplace.ingest("docs", prune=True).removed == 1
+    kept, pruned = workplace.ingest("docs"), workplace.ingest("docs", prune=True)
+    assert (kept.removed, kept.vanished) == (0, 1)
+    assert (pruned.removed, pruned.vanished) == (1, 0)
     assert set(workplace.texts()) == {"docs/a.md", "other/c.md"}
     assert workplace.ingest("other/c.md", prune=True).removed == 1
     assert set(workplace.texts()) == {"docs/a.md"}
@@ -154,7 +156,7 @@ def test_a_duplicate_takes_the_place_of_its_twin(workplace: Workplace) -> None:
 def test_an_id_in_two_files_is_told(workplace: Workplace) -> None:
     workplace.write("a.jsonl", '{"id": "x", "text": "One."}')
     workplace.write("b.jsonl", '{"id": "x", "text": "Two."}')
-    assert reasons(workplace.ingest()) == [(Reason.REPEATED_ID, "b.jsonl: x: this id is also in a.jsonl")]
+    assert reasons(workplace.ingest()) == [(Reason.REPEATED_ID, f"b.jsonl: x: this id is also in a.jsonl: {UNIQUE}")]
     assert workplace.texts() == {"x": "One.\n"}
 
 
@@ -162,7 +164,7 @@ def test_an_id_stays_with_the_file_that_had_it_first(workplace: Workplace) -> No
     workplace.write("a.jsonl", '{"id": "x", "text": "One."}')
     workplace.ingest()
     workplace.write("b.jsonl", '{"id": "x", "text": "Two."}')
-    assert reasons(workplace.ingest()) == [(Reason.REPEATED_ID, "b.jsonl: x: this id is also in a.jsonl")]
+    assert reasons(workplace.ingest()) == [(Reason.REPEATED_ID, f"b.jsonl: x: this id is also in a.jsonl: {UNIQUE}")]
     assert workplace.texts() == {"x": "One.\n"}
 
 

@@ -247,6 +247,19 @@ async def test_keys_are_in_no_error_and_no_log(
     assert "very-secret" not in told
 
 
+@BOTH
+async def test_a_server_that_is_not_there_is_told_in_words(
+    provider: Provider, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OPENAI", "ANTHROPIC"):
+        monkeypatch.setenv(f"{name}_API_KEY", "x")
+        monkeypatch.setenv(f"{name}_BASE_URL", "http://127.0.0.1:9")
+    told = str(await failing(model))
+    assert "127.0.0.1:9" in told
+    for noise in ("API_KEY", "object at", "ssl"):
+        assert noise not in told
+
+
 @pytest.mark.parametrize("model", ["gpt-nonsense", "nobody/knows", "", "local/nothing"])
 def test_a_model_that_cannot_be_placed(model: str, capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(GroundwireError) as caught:

@@ -83,6 +83,23 @@ async def test_once_text_was_shown_there_is_no_other_try(router: Router, provide
     assert attempt.error
 
 
+@pytest.mark.parametrize("pieces", [(), ("\n", " ")])
+async def test_an_answer_without_text_is_a_failure_that_is_billed(
+    router: Router, provider: Provider, pieces: tuple[str, ...]
+) -> None:
+    provider.script(Reply(pieces=pieces, finish_reason="length"), Reply())
+    text, _, [empty, answered] = await routed(router, CallPolicy(fallbacks=(ANTHROPIC,)))
+    assert (text, answered.model) == (TEXT, ANTHROPIC)
+    assert empty.error == f"{OPENAI} gave no text (length)"
+    assert (empty.usage.completion, empty.cost_nanodollars, empty.estimated) == (7, COST, False)
+
+
+async def test_white_space_before_the_first_text_is_part_of_it(router: Router, provider: Provider) -> None:
+    provider.script(Reply(pieces=("\n", " ", "So", "\n")))
+    text, _, _ = await routed(router, CallPolicy())
+    assert text == "\n So\n"
+
+
 async def test_gives_up_after_its_attempts(router: Router, provider: Provider) -> None:
     provider.script(failure(500, "boom"))
     error, attempts = await failing(router, CallPolicy(attempts=2))

@@ -38,7 +38,7 @@ def judged(validator: Validator, answer: str, found: Sequence[Passage]) -> list[
 
 
 @pytest.mark.parametrize(
-    "answer", ["", " \n\t\u2028 ", "...", "# Opening hours", "Is it open?", "I don't know.", SURROGATE, "🎉"]
+    "answer", ["", " \n\t\u2028 ", "...", "# When is it open?", "Is it open?", "I don't know.", SURROGATE, "🎉"]
 )
 def test_an_answer_that_states_nothing(validator: Validator, answer: str) -> None:
     assert judged(validator, answer, passages(POOL)) == []
