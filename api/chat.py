@@ -18,11 +18,11 @@ from api.events import event_stream
 from api.example import TRACE, example
 from api.gateway import Asked, Gateway
 from api.problem import CLIENT_CLOSED_REQUEST, STATUS, Problem, documented, events, traced
-from rag.characters import Sound
-from rag.citations import citations
+from rag.answer.citations import citations
 from rag.errors import GroundwireError
 from rag.llms.base import Usage
 from rag.pipeline import Delta, Done, Event, Retrieved
+from rag.text.characters import Sound
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Claim, Message, Passage, Verdict
 

@@ -11,8 +11,8 @@ from typing import Any, Self
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
-from rag.characters import Sound
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError, UpstreamError
+from rag.text.characters import Sound
 from rag.trace import Outcome
 
 STATUS = {Outcome.ANSWERED: 200, Outcome.REFUSED: 200, Outcome.FAILED: 502, Outcome.TIMED_OUT: 504}

@@ -12,10 +12,10 @@ from pydantic_core import to_json
 
 from api.chat import LONGEST, Answer, Name, Where
 from api.problem import Problem
-from rag.characters import Sound
 from rag.errors import GroundwireError
 from rag.llms.base import Purpose
 from rag.pipeline import Delta, Done, Event
+from rag.text.characters import Sound
 from rag.trace import Outcome, Trace
 from rag.types import Message
 

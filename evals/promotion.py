@@ -4,7 +4,7 @@ Knows what a trace can vouch for. Knows no file, and adds nothing that is not in
 """
 
 from evals.cases import Case
-from rag.citations import citations, uncited
+from rag.answer.citations import citations, uncited
 from rag.errors import GroundwireError
 from rag.trace import Outcome, Trace
 from rag.types import Verdict

@@ -6,10 +6,10 @@ Knows which calls a variant can make, and how often. Knows no price: the backend
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from rag.answer.release import Policy
 from rag.conversation import rewriter
 from rag.llms.base import Usage
 from rag.llms.router import Router
-from rag.release import Policy
 from rag.validators import judge
 from rag.variant import Variant
 

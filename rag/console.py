@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from rag.citations import citations
+from rag.answer.citations import citations
 from rag.ledger.corpus import Collection
 from rag.stores.base import Generation
 from rag.trace import Outcome, Trace, dollars

@@ -13,8 +13,8 @@ import numpy as np
 from rag.embedders.base import Embedder, Vectors
 from rag.fusion import DEPTH, Fusion, weigh
 from rag.relevance import BEST, STRANGERS, evidence, fit
-from rag.sentences import sentences
 from rag.stores.base import Index, Learnt
+from rag.text.sentences import sentences
 from rag.types import Chunk, Hit
 
 _PROBES = 150

@@ -13,20 +13,20 @@ from typing import Any, NamedTuple
 from uuid_utils import uuid7
 
 from prompts.prompt import Prompt
+from rag.answer.echo import Echo
+from rag.answer.gate import Gate, Stretch, after, finished
+from rag.answer.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.assembly import Assembly
 from rag.ceiling import ceiling
-from rag.characters import sound
 from rag.conversation.history import depends, standalone
 from rag.conversation.rewriter import Rewriter
-from rag.echo import Echo
 from rag.errors import GroundwireError, UpstreamError
-from rag.gate import Gate, Stretch, after, finished
 from rag.ledger.traces import Traces
 from rag.llms.base import REFUSAL, Attempt, Completion, Purpose, Request
 from rag.llms.router import Router
-from rag.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.retriever import Found, Retriever
 from rag.revision import revision
+from rag.text.characters import sound
 from rag.trace import NOBODY, Channel, Origin, Outcome, Trace, Versions
 from rag.types import Claim, Filter, Message, Passage, Verdict
 from rag.validators import languages

@@ -6,7 +6,7 @@ Knows how much evidence there is, and what a collection's own questions and stra
 import functools
 from collections.abc import Sequence
 
-from rag import analyzer
+from rag.text import analyzer
 from rag.types import Chunk, Value
 
 BEST = 3

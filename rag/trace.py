@@ -6,8 +6,8 @@ Knows what is kept and how it adds up; knows nothing of how a request runs or wh
 import enum
 from collections.abc import Mapping
 
+from rag.answer.release import UNGROUNDED
 from rag.llms.base import Attempt, Purpose, Usage
-from rag.release import UNGROUNDED
 from rag.types import Claim, Filter, Message, Passage, Value
 from rag.variant import Variant
 

@@ -10,9 +10,9 @@ from typing import Literal, Self, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from rag import toml
+from rag.answer.release import UNGROUNDED, UNPROVED, Policy
 from rag.errors import ConfigurationError, NotFoundError
 from rag.llms.base import CallPolicy
-from rag.release import UNGROUNDED, UNPROVED, Policy
 from rag.settings import PACKAGE
 from rag.types import Value, Verdict
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from evals import judge
 from evals.cases import Case
+from rag.answer.release import Policy
 from rag.ceiling import SENTENCE
 from rag.conversation import rewriter
 from rag.conversation.history import standalone
@@ -18,7 +19,6 @@ from rag.llms.extractive import NAME as EXTRACTIVE
 from rag.llms.reply import TRIES
 from rag.llms.router import Router
 from rag.pipeline import Pipeline
-from rag.release import Policy
 from rag.validators.judge import CLAIMS, TOKENS_PER_CLAIM
 
 SAMPLED = 10

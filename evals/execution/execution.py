@@ -24,7 +24,6 @@ from evals.judge import Judge
 from evals.scorers import score
 from evals.scorers.base import Scorer
 from prompts.library import Library
-from rag.characters import sound
 from rag.conversation.history import standalone
 from rag.errors import GroundwireError
 from rag.llms import OURS, elsewhere, open_llm
@@ -36,6 +35,7 @@ from rag.llms.router import Router
 from rag.pipeline import Pipeline
 from rag.revision import revision
 from rag.runtime import Runtime
+from rag.text.characters import sound
 from rag.trace import Channel, Outcome, Trace, dollars
 
 AHEAD = 32

@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rag import analyzer
 from rag.embedders.base import Embedder, Vectors
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 from rag.types import Claim, Passage, Verdict
 
 KEPT = 20_000

@@ -21,9 +21,9 @@ from evals.grounding.flips import Kind, flips
 from evals.grounding.gold import gold_sentences
 from evals.grounding.labels import EVEN, Label, LabelSet, load_sets, passages, probability, sample
 from evals.scores import FloatArray
-from rag.claims import statements
+from rag.answer.claims import statements
+from rag.answer.release import UNGROUNDED
 from rag.errors import GroundwireError
-from rag.release import UNGROUNDED
 from rag.types import Claim, Passage, Value
 from rag.validators import open_validator
 from rag.validators.base import Validator

@@ -15,10 +15,10 @@ from evals.comparison import Measured
 from evals.grounding.flips import Kind, flips
 from evals.grounding.judgements import Progress
 from evals.scores import FloatArray
-from rag import analyzer
-from rag.claims import states
+from rag.answer.claims import states
 from rag.errors import GroundwireError
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 from rag.types import Passage
 from rag.validators.base import Validator
 from rag.validators.calibration import Calibration, Fit

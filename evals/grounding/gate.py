@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from evals.grounding.labels import MENDS, Label
 from evals.jsonl import Fault, read, refusal
+from rag.answer.release import UNGROUNDED, Action, Policy, release
 from rag.llms.base import REFUSAL
-from rag.release import UNGROUNDED, Action, Policy, release
 from rag.types import Passage, Value, Verdict
 from rag.validators.base import Validator
 

@@ -9,9 +9,9 @@ from pydantic import BaseModel
 
 from evals.grounding.labels import Label, LabelSet
 from evals.jsonl import read
-from rag import analyzer
 from rag.errors import GroundwireError
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 
 
 class _Passage(BaseModel):

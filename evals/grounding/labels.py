@@ -16,7 +16,7 @@ from pydantic import ConfigDict, JsonValue
 
 from evals.jsonl import read
 from rag.errors import GroundwireError
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 from rag.types import Claim, Passage, Value
 
 FAMILIES = {"faithdial": "begin", "frank": "xsum"}

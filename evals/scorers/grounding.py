@@ -7,7 +7,7 @@ from collections import Counter
 
 from evals.cases import Case
 from evals.scorers.base import Metric, Missing, Scores, failed
-from rag.release import UNGROUNDED
+from rag.answer.release import UNGROUNDED
 from rag.trace import Outcome, Trace, hallucinates
 from rag.types import Verdict
 

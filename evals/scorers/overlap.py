@@ -13,7 +13,7 @@ import regex
 
 from evals.cases import Case
 from evals.scorers.base import Metric, Scores
-from rag.citations import citations, uncited
+from rag.answer.citations import citations, uncited
 from rag.trace import Outcome, Trace
 
 if TYPE_CHECKING:

@@ -9,13 +9,13 @@ from itertools import islice
 
 from prompts.fence import fence
 from prompts.prompt import Prompt, plain
-from rag import analyzer
-from rag.characters import sound
 from rag.conversation.history import ASSISTANT, TURN, USER, standalone
 from rag.errors import UpstreamError
 from rag.llms.base import Attempt, CallPolicy, Purpose, Request
 from rag.llms.router import Router
-from rag.speech import DECLINES, GREETS, TALKS, spoken
+from rag.text import analyzer
+from rag.text.characters import sound
+from rag.text.speech import DECLINES, GREETS, TALKS, spoken
 from rag.types import Message
 
 SHOWN = 6

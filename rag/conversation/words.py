@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rag.analyzer import FUNCTION_WORDS
+from rag.text.analyzer import FUNCTION_WORDS
 
 
 class Words(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from rag.embedders.base import Embedder
-from rag.sentences import LINE_BREAK, Span, sentences
+from rag.text.sentences import LINE_BREAK, Span, sentences
 from rag.types import Chunk, Document
 
 if TYPE_CHECKING:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from rag.analyzer import language
 from rag.embedders.base import Embedder, Vectors
 from rag.errors import GroundwireError
 from rag.ingest.chunker import chunks
@@ -26,6 +25,7 @@ from rag.learning import learn
 from rag.ledger.corpus import Collection, Corpus, Quarantined, embedded_sha256
 from rag.progress import Progress, Stage, silent
 from rag.stores.base import Generation, Store, collection_name
+from rag.text.analyzer import language
 from rag.types import Chunk, Document
 
 if TYPE_CHECKING:

@@ -15,12 +15,12 @@ from typing import Any, NamedTuple, NoReturn
 
 import yaml
 
-from rag.characters import sound
 from rag.ingest.charset import decoded
 from rag.ingest.chunker import OUTLINED, outline
 from rag.ingest.quality import MOST_CHARACTERS, Flaw, Reason
 from rag.ingest.sandbox import Failure, Sandbox
 from rag.ingest.sources import File
+from rag.text.characters import sound
 from rag.types import Metadata, Scalar
 
 DOCX = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"

@@ -9,10 +9,10 @@ from typing import Any, Literal
 from pydantic import Field
 from sqlalchemy import Engine, insert, select, update
 
-from rag.characters import Sound
 from rag.errors import NotFoundError
 from rag.ledger.database import exclusive, told
 from rag.ledger.schema import feedback, traces
+from rag.text.characters import Sound
 from rag.types import Value
 
 Thumb = Literal["up", "down"]

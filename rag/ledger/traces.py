@@ -12,7 +12,6 @@ from typing import Annotated, NamedTuple
 from pydantic import AfterValidator, ValidationError
 from sqlalchemy import ColumnElement, Engine, ScalarSelect, exists, func, select, tuple_, update
 
-from rag.characters import Sound, sound
 from rag.errors import GroundwireError, NotFoundError
 from rag.ledger.database import told
 from rag.ledger.feedback import Thumb
@@ -22,6 +21,7 @@ from rag.ledger.writer import Row, Writer
 from rag.llms import OURS
 from rag.llms.base import Attempt, Purpose
 from rag.process import OWNER
+from rag.text.characters import Sound, sound
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Value
 

@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Sequence
 from typing import NamedTuple
 
-from rag.analyzer import asked, language, terms
 from rag.llms.base import Completion, Request, Usage
-from rag.sentences import sentences
+from rag.text.analyzer import asked, language, terms
+from rag.text.sentences import sentences
 from rag.types import Evidence, Passage
 
 NAME = "local/extractive"

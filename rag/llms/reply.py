@@ -8,9 +8,9 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, TypeVar
 
-from rag.characters import sound
 from rag.llms.base import Attempt, CallPolicy, Purpose, Request
 from rag.llms.router import Router
+from rag.text.characters import sound
 
 T = TypeVar("T")
 

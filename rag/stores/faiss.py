@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
 from rag.stores import sealed
 from rag.stores.base import Block, Generation, Index, Learnt, Source, best_first, collection_name
 from rag.stores.contents import Contents, paired
 from rag.stores.facets import Facets, facets, wanted
+from rag.text import analyzer
 from rag.types import Chunk, Filter, Hit
 
 _VECTORS = "vectors.faiss"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from rag import analyzer
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 from rag.validators.alignment import places
 from rag.validators.numbers import LETTERS, MONTHS, numbers
 

@@ -5,7 +5,7 @@ Knows who is asked what, and when a verdict stands. Knows neither words nor mode
 
 from collections.abc import Sequence
 
-from rag.claims import statements
+from rag.answer.claims import statements
 from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator

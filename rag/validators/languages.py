@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from rag import analyzer
+from rag.text import analyzer
 from rag.types import Passage
 
 SAMPLE = 200

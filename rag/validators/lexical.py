@@ -11,9 +11,9 @@ import itertools
 import sys
 from collections.abc import Sequence
 
-from rag import analyzer, pronouns, speech
-from rag.claims import Statement, statements
-from rag.sentences import sentences
+from rag.answer.claims import Statement, statements
+from rag.text import analyzer, pronouns, speech
+from rag.text.sentences import sentences
 from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators import alignment, analysis, conflicts, languages, matching, names, numbers, polarity, words
 from rag.validators.conflicts import Conflict

@@ -5,7 +5,7 @@ Knows pairs and scales of words; knows nothing of sentences.
 
 import functools
 
-from rag import analyzer
+from rag.text import analyzer
 
 OPPOSITES = (
     "increase decrease|increase reduce|rise fall|grow shrink|more less|more fewer|higher lower|high low|"

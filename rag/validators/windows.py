@@ -9,8 +9,8 @@ import math
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from rag import analyzer
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 from rag.types import Evidence, Passage
 
 WORDS = 110

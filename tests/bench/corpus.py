@@ -4,7 +4,7 @@ import json
 import random
 from pathlib import Path
 
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 
 GUIDE = Path(__file__).parents[2] / "data" / "corpus"
 CHUNKS = 10_000

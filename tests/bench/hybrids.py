@@ -15,7 +15,6 @@ from rich.table import Table
 from evals.jsonl import read
 from evals.ranking import ndcg
 from evals.retrieval import CANDIDATES, CORPUS, QUESTIONS, Question, sets
-from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.ingest.ingest import ingest
 from rag.runtime import Runtime
@@ -24,6 +23,7 @@ from rag.stores import open_store
 from rag.stores.base import Index
 from rag.stores.copying import copy
 from rag.stores.weaviate.address import Address
+from rag.text import analyzer
 from rag.variant import Mode
 
 ALPHAS = (0.25, 0.5, 0.75)

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from rag.analyzer import language
+from rag.text.analyzer import language
 
 for module in (
     "alembic.command",

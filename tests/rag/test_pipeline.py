@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer.release import Policy
 from rag.assembly import Assembly
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest
 from rag.llms.base import Purpose
 from rag.pipeline import Delta, Done, Pipeline, Retrieved, drained
-from rag.release import Policy
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel, Origin, Outcome, Trace

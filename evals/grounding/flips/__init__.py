@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from evals.grounding.flips import names, negation, numbers, relations, times
 from evals.grounding.flips.edits import Edit, Flip, Kind, applied
-from rag import analyzer
+from rag.text import analyzer
 
 __all__ = ["Flip", "Kind", "flips"]
 

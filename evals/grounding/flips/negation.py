@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from evals.grounding.flips.edits import Edit, cased, one_of
 from evals.grounding.flips.verbs import BASE, NOUNS, PAST, THIRD, Verb, participle
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 
 MODAL = "can could will would should must"
 POSSIBLE = "may might"

@@ -9,7 +9,7 @@ from numpy.random import Generator
 from evals.grounding.flips.edits import Edit, cased, one_of
 from evals.grounding.flips.names import names
 from evals.grounding.flips.opposites import ABLE_TO, ACTIVE, OPPOSITES, PASSIVE, PHRASAL
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 
 FOLLOWED = {
     "all": r" (?:of )?the\b",

@@ -16,9 +16,9 @@ from evals.grounding.training.questions import statement
 from evals.grounding.training.sources import SHARES, Article, Question, passage
 from evals.grounding.training.wording import Word, linked, paraphrased, parts, rewritten, understated, words, written
 from evals.grounding.training.words import FUNCTION_WORDS
-from rag import analyzer
 from rag.embedders.base import Embedder
-from rag.sentences import sentences
+from rag.text import analyzer
+from rag.text.sentences import sentences
 from rag.types import Passage
 from rag.validators.windows import window
 

@@ -12,7 +12,6 @@ from weaviate.classes.query import MetadataQuery
 from weaviate.collections import Collection
 from weaviate.exceptions import WeaviateQueryError
 
-from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.errors import StorageError
 from rag.stores.base import REBUILD, Block, Generation, best_first
@@ -21,6 +20,7 @@ from rag.stores.weaviate.cluster import Cluster
 from rag.stores.weaviate.connection import Result
 from rag.stores.weaviate.failures import UnavailableError
 from rag.stores.weaviate.schema import EVERYTHING, condition
+from rag.text import analyzer
 from rag.types import Chunk, Filter, Hit
 
 _MOST = 10_000

@@ -18,10 +18,10 @@ from weaviate.classes.config import (
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter as Condition
 
-from rag import analyzer
 from rag.embedders.base import Vectors
 from rag.stores.facets import facets, wanted
 from rag.stores.weaviate.address import Address
+from rag.text import analyzer
 from rag.types import Chunk, Filter
 
 LAYOUT = 1

@@ -4,8 +4,8 @@ import pytest
 
 from evals.cases import Case
 from evals.execution.estimate import SAMPLED, judgement_price, lengths, price, seconds
+from rag.answer.release import Policy
 from rag.pipeline import Pipeline
-from rag.release import Policy
 from rag.runtime import Runtime
 from rag.trace import Channel
 from tests.evals.execution.conftest import OPENAI, VARIANTS, arm, some

@@ -4,9 +4,9 @@ import pytest
 
 from evals.grounding.gate import gated, load_labelled, released
 from evals.grounding.labels import load
-from rag.claims import statements
+from rag.answer.claims import statements
+from rag.answer.release import UNGROUNDED, UNPROVED, Policy, release
 from rag.llms.base import REFUSAL
-from rag.release import UNGROUNDED, UNPROVED, Policy, release
 from rag.validators import open_validator
 from rag.validators.lexical import LexicalValidator
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.sentences import sentences
+from rag.text.sentences import sentences
 from rag.types import Verdict
 from rag.validators.base import Validator
 from tests.rag.validators.every import EVERY, passages

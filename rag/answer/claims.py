@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from rag.citations import Citation, Uncited, citations, uncited
-from rag.pronouns import declares, resolve
-from rag.sentences import MARKER, Span, sentences
-from rag.speech import (
+from rag.answer.citations import Citation, Uncited, citations, uncited
+from rag.text.pronouns import declares, resolve
+from rag.text.sentences import MARKER, Span, sentences
+from rag.text.speech import (
     ADDS,
     COMMONPLACES,
     CONCEDES,

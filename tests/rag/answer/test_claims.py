@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.claims import declines, statements, states
+from rag.answer.claims import declines, statements, states
 
 CASES = [json.loads(line) for line in (Path(__file__).parent / "claims.jsonl").read_text(encoding="utf-8").splitlines()]
 """Answers as language models write them: `claims` as they stand there, `no_claims` the rest, and of some what their pronouns mean."""

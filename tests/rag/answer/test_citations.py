@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.citations import citations, uncited
+from rag.answer.citations import citations, uncited
 
 
 @pytest.mark.parametrize(

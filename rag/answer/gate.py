@@ -8,8 +8,8 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rag.claims import LEADS_ON, OPENING, ROW, Kind, parts
-from rag.sentences import MARKER, Span
+from rag.answer.claims import LEADS_ON, OPENING, ROW, Kind, parts
+from rag.text.sentences import MARKER, Span
 from rag.types import Claim
 
 ENDS = re.compile(r"[.!?:;\n\u2026\u3002\uff01\uff1f\u061f\u0964]")

@@ -10,11 +10,11 @@ import unicodedata
 from collections.abc import Sequence, Set
 from typing import NamedTuple
 
-from rag import analyzer
-from rag.citations import citations, uncited
-from rag.claims import Kind, asides, declines, states
-from rag.sentences import MARKER, sentences
-from rag.speech import COMMONPLACES
+from rag.answer.citations import citations, uncited
+from rag.answer.claims import Kind, asides, declines, states
+from rag.text import analyzer
+from rag.text.sentences import MARKER, sentences
+from rag.text.speech import COMMONPLACES
 from rag.types import Claim, Passage, Value, Verdict
 
 UNGROUNDED = frozenset({Verdict.UNSUPPORTED, Verdict.CONTRADICTED})

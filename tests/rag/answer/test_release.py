@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.release import Action, Mending, Policy, is_refusal, release
+from rag.answer.release import Action, Mending, Policy, is_refusal, release
 from rag.types import Claim, Evidence, Passage, Verdict
 
 REFUSAL = "The documents do not say."

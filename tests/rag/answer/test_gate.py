@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.gate import Gate, Stretch, after, finished
+from rag.answer.gate import Gate, Stretch, after, finished
 from rag.types import Claim, Verdict
 
 DRAFT = (

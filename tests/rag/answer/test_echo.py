@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.echo import Echo
+from rag.answer.echo import Echo
 from rag.types import Message
 
 FENCE = "07d9accc3e4bcfc9"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.analyzer import asked, language, terms
+from rag.text.analyzer import asked, language, terms
 
 
 @pytest.mark.parametrize(
