@@ -34,6 +34,7 @@ class Status(enum.StrEnum):
     PROMOTED = "now in production"
     FIRST = "first version, nothing to compare with"
     DELETED = "deleted"
+    MENDED = "can be asked now, what it was could not: nothing to compare with"
     NOT_AN_ANSWER = "changed, and not run: only prompts that answer questions are compared"
     UNANSWERABLE = "cannot be asked: a prompt that answers has the inputs question, passages and fence, and no other"
 
@@ -119,6 +120,8 @@ def _against(base: Prompt | None, head: Prompt, status: Status) -> Change | None
     answered, answers = (prompt.inputs.keys() == INPUTS for prompt in (base, head))
     if answered and not answers:
         return Change(head.reference, Status.UNANSWERABLE, base, head)
+    if answers and not answered:
+        return Change(head.reference, Status.MENDED, base, head)
     return Change(head.reference, status if answers else Status.NOT_AN_ANSWER, base, head)
 
 

@@ -47,7 +47,8 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
     together = clusters([cases[id] for id in table.case_ids], design.cluster_by)
     primary = [known[name] for name in design.primary]
     metrics = [*primary, *(metric for metric in known.values() if metric not in primary)]
-    distrust = list(doubts.unanswered({run.name: table}, beyond=True))
+    nothing = [f"no case has {metric.label}" for metric in primary if metric.name not in table.columns]
+    distrust = [*doubts.unanswered({run.name: table}, beyond=True), *nothing]
     return Measurement(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         run=side(run, table, totals.cost_nanodollars),
@@ -88,9 +89,7 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
 def _gaps(table: ScoreTable, primary: Sequence[Metric], name: str) -> Iterator[str]:
     for metric in primary:
         column = table.columns.get(metric.name)
-        if column is None:
-            yield f"no case has {metric.label}"
-        elif column.missing.any():
+        if column is not None and column.missing.any():
             yield doubts.missing(metric, name, column)
 
 

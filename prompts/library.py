@@ -15,7 +15,7 @@ from prompts.prompt import FILE_NAME, NAME, Prompt, fault
 _UNWRITTEN = "name another folder with --library"
 _REFERENCE = re.compile(rf"({NAME.pattern})(?:@(?:([1-9][0-9]*)|({NAME.pattern})))?")
 
-_CHANGELOG = re.compile(rb"^([ \t]+)changelog:.*(?:\n\1[ \t]+.*)*", re.MULTILINE)
+_CHANGELOG = re.compile(rb"^([ \t]+)changelog:.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*", re.MULTILINE)
 _FIRST = """\
 ---
 name: {name}
@@ -96,11 +96,7 @@ class Library:
         if not NAME.fullmatch(name):
             raise GroundwireError(f"{name!r} is not a name for a prompt", "use a-z, 0-9, - and _, a letter first")
         latest = max(self.versions(name), default=0)
-        content = (
-            _CHANGELOG.sub(rb'\1changelog: ""', self.path(name, latest).read_bytes(), 1)
-            if latest
-            else _FIRST.format(name=name).encode()
-        )
+        content = _without_changelog(self.path(name, latest).read_bytes()) if latest else _FIRST.format(name=name).encode()
         path = self.path(name, latest + 1)
         try:
             path.parent.mkdir(exist_ok=True)
@@ -206,3 +202,9 @@ class Library:
         if near := self.near(name):
             return f"did you mean {' or '.join(near)}?"
         return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"
+
+
+def _without_changelog(content: bytes) -> bytes:
+    """A prompt whose changelog is for its next version to fill."""
+    properties, fence, text = content.partition(b"\n---")
+    return _CHANGELOG.sub(rb'\1changelog: ""', properties, count=1) + fence + text

@@ -79,7 +79,7 @@ def report(home: Path, name: str) -> Path:
 def _folders(home: Path) -> Iterator[Path]:
     """At any depth: `evals run --base` writes a folder for each prompt into one."""
     for page in (home / FOLDER).rglob(PAGE):
-        if page.is_file() and (page.parent / DATA).is_file():
+        if page.is_file() and (page.parent / DATA).is_file() and page.parent != home / FOLDER:
             yield page.parent
 
 

@@ -237,7 +237,7 @@ def reports(request: Request, key: Shown) -> HTMLResponse:
     )
 
 
-@router.get("/reports/runs/{id}")
+@router.get("/runs/{id}")
 def run(request: Request, key: Shown, id: str) -> HTMLResponse:
     """One run: every metric, with its interval."""
     require_all(key)

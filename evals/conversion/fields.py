@@ -65,7 +65,7 @@ def fields_of(named: Mapping[str, object], note: Note) -> dict[str, object]:
         "answerable": _answerable(told),
         "tags": _tags(told.get("tags"), note),
         "history": [_message(message) for message in history],
-        "where": told.get("where"),
+        "where": _where(told.get("where"), note),
         DESCRIPTION: row.get(DESCRIPTION),
     }
     return {field: value for field, value in fields.items() if value is not None}
@@ -91,6 +91,13 @@ def _answerable(told: Mapping[str, object]) -> object:
         return _NEGATED.get(str(told["impossible"]).lower(), told["impossible"])
     answers = told.get("references")
     return False if isinstance(answers, Mapping) and answers.get("text") == [] else None
+
+
+def _where(value: object, note: Note) -> object:
+    if value in (None, "", {}) or isinstance(value, Mapping):
+        return value or None
+    note("`where` is left out: it is no filter, which has a value for each field of metadata")
+    return None
 
 
 def _normal(name: object) -> str:

@@ -89,7 +89,7 @@ class Early:
             a, b = (_mean([result.scores for result in results], metric.name) for results in both)
             if a is not None and b is not None:
                 self.tests[metric.name].observe(b - a)
-        if any(self._worse(metric) for metric in self._metrics):
+        if any(self._worse(metric) for metric in self._metrics) and self._verdict() is Verdict.WORSE:
             self.known = "a primary metric is known to be worse"
         elif self.looked_at in self.looks[:-1] and (verdict := self._verdict()) in KNOWN:
             self.known = f"the verdict is known: {verdict}"

@@ -44,7 +44,7 @@ def price(pipeline: Pipeline, prompt: int) -> tuple[int, int] | None:
     what the variant's own judge takes to judge all of its claims, and what making the question stand alone may take.
     """
     llm, twice = pipeline.variant.llm, 2 if pipeline.variant.release.policy is Policy.RETRY else 1
-    judging, rewriting = _validation_price(pipeline, prompt, twice), _rewriting_price(pipeline)
+    judging, rewriting = _validation_price(pipeline, prompt, twice), _rewriting_price(pipeline, prompt)
     if judging is None or rewriting is None:
         return None
     lows = [_cost(pipeline.router, model, prompt, 0) for model in pipeline.assembly.models[:1]]
@@ -77,10 +77,10 @@ def _validation_price(pipeline: Pipeline, prompt: int, drafts: int) -> int | Non
     return _cost(pipeline.router, variant.validator.judge, TRIES * read, TRIES * TOKENS_PER_CLAIM * (claims + calls))
 
 
-def _rewriting_price(pipeline: Pipeline) -> int | None:
+def _rewriting_price(pipeline: Pipeline, prompt: int) -> int | None:
     if pipeline.rewriter is None:
         return 0
-    return _cost(pipeline.router, pipeline.variant.llm.model, rewriter.PROMPT_TOKENS, rewriter.MAX_TOKENS)
+    return _cost(pipeline.router, pipeline.variant.llm.model, prompt + rewriter.PROMPT_TOKENS, rewriter.MAX_TOKENS)
 
 
 def _cost(router: Router, model: str, prompt: int, completion: int) -> int | None:

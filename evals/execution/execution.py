@@ -201,7 +201,7 @@ class Execution:
         self.standing.planned = len(self.arms) * len(self.cases) * self.repeats
         known = [set() if self._fresh else await to_thread(self._known, side, watcher) for side in range(len(self.arms))]
         self.standing.found = sum(map(len, known))
-        if self.standing.found < self.standing.planned:
+        if self.standing.ended is None and self.standing.found < self.standing.planned:
             self._require_keys()
         for run in self.records:
             if self._fresh:
@@ -262,7 +262,8 @@ class Execution:
         asked = [
             case
             for case in cases
-            if not known or not all((case.id, repeat) in done for done in known for repeat in range(self.repeats))
+            if not case.where
+            and not (known and all((case.id, repeat) in done for done in known for repeat in range(self.repeats)))
         ]
         questions = [standalone(sound(case.question.strip()), case.history) for case in asked]
         self._retriever.look_up(questions, [arm.variant.retriever for arm in self.arms])

@@ -90,7 +90,8 @@ def _verdict(comparison: Comparison) -> str:
 
 
 def _effects(effects: Sequence[Effect], level: float) -> list[str]:
-    head = f"| metric | A | B | B − A | {words.percent(level)} interval | p | finding |"
+    column = f"{words.percent(level)} interval" if all(effect.difference.level == level for effect in effects) else "interval"
+    head = f"| metric | A | B | B − A | {column} | p | finding |"
     return [head, "| :-- | --: | --: | --: | --: | --: | :-- |", *(_effect(effect) for effect in effects[:EFFECTS])]
 
 

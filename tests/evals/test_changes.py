@@ -156,6 +156,14 @@ def test_a_prompt_that_answered_and_cannot_any_more_is_told_apart(repository: Re
     assert not repository.change().status.comparable
 
 
+def test_a_prompt_that_can_be_asked_now_has_nothing_to_be_compared_with(repository: Repository) -> None:
+    repository.write("answer", 11, third="mood")
+    repository.commit()
+    repository.write("answer", 12)
+    assert repository.changes() == [("answer@12", Status.MENDED, "answer@11")]
+    assert not repository.change().status.comparable
+
+
 def test_the_library_may_be_the_whole_repository(tmp_path: Path) -> None:
     repository = Repository(tmp_path / "alone", library=".")
     repository.write("answer", 1)

@@ -49,7 +49,9 @@ def test_a_library_has_to_be_a_folder(tmp_path: Path) -> None:
         Library(tmp_path / "missing")
 
 
-@pytest.mark.parametrize("changelog", ["First version.", ">-\n    Two lines,\n    and why.", ""])
+@pytest.mark.parametrize(
+    "changelog", ["First version.", ">-\n    Two lines,\n    and why.", "|\n    Two.\n\n    Paragraphs.", ""]
+)
 def test_a_draft_is_a_copy_of_the_highest_version_whose_changelog_is_to_be_written(library: Library, changelog: str) -> None:
     highest = library.path("greeting", 10)
     before = highest.read_text().replace("changelog: First version.", f"changelog: {changelog}")

@@ -118,7 +118,7 @@ def test_it_keeps_one_comment(tmp_path: Path, earlier: str, called: str) -> None
     ran = shell(tmp_path, script("gh api"), COMMENTS="comments", EDIT="edit", REPORTS="https://example.org/runs/7#artifacts")
     assert ran.returncode == 0, ran.stderr
     assert (tmp_path / "called").read_text().strip() == f"api {called} --field body=@body.md"
-    body = f"{MARKER}\n**better** `$(touch taken)` 'é'\n\n\n[The reports in full](https://example.org/runs/7#artifacts)\n"
+    body = f"{MARKER}\n[The reports in full](https://example.org/runs/7#artifacts)\n\n**better** `$(touch taken)` 'é'\n"
     assert (tmp_path / "body.md").read_text(encoding="utf-8") == body
     mine = f'.user.login == "github-actions[bot]" and (.body | startswith("{MARKER}"))'
     assert (tmp_path / "jq").read_text() == f".[] | select({mine}) | .id"

@@ -89,7 +89,7 @@ def test_a_page_can_be_found_one_s_way_on(open_client: httpx.Client, path: str) 
         ("/prompts/answer?version=99", 404),
         ("/prompts/answer?version=x", 422),
         ("/reports/none", 404),
-        ("/reports/runs/none", 404),
+        ("/runs/none", 404),
         ("/static/routes.py", 404),
         ("/static/..%2froutes.py", 404),
     ],
@@ -277,7 +277,7 @@ def test_a_run_shows_what_was_scored_or_asked_anew(open_client: httpx.Client, ru
     asyncio.run(runs.begin(run))
     for failed, shown in ((1.0, "100.0 %"), (0.0, "0.0 %")):
         asyncio.run(runs.record(run.id, result.model_copy(update={"scores": {"failed": failed}})))
-        (mean, *_) = read(open_client.get(f"/reports/runs/{run.id}")).xpath("//tr[th[starts-with(., 'failure rate')]]/td")
+        (mean, *_) = read(open_client.get(f"/runs/{run.id}")).xpath("//tr[th[starts-with(., 'failure rate')]]/td")
         assert mean.text == shown
     runs.forget(run.id)
 
@@ -340,7 +340,7 @@ def test_a_key_sees_nothing_of_another_s(team: httpx.Client, bound: httpx.Client
 
 
 def test_what_all_keys_did_is_for_administrators(team: httpx.Client, admin: httpx.Client) -> None:
-    for path in ("/experiments", "/prompts", "/prompts/answer", "/reports", "/experiments/x", "/reports/x", "/reports/runs/x"):
+    for path in ("/experiments", "/prompts", "/prompts/answer", "/reports", "/experiments/x", "/reports/x", "/runs/x"):
         assert team.get(path).status_code == 403
     assert read(team.get("/traces")).xpath("//header//nav/a/text()") == ["Chat", "Traces", "Overview"]
     assert len(read(admin.get("/prompts")).xpath("//header//nav/a")) == 6

@@ -115,6 +115,13 @@ def test_metadata_are_tags(tmp_path: Path) -> None:
     assert converted(tmp_path, {"question": "?", "tags": "x"})[0].tags == {"x": "yes"}
 
 
+def test_a_filter_is_kept_and_a_text_of_that_name_is_none(tmp_path: Path) -> None:
+    assert converted(tmp_path, {"question": "?", "where": {"year": 2024}})[0].where == {"year": 2024}
+    assert converted(tmp_path, {"question": "?", "where": "Paris"})[0].where == {}
+    (note,) = notes(tmp_path, {"question": "?", "where": "Paris"})
+    assert "`where` is left out" in note
+
+
 def test_a_case_without_an_id_keeps_its_name_wherever_it_stands(tmp_path: Path) -> None:
     first, second = {"question": "Why?"}, {"question": "How?"}
     names = {case.question: case.id for case in converted(tmp_path, first, second)}

@@ -63,6 +63,17 @@ def test_what_is_worse_is_known_soon() -> None:
     assert watch.tests["f1"].decided == "worse"
 
 
+def test_what_is_worse_does_not_end_it_where_so_few_cases_cannot_be_trusted() -> None:
+    watch = early()
+    for number, case in enumerate(ORDER):
+        watch.see(0, result(case, f1=1.0))
+        failed = result(case, f1=0.0).model_copy(update={"outcome": Outcome.FAILED if number in (3, 7) else Outcome.ANSWERED})
+        if watch.see(1, failed):
+            break
+    assert watch.known == "a primary metric is known to be worse"
+    assert watch.looked_at >= 20
+
+
 def test_what_is_better_is_known_at_the_first_look_at_the_verdict() -> None:
     watch = early()
     assert looked(watch, 0.0, 1.0) == "the verdict is known: better"

@@ -71,7 +71,7 @@ async def test_a_question_that_may_be_rewritten_may_cost_that_too(runtime: Runti
     (runtime.settings.variants / "rewriting.toml").write_text(VARIANTS["default"] + '[prompts]\nrewrite = "rewrite"\n')
     rewriting = price(await served(runtime, "rewriting"), 100)
     assert plain is not None
-    assert rewriting == (plain[0], plain[1] + 6000 * PROMPT + 200 * COMPLETION)
+    assert rewriting == (plain[0], plain[1] + (100 + 6000) * PROMPT + 200 * COMPLETION)
 
 
 async def test_a_time_is_assumed_by_where_the_model_runs(runtime: Runtime, provider: Provider) -> None:
