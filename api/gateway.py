@@ -15,6 +15,7 @@ from uuid_utils import uuid7
 from api.access.allowance import Allowances, Settle
 from api.access.keys import Key
 from api.access.slots import Slots
+from api.problem import BusyError
 from api.rollouts.rollouts import Choice, Rollouts
 from api.rollouts.state import Arm
 from api.telemetry import metrics, spans
@@ -123,12 +124,13 @@ class Gateway:
             unit = unit or str(uuid7())
             while True:
                 choice, pipeline = await self._chosen(asked, model, collection, unit)
-                async with self._admitted(key, str(uuid7()), pipeline, asked.question) as settle:
-                    await place.turn(pipeline.variant.llm.total_seconds)
-                    # A rollout may have been switched or taken back while the slot was waited for.
-                    if choice == self._choice(asked, model, unit):
+                with suppress(_OutdatedError):
+                    async with self._admitted(key, str(uuid7()), pipeline, asked.question) as settle:
+                        await place.turn(pipeline.variant.llm.total_seconds)
+                        if choice != self._choice(asked, model, unit):
+                            raise _OutdatedError("a rollout has changed", "ask again", retry_after=0)
                         yield choice, pipeline, settle
-                        return
+                    return
 
     async def _chosen(self, asked: Asked, model: str, collection: str, unit: str) -> tuple[Choice, Pipeline]:
         """What answers. A candidate that cannot even be asked leaves no trace by which it could be judged: it is taken back at once."""
@@ -190,11 +192,15 @@ class Gateway:
             logging.getLogger("groundwire").warning("no shadow of %s: %s", trace.id, error)
 
 
+class _OutdatedError(BusyError):
+    """A rollout was switched or taken back while the slot was waited for: the key's allowance is given back, and asked for again."""
+
+
 def _observe(trace: Trace, traceparent: str | None = None) -> None:
     metrics.observe(trace)
     spans.export(trace, traceparent)
 
 
 def _unit(user: str | None) -> str | None:
-    """A digest of whom the request is for, whatever key asks: nobody's name is kept."""
+    """A digest of whom the request is for, whatever key asks."""
     return hashlib.sha256(user.encode()).hexdigest()[:32] if user else None

@@ -57,8 +57,8 @@ def faults(error: ValidationError, kind: type[BaseModel]) -> str:
 def _told(field: str, one: Any, known: list[str]) -> str:
     if one["type"] == "extra_forbidden":
         return f"{field}: there is no such field" + "".join(f" (did you mean {name}?)" for name in _near(field, known))
-    words = _FAULTS.get(one["type"], one["msg"].removeprefix("Value error, "))
-    return ": ".join(part for part in (field, words.format_map(one.get("ctx", {}))) if part)
+    words = _FAULTS.get(one["type"], "").format_map(one.get("ctx", {})) or one["msg"].removeprefix("Value error, ")
+    return ": ".join(part for part in (field, words) if part)
 
 
 def _near(field: str, known: list[str]) -> list[str]:

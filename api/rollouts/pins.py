@@ -1,6 +1,6 @@
 """A variant as it was when a rollout began, and what is another about it by now.
 
-Knows all that its answers hang on, down to the texts of its prompts. Knows nothing of traffic.
+Knows its file, the texts of its prompts and its calibration; not the code, the embedder or the index. Knows nothing of traffic.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ class Pin(Value):
     """Of its file; those that name a prompt or a calibration have the version and a digest of what it says."""
 
     def told(self, was: "Pin") -> str:
-        """What is not as it was, for people; empty where nothing is."""
-        names = [name for name in {**self.fields, **was.fields} if self.fields.get(name) != was.fields.get(name)]
-        return ", ".join(f"{name} is {self.fields.get(name)} and was {was.fields.get(name)}" for name in names)
+        """What is not as it was, for people; empty where nothing is. A field that there was not yet, in an earlier version, is none."""
+        names = [name for name in was.fields if self.fields.get(name) != was.fields[name]]
+        return ", ".join(f"{name} is {self.fields.get(name)} and was {was.fields[name]}" for name in names)
 
 
 def pin(variant: Variant, settings: Settings) -> Pin:

@@ -152,6 +152,8 @@ class Mending:
         self._labels: list[_Label] = []
         self._above: list[_Label] = []
         self._said: set[str] = set()
+        self._said_below: set[str] = set()
+        """With the labels that each stands below: what is said of two things is no repetition."""
         self._quoted: set[str] = set()
         self._last = ""
         self._quotations = 0
@@ -301,17 +303,25 @@ class Mending:
         """The claim, its quotation where it is withheld, or nothing where that cannot be had or was said before."""
         if claim.verdict not in self._verdicts:
             said = _plain(claim.text)
-            again = said in self._said and (len(said) >= LOOP or (said == self._last and not self._labels))
+            again = self._below(said) in self._said_below and (len(said) >= LOOP or (said == self._last and not self._labels))
             if again or said in self._quoted or said in {label.said for label in self._above}:
                 return None
             self._last = said
-            self._said |= _sayings(claim.text)
+            sayings = _sayings(claim.text)
+            self._said |= sayings
+            self._said_below |= set(map(self._below, sayings))
             return self._cited(claim)
         quotation = _quotation(claim, self._passages, self._said | self._quoted)
         if quotation is not None:
             self._quoted |= _sayings(quotation.text)
             self._quotations += 1
         return quotation
+
+    def _below(self, said: str) -> str:
+        """What is said, behind the labels above it."""
+        waiting = [label for label in self._labels if not label.replies]
+        above = [label for label in self._above if not waiting or label.rank < waiting[0].rank]
+        return "\n".join([*(label.said for label in (*above, *waiting)), said])
 
     def _cited(self, claim: Claim) -> Claim:
         """A supported claim that has evidence and cites nothing, with a citation behind it."""

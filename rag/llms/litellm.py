@@ -237,4 +237,6 @@ def _cost(model: str, answered_by: str, usage: Usage) -> int | None:
 def missing_key(model: str) -> str | None:
     """The variables that a key is missing from; providers that want more than a key are left to say so themselves."""
     missing = library().validate_environment(model)["missing_keys"]
-    return " and ".join(missing) if missing and all(name.endswith("_API_KEY") for name in missing) else None
+    if library().get_llm_provider(model)[2]:
+        return None
+    return " or ".join(missing) if missing and all(name.endswith("_API_KEY") for name in missing) else None

@@ -210,7 +210,7 @@ def admitted(gateway: Gateway, key: Key) -> bool:
 async def test_a_switch_holds_for_who_waits_for_a_slot(gateway: Gateway) -> None:
     start(gateway, Kind.BLUE_GREEN)
     gateway.slots = Slots(1, 1)
-    team = key(gateway, per_minute=600, concurrent=1, daily_nanodollars=10**9)
+    team = key(gateway, per_minute=6, concurrent=1, daily_nanodollars=10**9)
     with gateway.slots.place():
         asking = asyncio.create_task(gateway.answer(ASKED.model_copy(update={"model": "answers"}), team))
         while not admitted(gateway, team):

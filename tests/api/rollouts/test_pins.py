@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 
 from api.rollouts.controller import ACTOR, Controller
+from api.rollouts.pins import Pin
 from api.rollouts.policy import Policy
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Arm, Change, Status
@@ -208,3 +209,9 @@ def test_the_audit_keeps_what_was_started(engine: Engine, settings: Settings) ->
     assert starts[0].started["pins"] == first.state.model_dump(mode="json")["pins"]
     assert starts[0].started["pins"]["candidate"]["sha256"] != starts[0].started["pins"]["control"]["sha256"]
     assert [event.started for event in rollouts.events("trial") if event.event is Change.STOPPED] == [None]
+
+
+def test_a_field_that_an_earlier_version_did_not_have_is_no_change() -> None:
+    was = Pin(sha256="a", fields={"llm.model": "openai/x"})
+    assert Pin(sha256="b", fields={"llm.model": "openai/x", "llm.new": "1"}).told(was) == ""
+    assert Pin(sha256="b", fields={"llm.new": "1"}).told(was) == "llm.model is None and was openai/x"

@@ -106,6 +106,14 @@ def test_quote_releases_a_loop_once(answer: str) -> None:
     assert all(text.count(line) <= 1 + (line == OPENS[0]) for line in answer.splitlines() if line)
 
 
+def test_what_is_said_below_another_label_is_no_repetition() -> None:
+    answer = "## Pool\n\nIt opens at nine in the morning.\n\n## Eight\n\nIt opens at nine in the morning."
+    said = ("It opens at nine in the morning.", Verdict.SUPPORTED, "The pool opens at nine.")
+    assert release(Policy.QUOTE, answer, claims(answer, said, said), PASSAGES, REFUSAL).text == answer
+    looped = f"{answer}\n\n{answer}"
+    assert release(Policy.QUOTE, looped, claims(looped, *[said] * 4), PASSAGES, REFUSAL).text.rstrip() == answer
+
+
 def test_what_is_short_may_be_said_of_something_else_too() -> None:
     answer = "**Pool**\n- Nine.\n\n**Eight**\n- Nine."
     nine = ("Nine.", Verdict.SUPPORTED, "The pool opens at nine.")

@@ -17,7 +17,7 @@ import pytest
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms import open_llm
 from rag.llms.base import Completion, Usage
-from rag.llms.litellm import LiteLLM
+from rag.llms.litellm import LiteLLM, missing_key
 from tests.rag.llms.conftest import asking, drained
 from tests.servers.provider import Provider, Reply, failure
 
@@ -275,3 +275,11 @@ def test_importing_the_backends_imports_nothing_heavy() -> None:
         [sys.executable, "-c", f"import sys, {modules}; print({heavy} or 'light')"], capture_output=True, text=True
     )
     assert done.stdout.strip() == "light", done.stderr
+
+
+def test_a_key_may_stand_under_any_of_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PERPLEXITY_API_KEY", "PERPLEXITYAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    assert missing_key("perplexity/sonar") == "PERPLEXITYAI_API_KEY"
+    monkeypatch.setenv("PERPLEXITY_API_KEY", "pplx-nobodys")
+    assert missing_key("perplexity/sonar") is None
