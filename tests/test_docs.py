@@ -212,3 +212,13 @@ def nested(command: Any) -> Iterator[str]:
     yield from options_of(command)
     for child in getattr(command, "commands", {}).values():
         yield from nested(child)
+
+
+def test_the_tree_in_the_readme_is_that_of_the_repository() -> None:
+    tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How it is laid out")[2].split("```")[1]
+    folder = ROOT
+    for line in tree.strip("\n").splitlines():
+        name = line.split()[0]
+        folder = folder if line.startswith(" ") else ROOT / name
+        path = folder / name.rstrip(",") if line.startswith(" ") else folder
+        assert path.exists(), line
