@@ -56,7 +56,7 @@ def test_a_collection_makes_one_too(shop: Settings, tmp_path: Path, monkeypatch:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("calibrate", "--to", "x.json"), "name either --labels, --collection or --shipped"),
+        (("calibrate", "--to", "x.json"), "give exactly one of --labels, --collection and --shipped"),
         (("calibrate", "--to", "x.json", "--labels", "none.jsonl"), "none.jsonl"),
         (("calibrate", "--to", "x.json", "--shipped", str(LABELS)), "lacks begin_tc"),
         (("grounding", "nowhere"), "nowhere"),
