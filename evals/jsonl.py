@@ -5,6 +5,7 @@ Knows UTF-8, lines, and the shape that an object should have; every line at faul
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -13,7 +14,6 @@ from rag.errors import GroundwireError
 
 _SHOWN = 5
 """Faults that an error names."""
-NONE: Mapping[str, str] = {}
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -34,7 +34,7 @@ class Placed(NamedTuple, Generic[T]):
     value: T
 
 
-def read(path: Path, shape: type[T], mends: Mapping[str, str] = NONE) -> list[Placed[T]]:
+def read(path: Path, shape: type[T], mends: Mapping[str, str] = MappingProxyType({})) -> list[Placed[T]]:
     """The objects of a file in order, blank lines left out; `mends` as in `unfit`.
 
     Raises `GroundwireError` where the file cannot be read, or with the lines that are not of the shape.

@@ -103,9 +103,7 @@ class Allowances:
         try:
             yield settle
         except BusyError:
-            settle(0)
-            if key.per_minute is not None:
-                settled.append(self._submit(Settlement(key.id, id, 0, Future(), turned_away=True)))
+            settled.append(self._submit(Settlement(key.id, id, 0, Future(), turned_away=key.per_minute is not None)))
             await _over(id, settled)
             raise
         finally:
