@@ -6,7 +6,17 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 COMPILE := $(BIN)/uv pip compile --universal --generate-hashes --no-header --no-annotate --no-emit-index-url --upgrade
 export LITELLM_LOCAL_MODEL_COST_MAP := True
 
-.PHONY: demo test serve lint bench lock clean
+.DEFAULT_GOAL := help
+.PHONY: help demo test serve lint bench lock clean
+
+help:
+	@echo "make demo   ask the guide three questions, with a model on this machine"
+	@echo "make serve  answer over HTTP on http://127.0.0.1:8000, from the guide"
+	@echo "make test   run the tests"
+	@echo "make lint   check style and types"
+	@echo "make bench  measure speed, beside what else there is (long)"
+	@echo "make lock   renew the pinned requirements"
+	@echo "make clean  remove what these made"
 
 demo: .venv/default.stamp
 	$(BIN)/rag ingest data/corpus --collection guide

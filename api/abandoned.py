@@ -1,30 +1,30 @@
-"""What processes that are gone have left behind: their requests are ended, and what those held is charged.
+"""Settles the requests of dead processes: their traces are ended, and their reserved budgets charged.
 
-Knows when to look. Knows nothing of who is gone, nor of how anything is settled.
+Knows when to look. Knows nothing of how dead processes are found, or how a request is settled.
 """
 
 import asyncio
 import logging
 
 from api.access.allowance import Allowances
-from rag.ledger.database import told
-from rag.ledger.processes import EVERY_SECONDS, forget
+from rag.ledger.failures import translated
+from rag.ledger.processes import EVERY_SECONDS, purge_dead
 from rag.ledger.traces import Traces
 
 
-async def settle_again(traces: Traces, allowances: Allowances) -> None:
-    """`settle` until cancelled, in every process of a ledger. What fails is logged, and tried again."""
+async def settle_forever(traces: Traces, allowances: Allowances) -> None:
+    """Call `settle` regularly until cancelled. Every process does so. Errors are logged, and retried the next time."""
     while True:
         await asyncio.sleep(EVERY_SECONDS)
         try:
             await asyncio.to_thread(settle, traces, allowances)
-        except Exception as error:  # noqa: BLE001 - the next look may go well
+        except Exception as error:  # noqa: BLE001 - the next attempt may succeed
             logging.getLogger("groundwire").warning("what was abandoned is settled later: %s", error)
 
 
 def settle(traces: Traces, allowances: Allowances) -> None:
-    """Of all processes that try, one settles each request."""
+    """Settle what dead processes left. If several processes try at once, each request is settled by one of them."""
     traces.settle_abandoned()
     allowances.settle_abandoned()
-    with told(traces.engine.url), traces.engine.begin() as connection:
-        forget(connection)
+    with translated(traces.engine.url), traces.engine.begin() as connection:
+        purge_dead(connection)

@@ -1,6 +1,6 @@
-"""How large the body of a request may be.
+"""The limit on the size of a request's body.
 
-Knows what a request declares, and what of it has come. Knows no endpoint.
+Knows the declared size, and the bytes that have arrived. Knows no endpoint.
 """
 
 from collections.abc import Awaitable, Callable
@@ -10,13 +10,13 @@ from fastapi.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST = 2_000_000
-"""Bytes."""
+"""The most bytes of a body."""
 
 
 class BodyLimit:
-    """ASGI middleware: more than `LARGEST` bytes are not read.
+    """ASGI middleware: at most `LARGEST` bytes of a body are read.
 
-    Where they are declared, `refuse` answers instead of an endpoint; else whoever reads them gets an `HTTPException` with status 413.
+    A larger declared size is answered by `refuse`. Otherwise, reading beyond the limit raises an `HTTPException` with status 413.
     """
 
     def __init__(self, app: ASGIApp, refuse: Callable[[Request], Awaitable[Response]]) -> None:
@@ -24,7 +24,7 @@ class BodyLimit:
         self.refuse = refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
+        """Forward the request, or refuse it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
         elif _declared(scope) > LARGEST:

@@ -1,6 +1,6 @@
-"""A client that leaves: nobody tells a JSON handler, so it has to watch.
+"""Cancels work when its client disconnects, which the framework does not do for JSON responses.
 
-Knows ASGI's disconnect message. Knows nothing of the work it ends.
+Knows ASGI's disconnect message. Knows nothing of the work it cancels.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 async def unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`; null where the client left first, and the work was cancelled."""
+    """The result of `work`; null if the client disconnected first, and the work was cancelled."""
     working = asyncio.ensure_future(work)
     watching = asyncio.ensure_future(_disconnected(request))
     try:

@@ -1,6 +1,6 @@
-"""The end of a server that loses no request: it says that it is not ready, then lets no connection begin, then ends.
+"""Graceful shutdown: a server reports that it is not ready, then accepts no new connections, then stops. No request is lost.
 
-Knows the signal and the socket that listens. Knows nothing of what is served, nor of how what is under way is finished.
+Knows SIGTERM and the listening socket. Knows nothing of what is served, or how requests in flight are finished.
 """
 
 import asyncio
@@ -16,26 +16,26 @@ from typing import Any
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DEAF_SECONDS = 0.5
-"""For connections that had begun to be complete, and for their requests to arrive: several round trips of a network."""
+LAST_CONNECTIONS_SECONDS = 0.5
+"""Several network round trips: enough for handshakes in progress to complete, and for their requests to arrive."""
 
 SO_ATTACH_FILTER = 26
-"""Linux's; Python has no name for it."""
+"""A Linux socket option for which Python has no name."""
 
-BUT_SYN = (
-    (0x30, 0, 0, 13),  # load the byte of the flags of a TCP segment
-    (0x54, 0, 0, 0x12),  # of these SYN and ACK
-    (0x15, 0, 1, 0x02),  # where it is SYN alone,
-    (0x06, 0, 0, 0),  # drop it;
-    (0x06, 0, 0, 0xFFFFFFFF),  # else take it whole
+DROP_SYN = (
+    (0x30, 0, 0, 13),  # load the flags byte of the TCP segment
+    (0x54, 0, 0, 0x12),  # mask SYN and ACK
+    (0x15, 0, 1, 0x02),  # if only SYN is set,
+    (0x06, 0, 0, 0),  # drop the segment;
+    (0x06, 0, 0, 0xFFFFFFFF),  # otherwise accept all of it
 )
-"""A classic BPF program: what opens a connection is dropped."""
+"""A classic BPF program that drops the segments which open a connection."""
 
 
 class Draining:
-    """From SIGTERM on, for so many `seconds`, a server is not ready and yet answers whoever asks; then its `listener` is closed.
+    """After SIGTERM a server is not ready, but answers for another `seconds`. Then it stops accepting connections, and ends.
 
-    Belongs to the event loop of the main thread. Without a listener, nothing ever begins.
+    Belongs to the event loop of the main thread. Without a `listener` it does nothing.
     """
 
     def __init__(self, listener: socket.socket | None = None, seconds: float = 0.0) -> None:
@@ -45,11 +45,12 @@ class Draining:
 
     @property
     def begun(self) -> bool:
+        """Whether SIGTERM has arrived."""
         return self._task is not None
 
     @contextmanager
-    def awaited(self) -> Iterator[None]:
-        """Take SIGTERM in place of the server, which gets it once all of this is done; a second one it gets at once."""
+    def on_sigterm(self) -> Iterator[None]:
+        """Handle SIGTERM instead of the server, which gets it after draining. A second SIGTERM reaches the server at once."""
         if self._listener is None:
             yield
             return
@@ -71,34 +72,33 @@ class Draining:
     async def _drain(self, listener: socket.socket, server: Callable[[int, None], Any]) -> None:
         await asyncio.sleep(self._seconds)
         with suppress(OSError):
-            deafen(listener)
-        await asyncio.sleep(DEAF_SECONDS)
+            stop_accepting(listener)
+        await asyncio.sleep(LAST_CONNECTIONS_SECONDS)
         server(signal.SIGTERM, None)
 
 
-class Parting:
-    """ASGI middleware: while a server is drained, each response is the last of its connection, and the client opens the next elsewhere."""
+class CloseConnections:
+    """ASGI middleware: while draining, answer with `Connection: close`, so that clients reconnect to another replica."""
 
     def __init__(self, app: ASGIApp, draining: Draining) -> None:
         self.app = app
         self.draining = draining
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def parting(message: Message) -> None:
+        async def send_closing(message: Message) -> None:
             if message["type"] == "http.response.start" and self.draining.begun:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        await self.app(scope, receive, parting)
+        await self.app(scope, receive, send_closing)
 
 
-def deafen(listener: socket.socket) -> None:
-    """Let no connection begin any more, without a word: whoever tries asks again in a second, and is refused by then, as the socket
-    is closed. A balancer takes that request to another replica, for nothing of it was sent.
+def stop_accepting(listener: socket.socket) -> None:
+    """Drop incoming SYNs. Clients retry after a second, by which time the socket is closed and the balancer picks another replica.
 
-    A socket that is closed resets the connections that it has not accepted, and the requests in them are lost. There are none by then.
-    Only Linux can do so; elsewhere, and where the kernel refuses (`OSError`), those of a few microseconds are lost.
+    Closing a socket resets the connections that it has not accepted yet, and loses their requests: by then there are none.
+    Only Linux can do this. Elsewhere, or if the kernel refuses (`OSError`), requests of a few microseconds are lost.
     """
     if sys.platform == "linux":
-        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in BUT_SYN))
-        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(BUT_SYN), ctypes.addressof(program)))
+        program = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *instruction) for instruction in DROP_SYN))
+        listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(DROP_SYN), ctypes.addressof(program)))

@@ -1,6 +1,6 @@
-"""An answer as server-sent events: what a proxy needs to keep the stream open, and a failure on the way as its last event.
+"""An answer as server-sent events, with keep-alive comments for proxies, and a late failure as the last event.
 
-Knows the stream. Knows no dialect: how an event is written is handed in.
+Knows the stream. Knows no wire format: how an event is written is passed in.
 """
 
 import asyncio
@@ -14,15 +14,16 @@ from fastapi.sse import KEEPALIVE_COMMENT, EventSourceResponse
 from starlette.types import Receive, Scope, Send
 
 from api.disconnect import unless_disconnected
+from api.logs import trace_id
 from api.problem import CLIENT_CLOSED_REQUEST, FaultError, traced
 from rag.errors import GroundwireError
-from rag.pipeline import Done, Event, Retrieved
+from rag.events import Done, Event, Retrieved
 
 PING_SECONDS = 15.0
-"""Proxies commonly cut a connection that was silent for 30 or 60 seconds."""
+"""Between keep-alive comments; proxies commonly cut a connection that is silent for 30 or 60 seconds."""
 
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
-"""Nobody on the way keeps the stream, or holds its pieces back (the second is nginx's)."""
+"""Proxies neither cache nor buffer the stream; the second header is nginx's."""
 
 
 async def event_stream(
@@ -31,32 +32,31 @@ async def event_stream(
     write: Callable[[Event], Iterable[bytes]],
     failed: Callable[[GroundwireError], bytes],
 ) -> Response:
-    """The response to a request whose `events` are about to begin. What is refused before the first is raised, for it has a status of
-    its own.
-    """
+    """The streamed response. An error before the first event is raised, so that the response has its status."""
     first = await unless_disconnected(request, events.__anext__())
     if first is None:
         await events.aclose()
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     id = first.trace.id if isinstance(first, Done) else first.trace_id if isinstance(first, Retrieved) else ""
+    trace_id.set(id or "-")
     lines = kept_alive(_lines(first, events, write, failed), PING_SECONDS)
-    return Streamed(lines, events, headers={**HEADERS, **traced(id)})
+    return ClosingEventSourceResponse(lines, events, headers={**HEADERS, **traced(id)})
 
 
-class Streamed(EventSourceResponse):
-    """A response that closes what it streams as it ends, also where the client left while a piece was being sent."""
+class ClosingEventSourceResponse(EventSourceResponse):
+    """An event stream that closes its generators when it ends, also if the client disconnects while a piece is sent."""
 
     def __init__(
         self, lines: AsyncGenerator[bytes, None], events: AsyncGenerator[Event, None], headers: Mapping[str, str]
     ) -> None:
         super().__init__(lines, headers=headers)
-        self._streamed = (lines, events)
+        self._generators = (lines, events)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
         finally:
-            for generator in self._streamed:
+            for generator in self._generators:
                 await generator.aclose()
 
 
@@ -81,11 +81,11 @@ async def _lines(
 
 
 async def kept_alive(lines: AsyncGenerator[bytes, None], seconds: float) -> AsyncGenerator[bytes, None]:
-    """The same lines, with a comment whenever none comes for so long. `lines` raise nothing; they are closed when this is."""
+    """The same lines, with a comment after every `seconds` of silence. `lines` must not raise; it is closed with this generator."""
     ready: asyncio.Queue[bytes | None] = asyncio.Queue(1)
 
     async def drain() -> None:
-        # In one task from begin to end: a deadline within belongs to the task that it was set in.
+        # One task iterates from beginning to end, because `asyncio.timeout` within `lines` belongs to the task that entered it.
         async with aclosing(lines):
             async for line in lines:
                 await ready.put(line)

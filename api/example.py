@@ -1,4 +1,4 @@
-"""The request that the OpenAPI document tells of: every example of a success is made of it, as the success itself would be.
+"""The trace from which the examples in the OpenAPI document are made, by the code that makes real responses.
 
 Knows one trace. Knows no endpoint.
 """
@@ -82,5 +82,5 @@ TRACE = Trace(
 
 
 def example(body: BaseModel) -> dict[str, Any]:
-    """The content of a success, for OpenAPI."""
+    """The content of a successful response, for OpenAPI."""
     return {"application/json": {"example": body.model_dump(mode="json")}}

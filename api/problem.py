@@ -1,6 +1,6 @@
-"""How a failure looks over HTTP: RFC 9457, `application/problem+json`.
+"""Failures over HTTP: RFC 9457, `application/problem+json`.
 
-Knows which status a failure has, and what of it is for strangers. Knows no endpoint.
+Knows the status of each failure, and which details are only for the operator. Knows no endpoint.
 """
 
 import logging
@@ -16,30 +16,30 @@ from rag.text.characters import Sound
 from rag.trace import Outcome
 
 STATUS = {Outcome.ANSWERED: 200, Outcome.REFUSED: 200, Outcome.FAILED: 502, Outcome.TIMED_OUT: 504}
-"""Of a JSON response, by the outcome of the request."""
+"""The status of a JSON response, by the outcome of the request."""
 
 CLIENT_CLOSED_REQUEST = 499
-"""For the log: nobody reads it."""
+"""The status when the client has disconnected; it only appears in logs."""
 
 
 class InvalidError(GroundwireError):
-    """A request out of shape."""
+    """A request with an invalid field."""
 
 
 class UnauthorizedError(GroundwireError):
-    """A request without a key, where one is needed, or with one that is not known."""
+    """A request with an unknown key, or without one if the server has keys."""
 
 
 class ForbiddenError(GroundwireError):
-    """A request for what its key may not use."""
+    """A request for something that its key may not use."""
 
 
 class FaultError(GroundwireError):
-    """A failure that is nobody's fault but the server's."""
+    """A bug in the server."""
 
 
 class ProtocolError(GroundwireError):
-    """A request that reaches no endpoint, or whose body none can read."""
+    """A request that reaches no endpoint, or whose body cannot be read."""
 
     def __init__(self, problem: str, mend: str, *, status: int, headers: Mapping[str, str]) -> None:
         super().__init__(problem, mend)
@@ -48,7 +48,7 @@ class ProtocolError(GroundwireError):
 
 
 class BusyError(GroundwireError):
-    """A request that could be answered later: `retry_after` seconds from now. `reason` says in a word what there is too much of."""
+    """A request that may succeed after `retry_after` seconds. `reason` is its label in the metrics: `rate`, `budget`, ..."""
 
     def __init__(self, problem: str, mend: str, *, retry_after: float, reason: str = "busy") -> None:
         super().__init__(problem, mend)
@@ -57,15 +57,19 @@ class BusyError(GroundwireError):
 
 
 class ClosingError(BusyError):
-    """A request that came while the server ends: another process, or the next one here, may take it."""
+    """A request that arrived while the server shuts down; another replica may answer it."""
+
+
+class UnreadyError(BusyError):
+    """A server that cannot answer questions at present; why is for its log."""
 
 
 class LateError(BusyError):
-    """A request that has waited for so long that it could not be answered in its time any more."""
+    """A request that waited so long for a slot that its answer could no longer be in time."""
 
 
 class Problem(BaseModel):
-    """What is wrong, and how to mend it."""
+    """What went wrong, and how to fix it."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -79,23 +83,24 @@ class Problem(BaseModel):
 
     @classmethod
     def of(cls, error: GroundwireError) -> Self:
-        """The failure as a problem. What only the operator can mend, and its paths, go to the log."""
-        for kind, title in _NOT_FOR_STRANGERS.items():
+        """The problem of a failure. Details that only the operator can act on go to the log instead."""
+        for kind, title in _OPERATOR_ONLY.items():
             if isinstance(error, kind):
                 logging.getLogger("groundwire").error("%s", error)
                 return cls(title=title, detail="the server's log says why", status=_status(error))
         return cls(title=error.problem, detail=error.mend, status=_status(error))
 
 
-_NOT_FOR_STRANGERS = {
+_OPERATOR_ONLY = {
     ConfigurationError: "this is not set up correctly",
-    StorageError: "the documents cannot be read at present",
+    StorageError: "the server's storage cannot be used at present",
 }
 _STATUS = {
     InvalidError: 422,
     UnauthorizedError: 401,
     ForbiddenError: 403,
     ClosingError: 503,
+    UnreadyError: 503,
     LateError: 503,
     BusyError: 429,
     FaultError: 500,
@@ -106,7 +111,7 @@ _STATUS = {
 
 
 def headers(error: GroundwireError) -> dict[str, str]:
-    """What a failure's response tells besides its body."""
+    """The headers of a failure's response."""
     if isinstance(error, ProtocolError):
         return dict(error.headers)
     if isinstance(error, UnauthorizedError):
@@ -117,7 +122,7 @@ def headers(error: GroundwireError) -> dict[str, str]:
 
 
 def _status(error: GroundwireError) -> int:
-    """As the kind of error says: 502 and 504 for what is behind us, 400 for what is asked wrongly otherwise."""
+    """The status by the type of the error: 502 or 504 for a model's failure, and 400 for any type that is not listed."""
     if isinstance(error, UpstreamError):
         return 504 if error.timed_out else 502
     if isinstance(error, ProtocolError):
@@ -127,37 +132,37 @@ def _status(error: GroundwireError) -> int:
 
 def problem(error: GroundwireError) -> JSONResponse:
     """The failure as a response."""
-    told = Problem.of(error)
-    return JSONResponse(told.model_dump(), told.status, headers(error), media_type="application/problem+json")
+    body = Problem.of(error)
+    return JSONResponse(body.model_dump(), body.status, headers(error), media_type="application/problem+json")
 
 
 def traced(id: str) -> dict[str, str]:
-    """The headers of a response that left a trace. Clients of OpenAI read the first."""
+    """The headers that name a response's trace. OpenAI clients read the first."""
     return {"X-Request-Id": id, "X-Groundwire-Trace": id}
 
 
-MEANING = {
-    400: "It is asked wrongly.",
+DESCRIPTIONS = {
+    400: "The request is not valid.",
     401: "No valid key.",
-    403: "Not for this key.",
+    403: "Not allowed for this key.",
     404: "It does not exist.",
     413: "The body is too large.",
-    422: "A field is out of shape.",
-    429: "Too much at once, or of today's budget: later, as `Retry-After` says.",
+    422: "A field is not valid.",
+    429: "Too many requests, or today's budget is spent: retry as `Retry-After` says.",
     502: "The model failed.",
     503: "The server cannot read its documents, is closing, or could not begin in time.",
     504: "A deadline passed.",
 }
-"""Of each status that is a failure."""
+"""The description of each status in the OpenAPI document."""
 
 
 def documented(*statuses: int, model: type[BaseModel] | None = None) -> dict[int | str, dict[str, Any]]:
-    """The failures of an endpoint, for OpenAPI: problems, or JSON of another shape."""
+    """The failures of an endpoint for OpenAPI: problems, or JSON of the type `model`."""
     problem = {"application/problem+json": {"schema": Problem.model_json_schema()}}
     shape: dict[str, Any] = {"model": model} if model else {"content": problem}
-    return {status: {"description": MEANING[status], **shape} for status in statuses}
+    return {status: {"description": DESCRIPTIONS[status], **shape} for status in statuses}
 
 
 def events(example: str) -> dict[str, Any]:
-    """A stream of server-sent events, for OpenAPI 3.1, whose schemas do not describe one."""
+    """A stream of server-sent events for OpenAPI. Version 3.1 cannot describe one by a schema, hence the example."""
     return {"text/event-stream": {"example": example}}

@@ -1,6 +1,6 @@
-"""`/v1/traces`: the log of requests, to look through and to open.
+"""`/v1/traces`: the log of requests.
 
-Knows the endpoints, and who may see what. Knows nothing of how traces are found.
+Knows the endpoints, and which key may see which trace. Knows nothing of how traces are found.
 """
 
 from typing import Annotated
@@ -9,35 +9,35 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, Field
 
-from api.access.authentication import Shown, visible
+from api.access.authentication import CallerKey, trace_scope
 from api.example import TRACE, example
 from api.feedback import TraceId
 from api.problem import ForbiddenError, documented, traced
-from rag.ledger.traces import Selection, Summary
+from rag.ledger.traces import Selection, TraceSummary
 from rag.runtime import Runtime
 from rag.trace import Trace
 
 router = APIRouter(prefix="/v1/traces", tags=["traces"])
 
 
-class Listing(Selection):
-    """Which traces, and which page of them."""
+class TraceQuery(Selection):
+    """The filters of a list of traces, and which page of it to return."""
 
     limit: int = Field(default=50, ge=1, le=200)
     cursor: TraceId | None = None
-    """`next` of the page before; the first page without it."""
+    """`next` of the previous page; leave it out for the first page."""
 
 
-class Listed(BaseModel):
+class TracePage(BaseModel):
     """A page of traces, newest first."""
 
-    data: list[Summary]
+    data: list[TraceSummary]
     next: str | None
-    """The cursor of the next page; null after the last."""
+    """The cursor of the next page; null on the last page."""
 
 
-SUMMARY = Summary(
-    **{name: getattr(TRACE, name) for name in Summary.model_fields if name != "variant" and hasattr(TRACE, name)},
+SUMMARY_EXAMPLE = TraceSummary(
+    **{name: getattr(TRACE, name) for name in TraceSummary.model_fields if name != "variant" and hasattr(TRACE, name)},
     variant=TRACE.variant.name,
     prompt="answer@2",
     model=TRACE.variant.llm.model,
@@ -50,25 +50,25 @@ SUMMARY = Summary(
     up=1,
     down=0,
 )
-"""For OpenAPI."""
+"""The example in the OpenAPI document."""
 
 
 @router.get(
     "",
     summary="List traces",
     responses={
-        200: {"content": example(Listed(data=[SUMMARY], next=TRACE.id))},
+        200: {"content": example(TracePage(data=[SUMMARY_EXAMPLE], next=TRACE.id))},
         **documented(401, 403, 404, 422, 503),
     },
 )
-def page(listing: Annotated[Listing, Query()], request: Request, key: Shown) -> Listed:
-    """The traces that the key may see and that fit all filters, newest first: its own, or all where it is an administrator's."""
-    seen_by = visible(key)
-    if listing.key and seen_by:
+def list_traces(query: Annotated[TraceQuery, Query()], request: Request, key: CallerKey) -> TracePage:
+    """The traces that match all filters, newest first. An admin key sees all traces, any other key its own."""
+    scope = trace_scope(key)
+    if query.key and scope:
         raise ForbiddenError("only an administrator's key may list another key's traces", "leave the filter key out")
     runtime: Runtime = request.app.state.gateway.runtime
-    found = runtime.traces.page(listing, key=seen_by, limit=listing.limit, after=listing.cursor)
-    return Listed(data=found.summaries, next=found.next)
+    page = runtime.traces.page(query, key=scope, limit=query.limit, after=query.cursor)
+    return TracePage(data=page.summaries, next=page.next)
 
 
 @router.get(
@@ -77,8 +77,8 @@ def page(listing: Annotated[Listing, Query()], request: Request, key: Shown) -> 
     response_model=Trace,
     responses={200: {"content": example(TRACE)}, **documented(401, 404, 422, 503)},
 )
-def whole(id: Annotated[TraceId, Path()], request: Request, key: Shown) -> Response:
-    """All that is known of one request: the messages as sent, passages, claims with their evidence, attempts, times and cost."""
+def get_trace(id: Annotated[TraceId, Path()], request: Request, key: CallerKey) -> Response:
+    """The whole trace: messages as sent, passages, claims with their evidence, model calls, timings and cost."""
     runtime: Runtime = request.app.state.gateway.runtime
-    found = runtime.traces.get(id, key=visible(key))
-    return Response(found.model_dump_json(), media_type="application/json", headers=traced(id))
+    trace = runtime.traces.get(id, key=trace_scope(key))
+    return Response(trace.model_dump_json(), media_type="application/json", headers=traced(id))

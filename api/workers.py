@@ -1,9 +1,10 @@
-"""Several server processes behind one port: started, watched, replaced where they die, and ended together.
+"""Several server processes behind one port: started, watched, replaced if they die, and stopped together.
 
-Knows processes, their sockets, and the folder in which they count together. Knows nothing of what they answer, nor how they agree: the
-ledger does that.
+Knows processes, their sockets and the folder of their shared metrics. Knows nothing of what they answer: they share state
+through the ledger.
 """
 
+import logging
 import os
 import signal
 import socket
@@ -14,81 +15,83 @@ from functools import partial
 from multiprocessing import connection, parent_process
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from api import logs
 from api.telemetry import SHARED
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from api.serving import Serving
+
 UNRESPONSIVE_SECONDS = 30
-"""A worker that says nothing for so long is replaced."""
+"""A worker that does not respond for this long is replaced."""
 
 
-class Place(NamedTuple):
-    """Where to listen. It arrives in a worker as a socket of that worker's own, so that the kernel deals out the connections: of a
-    socket that is shared, whoever wakes first takes all that wait."""
+class Address(NamedTuple):
+    """Host and port to listen on. Pickled to a worker it becomes that worker's own SO_REUSEPORT socket.
+
+    The kernel then balances connections between workers; on a shared socket, the first worker to wake would take all.
+    """
 
     host: str
     port: int
 
     def __reduce__(self) -> tuple[Callable[[str, int], socket.socket], tuple[str, int]]:
-        return partial(bound, reuse_port=True), (self.host, self.port)
+        return partial(bind, reuse_port=True), (self.host, self.port)
 
 
-def supervise(
-    place: Place, workers: int, collection: str, model: str, *, slots: int, queue: int, drain_seconds: float, grace_seconds: int
-) -> None:
-    """Serve by so many processes until SIGTERM or SIGINT; each has `slots` and a `queue` of its own. SIGHUP replaces them in turn."""
+def supervise(address: Address, workers: int, serving: "Serving") -> None:
+    """Serve with `workers` processes until SIGTERM or SIGINT. SIGHUP replaces them one after the other."""
     from uvicorn import Config
     from uvicorn.supervisors import Multiprocess
 
-    sockets: list[Any] = [place]
+    sockets: list[Any] = [address]
     config = Config(
-        # Both arrive in a worker in one message: the place is one socket there.
-        partial(application, sockets, collection, model, slots=slots, queue=queue, drain_seconds=drain_seconds),
+        # The list is pickled once for both uses, so that the address becomes one socket in a worker, not two.
+        partial(application, sockets, serving),
         factory=True,
         workers=workers,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=grace_seconds,
+        log_config=logs.configuration(access=serving.access_log),
+        access_log=serving.access_log,
+        timeout_graceful_shutdown=serving.grace_seconds,
         timeout_worker_healthcheck=UNRESPONSIVE_SECONDS,
     )
+    # In this process alone: uvicorn tells as information that a worker died and was replaced.
+    logging.getLogger("uvicorn.error").setLevel(logging.INFO)
     with tempfile.TemporaryDirectory(prefix="groundwire-metrics-") as folder:
         os.environ[SHARED] = folder
         Multiprocess(config, sockets).run()
 
 
-def application(
-    sockets: list[socket.socket], collection: str, model: str, *, slots: int, queue: int, drain_seconds: float
-) -> "FastAPI":
-    """What one worker serves; it ends with the process that started it, however that one ends."""
-    # Not in the process that watches the workers, which serves nothing.
+def application(sockets: list[socket.socket], serving: "Serving") -> "FastAPI":
+    """The application of one worker, which also ends when the supervisor dies."""
+    # Imported late: the supervisor serves nothing.
     from api.app import create_app
     from api.draining import Draining
     from rag.runtime import Runtime
     from rag.settings import Settings
 
     threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
-    draining = Draining(sockets[0], drain_seconds)
-    return create_app(Runtime(Settings()), collection, model, slots=slots, queue=queue, draining=draining)
+    return create_app(Runtime(Settings()), serving, Draining(sockets[0], serving.drain_seconds))
 
 
-def bound(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
-    """A socket that listens only once its server is ready: until then the kernel deals its connections to other workers.
+def bind(host: str, port: int, *, reuse_port: bool = False) -> socket.socket:
+    """A bound socket that does not listen yet: until its server is ready, the kernel gives connections to other workers.
 
-    What it accepts sends each piece of an answer at once: otherwise a piece waits for the client to have acknowledged the one before,
-    which clients put off for 40 ms.
+    TCP_NODELAY sends each piece of an answer at once. Without it, a piece waits for the client's acknowledgement of the
+    previous one, which clients delay by 40 ms.
     """
-    bound = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
-    # Inherited by what it accepts. asyncio would set it, were the protocol of the socket spelt out.
-    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, reuse_port)
+    # Accepted connections inherit it. asyncio sets it only on sockets whose protocol number is given.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
-        bound.bind((host, port))
+        listener.bind((host, port))
     except OSError:
-        bound.close()
+        listener.close()
         raise
-    return bound
+    return listener
 
 
 def _end_with_parent() -> None:

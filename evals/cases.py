@@ -90,6 +90,11 @@ def sample(cases: Sequence[Case], limit: int, seed: int) -> list[Case]:
     return heapq.nsmallest(limit, cases, key=lambda case: hashlib.sha256(f"{seed} {case.id}".encode()).digest())
 
 
+def asked(case: Case) -> tuple[str, tuple[Message, ...], str]:
+    """What a case asks, after which history and of which passages; spaces and letter case aside. Cases that agree in it ask the same."""
+    return " ".join(case.question.casefold().split()), case.history, json.dumps(case.where, sort_keys=True, default=list)
+
+
 def gold_missing(cases: Iterable[Case], document_ids: Collection[str]) -> Mapping[str, tuple[str, ...]]:
     """The gold ids that are not among `document_ids`, by case id; cases that miss none are left out."""
     known = frozenset(document_ids)
@@ -116,15 +121,11 @@ def _placed(path: Path, text: str) -> list[Placed[Case]]:
 
 
 def _repeated_questions(known: Iterable[Placed[Case]], added: Iterable[Placed[Case]]) -> Iterator[Fault]:
-    """Every added case that asks, after the same history and of the same passages, what a known one does; spaces and letter case aside."""
-    places = {_asked(case): place for place, case in known}
+    """Every added case that asks what a known one does."""
+    places = {asked(case): place for place, case in known}
     for place, case in added:
-        if _asked(case) in places:
-            yield Fault(place, f"question: is that of {places[_asked(case)]} too", "leave it out, or ask something else")
-
-
-def _asked(case: Case) -> tuple[str, tuple[Message, ...], str]:
-    return " ".join(case.question.casefold().split()), case.history, json.dumps(case.where, sort_keys=True, default=list)
+        if asked(case) in places:
+            yield Fault(place, f"question: is that of {places[asked(case)]} too", "leave it out, or ask something else")
 
 
 def _lines(cases: Iterable[Case]) -> str:

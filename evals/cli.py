@@ -29,7 +29,12 @@ A = Annotated[str | None, typer.Option("--a", metavar="NAME", help="The baseline
 B = Annotated[str | None, typer.Option("--b", metavar="NAME", help="The candidate: a prompt or a variant.")]
 CaseFile = Annotated[Path, typer.Option("--cases", metavar="FILE", help="Cases, one JSON object a line.")]
 CollectionName = Annotated[str | None, typer.Option("--collection", "-c", help="Default: the name of the case file.")]
-Base = Annotated[str, typer.Option("--variant", help="The variant that a prompt is put into.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        "--variant", help="The variant that a prompt is put into.", show_default="hosted with a provider's --model, else default"
+    ),
+]
 Model = Annotated[str | None, typer.Option(help="Answer with this model instead, as in openai/gpt-4.1-mini.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Use a random sample of so many cases.")]
 Repeats = Annotated[int, typer.Option(min=1, help="Ask every case so many times.")]
@@ -70,7 +75,7 @@ def run(
         str | None, typer.Option(metavar="REF", help="Compare every prompt that differs from this git commit.")
     ] = None,
     collection: CollectionName = None,
-    variant: Base = "default",
+    variant: Base = None,
     model: Model = None,
     limit: Limit = None,
     repeats: Repeats = 1,
@@ -102,7 +107,7 @@ def run(
     """
     from dataclasses import replace
 
-    from rag.llms import OURS, elsewhere
+    from rag.llms import OURS, worker
 
     if base is None and bool(a) != bool(b):
         raise GroundwireError(
@@ -117,27 +122,31 @@ def run(
         raise GroundwireError("--base finds what to compare by itself", "leave out --a and --b")
     if model and not model.startswith(OURS):
         # Seconds before it is asked anything: what calls models takes as long to start as all the rest.
-        elsewhere.start()
+        worker.prestart()
     from evals.comparison import gravest
     from evals.execution.arms import Arm
     from evals.execution.budget import Budget, Limits
     from evals.trial import decided, finite
+    from rag.variant import standard
 
     with _runtime() as runtime:
+        taken = variant or standard(runtime.settings.variants, model)
         design = decided(primary, guardrail, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, labels)
         budget = None if max_cost is None else Budget(round(finite("--max-cost", max_cost) * 1e9))
         limits = Limits(concurrency, budget, retry_failed)
         trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
         if base is not None:
-            verdicts = _contests(runtime, trial, base, variant, model, out)
+            verdicts = _contests(runtime, trial, base, taken, model, out)
         elif a and b:
             verdicts = [
-                _contest(runtime, trial, [Arm.named(name, runtime.settings, variant, model) for name in (a, b)], out).verdict
+                _contest(runtime, trial, [Arm.named(name, runtime.settings, taken, model) for name in (a, b)], out).verdict
             ]
         else:
-            _measure(runtime, trial, Arm.named(variant, runtime.settings, variant, model), out)
+            _measure(runtime, trial, Arm.named(taken, runtime.settings, taken, model), out)
             verdicts = []
+        if variant is None:
+            _note_variant(runtime, model, taken, (a, b))
     raise typer.Exit(gravest(verdicts).exit_code)
 
 
@@ -147,7 +156,7 @@ def plan(
     a: Annotated[str, typer.Option("--a", metavar="NAME", help="The baseline: a prompt such as answer@1, or a variant.")],
     b: Annotated[str, typer.Option("--b", metavar="NAME", help="The candidate: a prompt or a variant.")],
     collection: CollectionName = None,
-    variant: Base = "default",
+    variant: Base = None,
     model: Model = None,
     limit: Limit = None,
     repeats: Repeats = 1,
@@ -163,12 +172,16 @@ def plan(
     from evals.execution.arms import Arm
     from evals.report.plan import plan_table
     from evals.trial import decided, finite, foreseen
+    from rag.variant import standard
 
     with _runtime() as runtime:
+        taken = variant or standard(runtime.settings.variants, model)
         design = decided(primary, None, margin, cluster_by, judge, seed)
         trial = _trial(runtime, cases, collection, limit, repeats, design, judge, None)
-        arms = [Arm.named(name, runtime.settings, variant, model) for name in (a, b)]
+        arms = [Arm.named(name, runtime.settings, taken, model) for name in (a, b)]
         found = _carried_out(foreseen(runtime, trial, arms, None if effect is None else finite("--effect", effect)))
+        if variant is None:
+            _note_variant(runtime, model, taken, (a, b))
     show(found.model_dump_json() if json else plan_table(found))
 
 
@@ -245,13 +258,13 @@ def retrieval(
 
     from evals.report.retrieval import retrieval_table
     from evals.retrieval import evaluate, sets
-    from rag.bars import watched
+    from rag.bars import progress_bars
 
     console = Console(stderr=True)
     results = []
     for path in sets(folder):
         console.print(path.name, style="bold")
-        with watched(console) as progress:
+        with progress_bars(console) as progress:
             results.append(evaluate(path, embedder, progress))
         if json:
             typer.echo(results[-1].model_dump_json())
@@ -287,6 +300,14 @@ def _runs(runtime: "Runtime") -> "Runs":
     return Runs(runtime.engine, runtime.writer)
 
 
+def _note_variant(runtime: "Runtime", model: str | None, taken: str, sides: "Sequence[str | None]") -> None:
+    """Tell which variant a model came with, unless what was compared were variants of their own."""
+    from rag.variant import DEFAULT, names
+
+    if taken != DEFAULT and not set(sides) <= set(names(runtime.settings.variants)):
+        typer.echo(f"note: {model} answers by the variant {taken}; --variant names another", err=True)
+
+
 def _trial(
     runtime: "Runtime",
     cases: Path,
@@ -318,7 +339,7 @@ def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, nam
     """Where the collection is not there, and the documents that hold the answers are files here, ingest the folder they lie in."""
     from os.path import commonpath
 
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.ingest.ingest import ingest
 
     gold = sorted({id for case in cases for id in case.gold_ids})
@@ -330,7 +351,7 @@ def _ingest(runtime: "Runtime", collection: str, cases: "Sequence[Case]", *, nam
     if not folder:
         return
     typer.echo(f"collection {collection} is not there yet: ingesting {folder}, where the answers are", err=True)
-    with watched() as progress:
+    with progress_bars() as progress:
         ingest([folder], collection, runtime, progress=progress)
 
 
@@ -368,12 +389,13 @@ def _contests(
     from evals.report.files import write_comment
 
     folder = out or runtime.settings.home / "evals" / "base"
-    comparisons, notes = [], []
-    verdicts: list[Verdict] = []
+    comparisons: list[Comparison] = []
+    faults: list[str] = []
+    notes: list[str] = []
     for change in changed(runtime.settings.prompts, base):
         if change.base is None or change.head is None or not change.status.comparable:
-            notes.append(f"{change.name}: {change.status}")
-            verdicts += [Verdict.UNTRUSTWORTHY] if change.status is Status.UNANSWERABLE else []
+            told = faults if change.status is Status.UNANSWERABLE else notes
+            told.append(f"{change.name}: {change.status}")
             continue
         names = [f"{change.base.reference} of {base}", change.head.reference]
         arms = [
@@ -383,13 +405,12 @@ def _contests(
         try:
             comparisons.append(_contest(runtime, trial, arms, folder / change.name))
         except GroundwireError as error:
-            notes.append(f"{change.name} could not be compared: {error}")
-            verdicts.append(Verdict.UNTRUSTWORTHY)
-    if not comparisons and not verdicts:
+            faults.append(f"{change.name} could not be compared: {error}")
+    if not comparisons and not faults:
         notes.append(f"no prompt that answers differs from {base}")
-    show(*notes)
-    write_comment(comparisons, notes, folder / "comment.md")
-    return [*verdicts, *(comparison.verdict for comparison in comparisons)]
+    show(*faults, *notes)
+    write_comment(comparisons, faults, notes, folder / "comment.md")
+    return [*(Verdict.UNTRUSTWORTHY for _ in faults), *(comparison.verdict for comparison in comparisons)]
 
 
 def _measure(runtime: "Runtime", trial: "Trial", arm: "Arm", out: Path | None) -> None:

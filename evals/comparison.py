@@ -51,10 +51,13 @@ class Verdict(enum.StrEnum):
         return {Verdict.BETTER: 0, Verdict.EQUIVALENT: 0, Verdict.WORSE: 1, Verdict.UNKNOWN: 3, Verdict.UNTRUSTWORTHY: 4}[self]
 
 
+GRAVEST = (Verdict.UNTRUSTWORTHY, Verdict.WORSE, Verdict.UNKNOWN, Verdict.BETTER, Verdict.EQUIVALENT)
+"""The gravest first."""
+
+
 def gravest(verdicts: Iterable[Verdict]) -> Verdict:
     """Of several: not trustworthy, then worse, then not known yet; better or equivalent where there is none of these."""
-    graver = (Verdict.UNTRUSTWORTHY, Verdict.WORSE, Verdict.UNKNOWN)
-    return min(verdicts, key=[*graver, Verdict.BETTER, Verdict.EQUIVALENT].index, default=Verdict.EQUIVALENT)
+    return min(verdicts, key=GRAVEST.index, default=Verdict.EQUIVALENT)
 
 
 class Guardrail(Value):
@@ -63,6 +66,10 @@ class Guardrail(Value):
     metric: str
     margin: float
     relative: bool = False
+    by_default: bool = False
+    """Nobody named it: where times cannot be compared it is left out, and said, instead of keeping the verdict open. Who keeps a baseline
+    and tries one prompt after the other would otherwise be told "not known yet" by every run whose baseline was answered before.
+    """
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -133,8 +140,12 @@ class Effect(Measured):
     finding: Finding
     missing_a: int = 0
     missing_b: int = 0
+    alone: int = 0
+    """Cases that have it on one side only, and to which it does not apply on the other."""
+    torn: int = 0
+    """Cases of which a judge said two things."""
     worst_case: tuple[float, float] | None = None
-    """The difference if every missing value were as bad, and as good, for B as can be; null where none is missing."""
+    """The difference if everything that is not known were as bad, and as good, for B as can be; null where all is known."""
 
 
 class QuantileEffect(Measured):
@@ -224,6 +235,8 @@ class EarlyStop(Value):
     stopped: bool
     saved_calls: int
     saved_nanodollars: int | None
+    looks: int = 1
+    """At the verdict, of which the guardrails' intervals each have a part of the error."""
     metric: str
     p: float
     """Valid however often it was looked at."""
@@ -275,4 +288,6 @@ class Comparison(Value):
     spent_nanodollars: int | None = 0
     """By this command: what was answered before is not paid again."""
     seconds: float = 0.0
+    at_once: int = 0
+    """The most calls of this command that were under way together; 0 where it made none."""
     early: EarlyStop | None = None

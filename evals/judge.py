@@ -4,7 +4,6 @@ Knows what is asked, how a reply is read, and what needs no asking. Knows no pro
 """
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from typing import Any, NamedTuple
@@ -15,8 +14,9 @@ from prompts.fence import fence
 from prompts.library import Library
 from prompts.prompt import Prompt
 from rag.errors import UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Request
-from rag.llms.reply import UnreadableError, filled, json_object, judgement, phrase
+from rag.llms.base import Attempt, CallLog, CallPolicy, Request
+from rag.llms.pricing import total
+from rag.llms.reply import UnreadableError, ask_until_readable, call_judge, json_object, one_line
 from rag.llms.router import Router
 from rag.trace import Outcome, Trace
 from rag.types import Message, Value
@@ -42,8 +42,7 @@ class Judged(Value):
     @property
     def cost_nanodollars(self) -> int | None:
         """Of all attempts together; null as soon as the price of one is not known."""
-        costs = [attempt.cost_nanodollars for attempt in self.attempts]
-        return None if None in costs else sum(cost for cost in costs if cost is not None)
+        return total(attempt.cost_nanodollars for attempt in self.attempts)
 
 
 class Judgement(Judged):
@@ -109,7 +108,7 @@ class _Form(NamedTuple):
         word = str(reply.get(self.field)).strip().casefold()
         if word not in self.words:
             raise UnreadableError(f'its "{self.field}" was none of {", ".join(map(json.dumps, self.words))}')
-        return _Ruling(self.words[word], phrase(reply.get("reason", "")))
+        return _Ruling(self.words[word], one_line(reply.get("reason", "")))
 
 
 _GRADE = _Form("verdict", GRADES)
@@ -195,7 +194,7 @@ class Judge:
             return await self._reply(prompt, prompt.render(**values, fault=fault), attempts)
 
         try:
-            return (await filled(reply, form.read))._replace(attempts=tuple(attempts))
+            return (await ask_until_readable(reply, form.read))._replace(attempts=tuple(attempts))
         except UnreadableError as unreadable:
             missing = Missing(reason=f"the judge did not answer with a verdict: {unreadable.said}")
         except UpstreamError as error:
@@ -221,7 +220,7 @@ class Judge:
 
     async def _answer(self, request: Request, attempts: list[Attempt]) -> str:
         async with self._turn():
-            return await judgement(self._router, request, self._policy, time.perf_counter(), attempts)
+            return await call_judge(self._router, request, self._policy, CallLog(attempts=attempts))
 
 
 def _grade_by_rule(trace: Trace, case: Case) -> _Rule | None:
@@ -245,7 +244,7 @@ def _preference_by_rule(a: Trace, b: Trace, case: Case) -> _Rule | None:
     if of_a is not None and of_b is not None:
         won = 0.5 if of_a.value == of_b.value else float(of_b.value > of_a.value)
         return _Rule(won, f"A {of_a.reason}, B {of_b.reason}")
-    reached = [trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED) for trace in (a, b)]
+    reached = [trace.succeeded for trace in (a, b)]
     if not all(reached):
         return _Rule(float(reached[1]), f"{'B' if reached[0] else 'A'} gave no answer")
     if a.answer == b.answer:

@@ -82,3 +82,5 @@ class Measurement(Value):
     spent_nanodollars: int | None = 0
     """By this command: what was answered before is not paid again."""
     seconds: float = 0.0
+    at_once: int = 0
+    """The most calls of this command that were under way together; 0 where it made none."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from evals import agreement as agreements
 from evals.agreement import Label
+from evals.analysis import doubts
 from evals.analysis.compare import compare
 from evals.analysis.flips import flips
 from evals.cases import Case, gold_missing
@@ -26,6 +27,7 @@ from evals.scorers import metrics, open_scorers
 from evals.scorers.base import Metric, Missing, Scores
 from evals.scores import Column, ScoreTable
 from rag.errors import GroundwireError
+from rag.llms.pricing import total
 from rag.runtime import Runtime
 
 LATENCIES = 1000
@@ -85,10 +87,11 @@ async def compared(
     judged = [totals[0].judge_nanodollars, totals[1].judge_nanodollars, *(one.cost_nanodollars for one in preferences.values())]
     standing = standing or Standing()
     standing.pay([attempt for preference in preferences.values() for attempt in preference.attempts])
+    agreement = await to_thread(agreed, runs, (a, b), labels)
     return Comparison(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-        a=side(a, table_a, totals[0].cost_nanodollars),
-        b=side(b, table_b, totals[1].cost_nanodollars),
+        a=side(a, table_a, totals[0].cost_nanodollars, analysis.timed),
+        b=side(b, table_b, totals[1].cost_nanodollars, analysis.timed),
         cases=Path(a.cases).name,
         fingerprint=a.fingerprint,
         asked=len({*table_a.case_ids} & {*table_b.case_ids}),
@@ -100,7 +103,7 @@ async def compared(
         reasons=analysis.reasons,
         problems=(
             *_unlikeness(a, b, whole, unlike, asked_a.scorers | asked_b.scorers),
-            *_problems(runtime, a, b, whole, cases, design, standing, early, preferences),
+            *_problems(runtime, a, b, whole, cases, standing, early, preferences, agreement),
             *analysis.problems,
         ),
         effects=analysis.effects,
@@ -110,11 +113,12 @@ async def compared(
         lost=analysis.flips.lost,
         gained=analysis.flips.gained,
         variances=analysis.variances,
-        judge_nanodollars=None if None in judged else sum(cost for cost in judged if cost is not None),
+        judge_nanodollars=total(judged),
         judge=judge.identity if judge else a.judge if a.judge == b.judge else None,
-        agreement=await to_thread(agreed, runs, (a, b), labels),
+        agreement=agreement,
         spent_nanodollars=None if standing.unpriced else standing.spent,
         seconds=standing.seconds,
+        at_once=standing.at_once,
         early=_early(early, standing, totals[0].cost_nanodollars, totals[1].cost_nanodollars, max(a.repeats, b.repeats)),
     )
 
@@ -138,7 +142,7 @@ def _only(table: ScoreTable, ids: Collection[str]) -> ScoreTable:
     rows = [row for row, id in enumerate(table.case_ids) if id in ids]
     columns = {name: column.rows(rows) for name, column in table.columns.items()}
     ids = tuple(table.case_ids[row] for row in rows)
-    return replace(table, case_ids=ids, columns=columns, trace_ids=table.trace_ids[rows])
+    return replace(table, case_ids=ids, columns=columns, trace_ids=table.trace_ids[rows], timed=table.timed[rows])
 
 
 def _without(table: ScoreTable, metric: Metric) -> ScoreTable:
@@ -176,8 +180,8 @@ def _with(table: ScoreTable, metric: Metric, scores: Mapping[str, Scores], noise
     return replace(table, columns={**table.columns, metric.name: column})
 
 
-def side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:
-    """What a report shows of one run."""
+def side(run: Run, table: ScoreTable, nanodollars: int | None, timed: Collection[str] | None = None) -> Side:
+    """What a report shows of one run; of its latencies those of the cases `timed`, where that is given."""
     return Side(
         run_id=run.id,
         name=run.name,
@@ -186,7 +190,7 @@ def side(run: Run, table: ScoreTable, nanodollars: int | None) -> Side:
         prompt_text=run.prompt_text,
         outcomes=dict(table.outcomes),
         cost_nanodollars=nanodollars,
-        latencies=_latencies(table),
+        latencies=_latencies(table if timed is None else _only(table, timed)),
     )
 
 
@@ -224,10 +228,10 @@ def _problems(
     b: Run,
     tables: Sequence[ScoreTable],
     cases: Mapping[str, Case],
-    design: Design,
     standing: Standing,
     early: Early | None,
     preferences: Mapping[str, Preference],
+    agreement: Agreement | None,
 ) -> list[str]:
     found = []
     if standing.ended and not (early and early.known):
@@ -240,14 +244,15 @@ def _problems(
             )
     if a.generation != b.generation:
         found.append("the collection changed between the two runs, so that they may have been given different passages")
-    if early and len(early.looks) > 1:
-        level = 100 * (1 - (1 - design.level) / len(early.looks))
-        between = "" if early.looked_at in early.looks else "; it ended between two looks, where they are rough"
-        found.append(f"guardrails may be looked at {len(early.looks)} times, and have intervals of {level:.3g} %{between}")
     found += gone(runtime, a.collection, cases)
     torn = [preference.consistent for preference in preferences.values() if preference.consistent is not None]
     if torn.count(False):
-        found.append(f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases")
+        coin = ", no better than a coin" if 2 * torn.count(False) >= len(torn) else ""
+        found.append(
+            f"the judge changed its mind with the order of the answers in {torn.count(False):,} of {len(torn):,} cases{coin}"
+        )
+    if agreement:
+        found += doubts.disagreeing(agreement)
     return found
 
 
@@ -297,6 +302,7 @@ def _early(early: Early | None, standing: Standing, cost_a: int | None, cost_b: 
         stopped=early.known is not None,
         saved_calls=saved,
         saved_nanodollars=None if per_call is None else round(saved * per_call),
+        looks=len(early.looks),
         metric=metric,
         p=test.p,
     )

@@ -3,7 +3,9 @@
 Knows what a trace can vouch for. Knows no file, and adds nothing that is not in the question or the answer.
 """
 
-from evals.cases import Case
+from collections.abc import Hashable, Iterable
+
+from evals.cases import Case, asked
 from rag.answer.citations import citations, uncited
 from rag.errors import GroundwireError
 from rag.trace import Outcome, Trace
@@ -32,6 +34,14 @@ def promoted(trace: Trace) -> Case:
         where=trace.where,
         tags={"source": "trace", "review": "needed", "variant": trace.variant.name, "outcome": trace.outcome.value},
     )
+
+
+def distinct(cases: Iterable[Case]) -> list[Case]:
+    """The first of those that ask the same, in their order: what is asked often tells no more than once."""
+    first: dict[Hashable, Case] = {}
+    for case in cases:
+        first.setdefault(asked(case), case)
+    return list(first.values())
 
 
 def _bare(text: str) -> str:

@@ -42,6 +42,8 @@ class ScoreTable:
     columns: Mapping[str, Column]
     trace_ids: NDArray[np.str_]
     """Shape (cases, repeats); empty where the case was not asked."""
+    timed: NDArray[np.str_]
+    """Shape (cases, repeats): which askings its time is from; empty where that is not known."""
     outcomes: Counter[str] = field(default_factory=Counter)
     """How the requests ended."""
     failures: Counter[str] = field(default_factory=Counter)

@@ -16,7 +16,6 @@ from evals.analysis.summary import lowest, means, quantiles
 from evals.cases import Case
 from evals.comparison import Design
 from evals.execution.budget import Standing
-from evals.execution.execution import FAILURES
 from evals.execution.runs import Result, Run, Runs
 from evals.measurement import Failure, Measurement, Worst
 from evals.pairwise import agreed, gone, known_metrics, side
@@ -41,7 +40,7 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
     failed: list[Result] = []
     for result in runs.results(run.id):
         cases[result.case.id] = result.case
-        if result.outcome in FAILURES:
+        if not result.outcome.succeeded:
             failed.append(result)
     table, totals, known = runs.table(run.id), runs.totals(run.id), known_metrics()
     together = clusters([cases[id] for id in table.case_ids], design.cluster_by)
@@ -49,6 +48,7 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
     metrics = [*primary, *(metric for metric in known.values() if metric not in primary)]
     nothing = [f"no case has {metric.label}" for metric in primary if metric.name not in table.columns]
     distrust = [*doubts.unanswered({run.name: table}, beyond=True), *nothing]
+    agreement = agreed(runs, [run], labels)
     return Measurement(
         created_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         run=side(run, table, totals.cost_nanodollars),
@@ -70,7 +70,9 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
             *gone(runtime, run.collection, cases),
             *doubts.unanswered({run.name: table}, beyond=False),
             *_gaps(table, primary, run.name),
+            *doubts.repeated(list(cases.values())),
             *doubts.few(together),
+            *(doubts.disagreeing(agreement) if agreement else ()),
         ),
         means=tuple(means(table, metrics, together, design)),
         primary=design.primary,
@@ -80,9 +82,10 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
         failed=len(failed),
         judge_nanodollars=totals.judge_nanodollars,
         judge=run.judge,
-        agreement=agreed(runs, [run], labels),
+        agreement=agreement,
         spent_nanodollars=None if standing.unpriced else standing.spent,
         seconds=standing.seconds,
+        at_once=standing.at_once,
     )
 
 

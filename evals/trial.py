@@ -32,9 +32,9 @@ from rag.runtime import Runtime
 PRIMARY = "f1"
 JUDGED_PRIMARY = "correct"
 GUARDRAILS = (
-    Guardrail(metric="hallucination", margin=0.05),
-    Guardrail(metric="cost", margin=0.10, relative=True),
-    Guardrail(metric="latency", margin=0.20, relative=True),
+    Guardrail(metric="hallucination", margin=0.05, by_default=True),
+    Guardrail(metric="cost", margin=0.10, relative=True, by_default=True),
+    Guardrail(metric="latency", margin=0.20, relative=True, by_default=True),
 )
 
 

@@ -45,6 +45,9 @@ def list_(context: typer.Context) -> None:
     from rich.table import Table
 
     shelf: Library = context.obj
+    if not shelf.names():
+        typer.echo(f"no prompts in {shelf.root} yet: prompts new NAME writes a first one")
+        return
     released = shelf.released()
     labels = shelf.labels()
     table = Table("reference", "sha256", "released", "labels", "inputs", "description", box=None)
@@ -115,7 +118,7 @@ def diff(context: typer.Context, a: Side, b: Side) -> None:
 
 @app.command()
 def new(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", help="What to write a version of.")]) -> None:
-    """Start the next version as a copy of the highest, its changelog still to be written, or a first one."""
+    """Start the next version as a copy of the highest, its changelog still to be written, or a first one as a copy of what is shipped."""
     shelf: Library = context.obj
     near = [] if shelf.versions(name) else shelf.near(name)
     path = shelf.draft(name)
@@ -141,7 +144,8 @@ def check(
         typer.echo(problem)
     if found:
         raise typer.Exit(1)
-    typer.echo(f"{len(files or context.obj.files())} prompt files, nothing wrong")
+    count = len(files or context.obj.files())
+    typer.echo(f"{count} prompt file{'' if count == 1 else 's'}, nothing wrong")
 
 
 @app.command()

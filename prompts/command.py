@@ -7,11 +7,15 @@ import gc
 import os
 import sys
 import traceback
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import typer
 
 from prompts.errors import GroundwireError
+from prompts.terminal import Printable, printable
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
 INTERNAL_ERROR = 70
 """As sysexits.h names it: a fault of ours."""
@@ -27,7 +31,7 @@ class Command(typer.Typer):
         try:
             return super().__call__(*args, **kwargs)
         except GroundwireError as error:
-            typer.echo(f"error: {error}", err=True)
+            typer.echo(printable(f"error: {error}"), err=True)
             raise SystemExit(2) from None
         except Exception:  # noqa: BLE001 - whatever it is, its exit code must not read as an answer
             traceback.print_exc()
@@ -38,7 +42,7 @@ class Command(typer.Typer):
 
 
 def show(*parts: object) -> None:
-    """Print tables and styled text through rich; strings as they are, so that JSON stays JSON.
+    """Print tables and styled text through rich; strings as they are, so that JSON stays JSON, but for what harms a terminal.
 
     Who reads it may leave before its end, as `head` does: the rest is dropped, and the exit code stays the answer.
     """
@@ -46,9 +50,11 @@ def show(*parts: object) -> None:
 
     console = Console()
     for part in parts:
+        if isinstance(part, str) and console.is_terminal:
+            part = printable(part)
         with console.capture() as rich:
             if not isinstance(part, str):
-                console.print(part)
+                console.print(Printable(cast("RenderableType", part)))
         try:
             typer.echo(part if isinstance(part, str) else rich.get(), nl=isinstance(part, str))
         except BrokenPipeError:

@@ -3,6 +3,8 @@
 Knows how a failure is told: what is wrong with which thing, and how to mend it. Knows nothing of where it is shown.
 """
 
+from pathlib import Path
+
 
 class GroundwireError(Exception):
     """A failure that names its cause and the mend, each as one sentence on one line.
@@ -22,3 +24,9 @@ class GroundwireError(Exception):
 
 class NotFoundError(GroundwireError):
     """What was named is not there."""
+
+
+def file_error(path: Path, problem: str, mend: str, line: int | None = None) -> GroundwireError:
+    """An error of a file, named relative to the working directory, at a line of it."""
+    name = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+    return GroundwireError(f"{name}{f':{line}' if line else ''}: {problem}", mend)

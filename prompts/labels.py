@@ -8,8 +8,8 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from prompts.errors import GroundwireError
-from prompts.prompt import NAME, fault
+from prompts.errors import GroundwireError, file_error
+from prompts.prompt import NAME
 
 LABELS = "labels.toml"
 
@@ -31,11 +31,11 @@ def parse(path: Path, content: bytes) -> Labels:
     for label, versions in tables.items():
         if not NAME.fullmatch(label) or not isinstance(versions, dict):
             mend = "write a table such as [production], with a line such as answer = 2"
-            raise fault(path, line_of(text, label), f"{label} is not the table of a label", mend)
+            raise file_error(path, f"{label} is not the table of a label", mend, line_of(text, label))
         for name, version in versions.items():
             if not NAME.fullmatch(name) or type(version) is not int or version < 1:
                 problem = f"{name} = {version!r} is not a prompt and its version"
-                raise fault(path, line_of(text, label, name), problem, "write a name and a number, such as answer = 2")
+                raise file_error(path, problem, "write a name and a number, such as answer = 2", line_of(text, label, name))
     return tables
 
 

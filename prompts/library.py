@@ -7,41 +7,18 @@ versions, releases and labels; knows nothing of what a prompt says.
 import re
 from pathlib import Path
 
-from prompts.errors import GroundwireError
+from prompts.errors import GroundwireError, file_error
 from prompts.files import replace
 from prompts.labels import LABELS, Labels, dump, line_of, parse
-from prompts.prompt import FILE_NAME, NAME, Prompt, fault
+from prompts.prompt import FILE_NAME, NAME, Prompt
 
 _UNWRITTEN = "name another folder with --library"
 _REFERENCE = re.compile(rf"({NAME.pattern})(?:@(?:([1-9][0-9]*)|({NAME.pattern})))?")
 
-_CHANGELOG = re.compile(rb"^([ \t]+)changelog:.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*", re.MULTILINE)
-_FIRST = """\
----
-name: {name}
-description: Say in one sentence what it is for.
-metadata:
-  authors: []
-  owner: ""
-  purpose: ""
-  changelog: First version.
-model:
-  apiType: chat
-inputs:
-  question:
-    kind: string
-    description: What the person asks.
-    example: How long is the warranty?
-template:
-  format: jinja2
-  parser: prompty
----
-system:
-You are a helpful assistant.
-
-user:
-{{{{ question }}}}
-"""
+_FIELD = r"^([ \t]+){field}:.*(?:\n(?:\1[ \t]+.*|[ \t]*$))*"
+"""One of the metadata, over as many lines as it has."""
+_STARTS_FROM = "answer"
+"""What a prompt of a name that nothing here asks for is: another one that answers."""
 
 
 class Library:
@@ -92,11 +69,15 @@ class Library:
         return Prompt.read(self.path(name, version))
 
     def draft(self, name: str) -> Path:
-        """Write the next version, a copy of the highest but for its changelog, or a first one. An existing file is never written."""
+        """Write the next version, a copy of the highest but for its changelog. An existing file is never written.
+
+        A first one is a copy of what is shipped under that name, with all the inputs that its readers give, or of the one that answers;
+        who owns it and what for is for its author to say.
+        """
         if not NAME.fullmatch(name):
             raise GroundwireError(f"{name!r} is not a name for a prompt", "use a-z, 0-9, - and _, a letter first")
         latest = max(self.versions(name), default=0)
-        content = _without_changelog(self.path(name, latest).read_bytes()) if latest else _FIRST.format(name=name).encode()
+        content = _emptied(self.path(name, latest).read_bytes(), changelog='""') if latest else _first(name)
         path = self.path(name, latest + 1)
         try:
             path.parent.mkdir(exist_ok=True)
@@ -116,7 +97,7 @@ class Library:
                 case [reference, sha256] if reference not in released and re.fullmatch("[0-9a-f]{64}", sha256):
                     released[reference] = sha256
                 case _:
-                    raise fault(self._lock, number, "not a release", "restore the line from version control")
+                    raise file_error(self._lock, "not a release", "restore the line from version control", number)
         return released
 
     def release(self, reference: str) -> Prompt:
@@ -153,13 +134,13 @@ class Library:
         found = prompt.problems()
         if self.released().get(prompt.reference, prompt.sha256) != prompt.sha256:
             mend = f"restore it, and make the change in a new version: prompts new {prompt.name}"
-            found.append(fault(path, 1, f"{prompt.reference} is released, and its text has changed", mend))
+            found.append(file_error(path, f"{prompt.reference} is released, and its text has changed", mend, 1))
         return found
 
     def missing(self) -> list[GroundwireError]:
         """Released prompts whose file is gone."""
         return [
-            fault(self._lock, number, f"{reference} is released, and its file is gone", "restore it from version control")
+            file_error(self._lock, f"{reference} is released, and its file is gone", "restore it from version control", number)
             for number, reference in enumerate(self.released(), start=1)
             if not (self.root / (reference.replace("@", "/v") + ".prompty")).exists()
         ]
@@ -177,10 +158,10 @@ class Library:
                 line = line_of(self._labels.read_text(encoding="utf-8"), label, name)
                 if not self.path(name, version).exists():
                     mend = f"label one that does: prompts label {label} {name}@VERSION"
-                    found.append(fault(self._labels, line, f"{label} is {reference}, which does not exist", mend))
+                    found.append(file_error(self._labels, f"{label} is {reference}, which does not exist", mend, line))
                 elif reference not in released:
                     mend = f"release it: prompts release {reference}"
-                    found.append(fault(self._labels, line, f"{label} is {reference}, which is not released", mend))
+                    found.append(file_error(self._labels, f"{label} is {reference}, which is not released", mend, line))
         return found
 
     def _labelled(self, name: str, label: str) -> int:
@@ -199,12 +180,25 @@ class Library:
 
     def _nearest(self, name: str) -> str:
         names = self.names()
+        if name in Library().names():
+            return f"`prompts new {name}` starts from the one that is shipped"
         if near := self.near(name):
             return f"did you mean {' or '.join(near)}?"
         return f"there is {', '.join(names)}" if names else "write a first one with: prompts new NAME"
 
 
-def _without_changelog(content: bytes) -> bytes:
-    """A prompt whose changelog is for its next version to fill."""
+def _first(name: str) -> bytes:
+    """A copy of what is shipped, made its author's own."""
+    shipped = Library()
+    start = name if name in shipped.names() else _STARTS_FROM
+    content = _emptied(shipped.get(start).path.read_bytes(), authors="[]", owner='""', purpose='""', changelog="First version.")
+    return content.replace(f"\nname: {start}\n".encode(), f"\nname: {name}\n".encode(), 1)
+
+
+def _emptied(content: bytes, **fields: str) -> bytes:
+    """A prompt whose metadata have these values, for its next author to fill."""
     properties, fence, text = content.partition(b"\n---")
-    return _CHANGELOG.sub(rb'\1changelog: ""', properties, count=1) + fence + text
+    for field, value in fields.items():
+        line = rb"\1" + f"{field}: {value}".encode()
+        properties = re.sub(_FIELD.format(field=field).encode(), line, properties, count=1, flags=re.MULTILINE)
+    return properties + fence + text

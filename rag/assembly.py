@@ -1,6 +1,6 @@
-"""The messages of an answer, put together: the prompt, what was said before, and as many passages as there is room for.
+"""Assembles the messages of a call: the prompt, the conversation so far, and as many passages as there is room for.
 
-Knows where each stands, and which window is the smallest. Knows nothing of what is done with them.
+Knows their order, and which model's window is the smallest. Knows nothing of what is done with them.
 """
 
 from collections.abc import Sequence
@@ -17,16 +17,16 @@ from rag.llms.router import Router
 from rag.types import Message, Passage
 from rag.variant import Variant
 
-TOKENIZERS = 2
-"""Tokens of any model for one of another, at most."""
-SITUATION = 100
+TOKENIZER_RATIO = 2
+"""How many more tokens one tokenizer may produce than another."""
+HEADING_TOKENS = 100
 """Tokens that the title and the headings of a passage may take."""
-SAID = 0.5
-"""Tokens that may be sent of what was said before, for each of the passages'."""
+HISTORY_SHARE = 0.5
+"""Token budget of the history, as a share of the passages' budget."""
 
 
 class Assembly:
-    """By one variant and its prompt. Raises `GroundwireError` for a model that is unknown, `UpstreamError` where none is installed."""
+    """For one variant and its prompt. Raises `GroundwireError` for an unknown model, `UpstreamError` if no model is installed."""
 
     def __init__(self, variant: Variant, prompt: Prompt, router: Router) -> None:
         self.models = router.available((variant.llm.model, *variant.llm.fallbacks))
@@ -35,15 +35,15 @@ class Assembly:
         self._router = router
 
     def tokens(self, question: str) -> int:
-        """Of the messages at most, by the tokenizer of any model."""
+        """An upper bound on the tokens of the messages, by the tokenizer of any model."""
         bare = sum(len(message.content.encode()) for message in self._render(question, (), ()))
         rules = self._variant.retriever
-        return bare + TOKENIZERS * (int((1 + SAID) * rules.context_tokens) + SITUATION * rules.top_k)
+        return bare + TOKENIZER_RATIO * (int((1 + HISTORY_SHARE) * rules.context_tokens) + HEADING_TOKENS * rules.top_k)
 
     async def packed(self, question: str, passages: Sequence[Passage], history: Sequence[Message] = ()) -> Context:
-        """The passages, and what was said before where there is any, into the smallest window of all models that may answer.
+        """Pack passages and history into the smallest window of all models that may answer.
 
-        Counted by the tokenizer of the first that can be asked for it. What was said gives way where no passage fits beside it.
+        Tokens are counted by the first model whose tokenizer works. The history is left out if no passage fits beside it.
         """
         failure: UpstreamError | None = None
         for model in self.models:
@@ -55,11 +55,11 @@ class Assembly:
         raise failure
 
     async def _packed(self, model: str, question: str, passages: Sequence[Passage], history: Sequence[Message]) -> Context:
-        windows = [window for model in self.models if (window := self._router.llm(model).window(model))]
-        budget, count = self._variant.retriever.context_tokens, partial(self._router.llm(model).count_tokens, model)
+        windows = [window for model in self.models if (window := self._router.llm(model).window())]
+        budget, count = self._variant.retriever.context_tokens, self._router.llm(model).count_tokens
         room = min([self.tokens(question), *(window - self._variant.llm.max_tokens for window in windows)])
         packing = partial(pack, passages, budget=budget, room=room, count=count)
-        if said := await recent(history, int(SAID * budget), count) if history else ():
+        if said := await recent(history, int(HISTORY_SHARE * budget), count) if history else ():
             with suppress(NoRoomError):
                 return _fenced(question, said, await packing(render=partial(self._render, question, said)))
         return _fenced(question, (), await packing(render=partial(self._render, question, ())))

@@ -1,4 +1,4 @@
-"""Long work as people see it: a bar for each of its stages.
+"""Progress bars of long work, one for each of its stages.
 
 Knows rich; computes nothing.
 """
@@ -13,8 +13,8 @@ from rag import progress
 
 
 @contextmanager
-def watched(console: Console | None = None) -> Iterator[progress.Progress]:
-    """Draw a bar for each stage that has something to do; on stderr, so that stdout stays what was asked for."""
+def progress_bars(console: Console | None = None) -> Iterator[progress.Progress]:
+    """Yields the callback that draws them. They go to stderr, so that stdout has only results."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=console or Console(stderr=True)) as bars:
         tasks: dict[progress.Stage, TaskID] = {}

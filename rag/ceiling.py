@@ -1,4 +1,4 @@
-"""The most that one request can cost: what is set aside for it before it is known what it does cost.
+"""An upper bound on the cost of one request, reserved before it runs.
 
 Knows which calls a variant can make, and how often. Knows no price: the backends do.
 """
@@ -9,16 +9,17 @@ from typing import NamedTuple
 from rag.answer.release import Policy
 from rag.conversation import rewriter
 from rag.llms.base import Usage
+from rag.llms.pricing import total
 from rag.llms.router import Router
 from rag.validators import judge
 from rag.variant import Variant
 
-SENTENCE = 8
-"""Tokens of a short sentence: no more of an answer are judged one by one than it has room for such."""
+SENTENCE_TOKENS = 8
+"""Tokens of a short sentence: bounds how many sentences a gated answer can be judged in."""
 
 
 class Calls(NamedTuple):
-    """So many calls to a model, each of at most so many tokens."""
+    """`times` calls to a model, each with at most so many tokens of prompt and completion."""
 
     model: str
     times: int
@@ -26,12 +27,12 @@ class Calls(NamedTuple):
     completion: int
 
 
-def ceiling(variant: Variant, router: Router, prompt_tokens: int) -> int | None:
-    """Nano-dollars, were every call tried as often as it may be, answered at full length, and billed each time; null where the price
-    of a model is not known. `prompt_tokens` bounds the answer's prompt, for the tokenizer of any model.
+def max_cost(variant: Variant, router: Router, prompt_tokens: int) -> int | None:
+    """In nano-dollars: every call retried as often as allowed, answered at full length, and billed each time.
+
+    Null if the price of a model is not known. `prompt_tokens` bounds the answer's prompt, for the tokenizer of any model.
     """
-    costs = [_cost(router, calls) for calls in _calls(variant, prompt_tokens)]
-    return None if None in costs else sum(cost for cost in costs if cost is not None)
+    return total(_cost(router, calls) for calls in _calls(variant, prompt_tokens))
 
 
 def _calls(variant: Variant, prompt: int) -> Iterator[Calls]:
@@ -43,7 +44,7 @@ def _calls(variant: Variant, prompt: int) -> Iterator[Calls]:
     if variant.prompts.rewrite:
         yield Calls(llm.model, 1, prompt + rewriter.PROMPT_TOKENS, rewriter.MAX_TOKENS)
     if variant.validator.judge:
-        stretches = -(-llm.max_tokens // SENTENCE) if variant.release.gate == "sentence" else 2
+        stretches = -(-llm.max_tokens // SENTENCE_TOKENS) if variant.release.gate == "sentence" else 2
         yield Calls(
             variant.validator.judge, 2 * tries * stretches, prompt + judge.ANSWER, judge.TOKENS_PER_CLAIM * (judge.CLAIMS + 1)
         )

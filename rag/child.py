@@ -1,6 +1,6 @@
-"""A module of ours in a process of its own, which is gone when this process is gone, however it ends.
+"""A module of ours in a child process, which ends when this process ends, even if that is killed.
 
-Knows how it is started, asked to leave, and what it said if it could not start. Knows nothing of what it does.
+Knows how to start and stop it, and why it did not start. Knows nothing of what it does.
 """
 
 import atexit
@@ -10,17 +10,17 @@ import tempfile
 from pathlib import Path
 
 PATIENCE = 5.0
-"""Seconds for a child that has something to put in order."""
+"""Seconds that a child has to end by itself."""
 
 
 class ChildError(Exception):
-    """The last line of what a child said that did not start."""
+    """A child that did not start, with the last line that it wrote to stderr."""
 
 
-class Child:
-    """The module is told one line on stdin, answers with one on stdout, and leaves when stdin is closed.
+class ChildProcess:
+    """The module reads one line from stdin, answers with one line on stdout, and ends when stdin is closed.
 
-    It has `patience` seconds to leave, then it is killed.
+    After `stop` it has `patience` seconds to end, then it is killed.
     """
 
     def __init__(self, module: str, patience: float = PATIENCE) -> None:
@@ -30,14 +30,14 @@ class Child:
 
     @property
     def pid(self) -> int | None:
-        """None where none runs."""
+        """The child's process id; None if none runs."""
         return self._process.pid if self._process is not None and self._process.poll() is None else None
 
     def start(self, task: str) -> str:
-        """The line it answers with. Raises `ChildError` where it ends instead."""
+        """Start the module, and return its answer to the line `task`. Raises `ChildError` if it ends instead."""
         self.stop()
         with tempfile.TemporaryFile("w+", errors="replace") as log:
-            # A session of its own: Ctrl-C is for the parent, which may still be at work. A key in the task is unseen by `ps`.
+            # A session of its own, so that Ctrl-C reaches only the parent. The task goes over stdin: `ps` would show a key in it.
             self._process = subprocess.Popen(
                 [sys.executable, "-m", self._module],
                 cwd=Path(__file__).parents[1],
@@ -60,7 +60,7 @@ class Child:
         return answer
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """End the child, if it runs."""
         process, self._process = self._process, None
         if process is None:
             return

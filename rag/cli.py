@@ -10,6 +10,7 @@ from rich.markup import escape
 
 from prompts.command import Command, show
 from prompts.errors import GroundwireError
+from prompts.terminal import Printable, printable
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,21 +50,21 @@ def ingest(
     """Read documents into a collection; what has not changed is not embedded again. Exits with 1 where something was quarantined that is
     no duplicate.
     """
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.ingest.ingest import ingest as run
     from rag.ingest.quality import Reason
-    from rag.ingest.report import shown
+    from rag.ingest.terminal import render
     from rag.runtime import Runtime
     from rag.settings import Settings
 
     with Runtime(Settings()) as runtime:
         try:
-            with watched() as progress:
+            with progress_bars() as progress:
                 report = run(paths, collection, runtime, engine=engine, prune=prune, progress=progress)
         except KeyboardInterrupt:
             typer.echo(f"stopped: collection {collection} is as it was, and the same command goes on from here", err=True)
             raise typer.Exit(130) from None
-        show(report.model_dump_json() if json else shown(report))
+        show(report.model_dump_json() if json else render(report))
     if any(flaw.reason is not Reason.DUPLICATE for flaw in report.quarantined):
         raise typer.Exit(1)
 
@@ -103,7 +104,9 @@ def search(
 def ask(
     questions: Annotated[list[str], typer.Argument(help="One or more questions.")],
     collection: CollectionName = "default",
-    variant: Annotated[str, typer.Option(help="Answer by this variant.")] = "default",
+    variant: Annotated[
+        str | None, typer.Option(help="Answer by this variant.", show_default="hosted with a provider's --model, else default")
+    ] = None,
     model: Annotated[str | None, typer.Option(help="Answer with this model instead, as in openai/gpt-4.1-mini.")] = None,
     where: Where = None,
     json: Json = False,
@@ -111,10 +114,14 @@ def ask(
     """Answer questions from a collection, with citations, verdicts, tokens, cost and latency."""
     import asyncio
 
+    from rag.variant import DEFAULT, standard
+
     if not all(question.strip() for question in questions):
         raise GroundwireError("the question is empty", "ask something")
     with _runtime() as runtime:
-        chosen = runtime.variant(variant)
+        chosen = runtime.variant(variant or standard(runtime.settings.variants, model))
+        if not variant and chosen.name != DEFAULT:
+            typer.echo(f"note: {model} answers by the variant {chosen.name}; --variant names another", err=True)
         if model:
             chosen = chosen.answered_by(model)
         good = asyncio.run(_ask_all(runtime, chosen, collection, questions, _filter(where), json))
@@ -124,7 +131,7 @@ def ask(
 async def _ask_all(
     runtime: "Runtime", variant: "Variant", collection: str, questions: list[str], where: "Filter", json: bool
 ) -> bool:
-    from rag.trace import Channel, Outcome
+    from rag.trace import Channel
 
     try:
         pipeline = await runtime.pipeline(variant, collection)
@@ -137,7 +144,7 @@ async def _ask_all(
                 trace = await _show(pipeline, question, where)
             if not trace.passages:
                 _note_unknown(runtime, collection, where)
-            good = good and trace.outcome in (Outcome.ANSWERED, Outcome.REFUSED)
+            good = good and trace.succeeded
         return good
     finally:
         await runtime.router.close()
@@ -165,7 +172,7 @@ def remove(
     name: Annotated[str, typer.Argument(help="The collection.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Remove a collection with its documents and its index; the traces of what was asked of it stay."""
+    """Remove a collection with its documents, vectors and index; the traces of what was asked of it stay."""
     with _runtime() as runtime:
         there = runtime.corpus.collection(name)
         count, _ = runtime.corpus.count(name)
@@ -245,7 +252,9 @@ def prune(
     collection: CollectionName = "default",
     keep: Annotated[int, typer.Option(min=0, help="Older generations to keep, newest first.")] = 1,
 ) -> None:
-    """Remove generations that are older than the current one."""
+    """Remove generations that are older than the current one, and the vectors of texts that are in no collection any more."""
+    from rag.ledger.vectors import drop_unnamed
+
     with _runtime() as runtime:
         current = runtime.corpus.collection(collection).generation
         # A newer one than the current may be an ingest's that is about to make it current.
@@ -253,6 +262,11 @@ def prune(
         for generation in older[: max(0, len(older) - keep)]:
             runtime.store.drop(collection, generation)
             show(f"removed {generation}")
+        dropped = drop_unnamed(runtime.engine)
+        if dropped:
+            show(f"removed {dropped:,} vectors of texts that are in no collection any more")
+        if dropped is None:
+            typer.echo("note: vectors stay while an ingest runs, which may need them; run this again when it is done", err=True)
 
 
 @index.command()
@@ -264,12 +278,12 @@ def copy(
     from contextlib import closing
     from shlex import quote
 
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.progress import Stage
     from rag.stores import open_store
     from rag.stores.copying import copy as run
 
-    with _runtime() as runtime, closing(open_store(to)) as target, watched() as progress:
+    with _runtime() as runtime, closing(open_store(to)) as target, progress_bars() as progress:
         current = runtime.corpus.collection(collection).generation
         if current is None:
             raise GroundwireError(f"collection {collection} is empty", "there is nothing to copy")
@@ -287,10 +301,10 @@ def copy(
 @index.command()
 def rebuild(collection: CollectionName = "default") -> None:
     """Build a generation from the ledger, embedding nothing, and make it the current one."""
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.ingest.ingest import rebuild as run
 
-    with _runtime() as runtime, watched() as progress:
+    with _runtime() as runtime, progress_bars() as progress:
         generation = run(collection, runtime, progress=progress)
     show(f"{collection} is now searched in {generation.id}")
 
@@ -300,12 +314,12 @@ def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As 
     """Copy the ledger into an empty one: all of it, compared row by row, or nothing. Servers that write should be stopped before."""
     from shlex import quote
 
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.ledger.copying import copy
     from rag.ledger.database import opened
     from rag.settings import Settings
 
-    with opened(Settings().existing().ledger_url) as source, opened(to) as target, watched() as progress:
+    with opened(Settings().existing().ledger_url) as source, opened(to) as target, progress_bars() as progress:
         rows = copy(source, target, progress)
         told = {name: value for name, value in target.url.query.items() if "password" not in name}
         place = target.url.set(drivername=target.dialect.name, query=told).render_as_string()
@@ -315,22 +329,34 @@ def copy_ledger(to: Annotated[str, typer.Option("--to", metavar="URL", help="As 
 
 @ledger.command("prune")
 def prune_ledger(
-    older: Annotated[str, typer.Option(metavar="AGE", help="Traces that are older go, as in 90d.")],
+    older: Annotated[str | None, typer.Option(metavar="AGE", help="Traces that are older go, as in 90d.")] = None,
+    trace: Annotated[str | None, typer.Option(metavar="ID", help="Only this trace.")] = None,
+    key: Annotated[str | None, typer.Option(metavar="ID", help="Only what was asked with this API key.")] = None,
+    collection: Annotated[str | None, typer.Option(metavar="NAME", help="Only what was asked of this collection.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
 ) -> None:
-    """Remove old traces and what was said of them; those that an evaluation's results name stay. Servers may go on meanwhile."""
+    """Remove traces and what was said of them: old ones, or a single one, one key's or one collection's of any age.
+
+    Those that an evaluation's results name stay. Servers may go on meanwhile.
+    """
     from rich.filesize import decimal
 
-    from rag.bars import watched
+    from rag.bars import progress_bars
     from rag.ledger.database import opened
-    from rag.ledger.retention import prunable, prune
+    from rag.ledger.retention import Only, obstacle, prunable, prune
     from rag.settings import Settings
 
-    before = _ago("--older", older)
-    with opened(Settings().existing().ledger_url) as engine, watched() as progress:
-        pruned = prunable(engine, before) if dry_run else prune(engine, before, progress)
+    only = Only(trace, key, collection)
+    if older is None and not any(only):
+        raise GroundwireError("it is not said which traces are to go", "name --older, --trace, --key or --collection")
+    before = _ago("--older", older or "0d")
+    with opened(Settings().existing().ledger_url) as engine, progress_bars() as progress:
+        hindered = obstacle(engine, before, only)
+        pruned = prunable(engine, before, only) if dry_run else prune(engine, before, progress, only)
     verb = "would be removed" if dry_run else "were removed"
     show(f"{pruned.traces:,} traces ({decimal(pruned.bytes)}) and {pruned.feedback:,} entries of feedback {verb}")
+    if hindered:
+        typer.echo(f"note: {hindered}", err=True)
 
 
 def _runtime() -> "Runtime":
@@ -348,18 +374,18 @@ async def _show(pipeline: "Pipeline", question: str, where: "Filter") -> "Trace"
     from rich.console import Console
 
     from rag.console import answer_details
-    from rag.pipeline import Delta, Done
+    from rag.events import Delta, Done
     from rag.trace import Channel
 
     console = Console()
-    console.print(f"\n[bold]{escape(question)}[/bold]", highlight=False)
+    console.print(printable(f"\n[bold]{escape(question)}[/bold]"), highlight=False)
     async with aclosing(pipeline.stream(question, Channel.ASK, where)) as events:
         async for event in events:
             if isinstance(event, Delta):
-                console.print(event.text, end="", markup=False, highlight=False, soft_wrap=True)
+                console.print(printable(event.text), end="", markup=False, highlight=False, soft_wrap=True)
             elif isinstance(event, Done):
                 console.print("\n")
-                console.print(answer_details(event.trace))
+                console.print(Printable(answer_details(event.trace)))
                 return event.trace
     raise AssertionError("a stream ends with Done")
 

@@ -209,7 +209,7 @@ def _attempt_table(trace: Trace) -> Table:
             dollars(attempt.cost_nanodollars, estimated=attempt.estimated),
             _ms(attempt.first_token_ms),
             _ms(attempt.total_ms),
-            Text(attempt.error or attempt.finish_reason or ""),
+            Text(attempt.error or ("went on beyond max_tokens" if attempt.overrun else attempt.finish_reason or "")),
         )
     return table
 

@@ -1,14 +1,14 @@
 """The one path from a question to its trace; everything that answers goes through here.
 
-Knows the order of the stages, and what the end of a request is called. Knows no backend: each stage is handed in.
+Knows the order of the stages, and which outcome a request ends with. Knows no backend: each stage is handed in.
 """
 
 import time
 from asyncio import CancelledError, to_thread, wrap_future
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, contextmanager, nullcontext
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
 
 from uuid_utils import uuid7
 
@@ -17,108 +17,35 @@ from rag.answer.echo import Echo
 from rag.answer.gate import Gate, Stretch, after, finished
 from rag.answer.release import Action, Mending, Policy, Released, is_refusal, release
 from rag.assembly import Assembly
-from rag.ceiling import ceiling
+from rag.ceiling import max_cost
 from rag.conversation.history import depends, standalone
 from rag.conversation.rewriter import Rewriter
 from rag.errors import GroundwireError, UpstreamError
+from rag.events import Done, Event, Retrieved, drained
 from rag.ledger.traces import Traces
-from rag.llms.base import REFUSAL, Attempt, Completion, Purpose, Request
+from rag.llms.base import REFUSAL, Completion, Purpose, Request
 from rag.llms.router import Router
+from rag.recording import Recording
 from rag.retriever import Found, Retriever
 from rag.revision import revision
 from rag.text.characters import sound
 from rag.trace import NOBODY, Channel, Origin, Outcome, Trace, Versions
-from rag.types import Claim, Filter, Message, Passage, Verdict
+from rag.types import Claim, Filter, Message, Verdict
 from rag.validators import languages
 from rag.validators.base import Validator
 from rag.validators.judge import Judge
 from rag.variant import Variant
 
 STOPS = 4
-"""Texts to stop at that OpenAI takes; others take as many or more."""
-
-
-class Retrieved(NamedTuple):
-    """The passages that the answer will rest on; comes before the first text."""
-
-    trace_id: str
-    passages: tuple[Passage, ...]
-
-
-class Delta(NamedTuple):
-    """The next piece of the answer, as released."""
-
-    text: str
-
-
-class Done(NamedTuple):
-    """The end; the trace is committed by now."""
-
-    trace: Trace
-
-
-Event = Retrieved | Delta | Done
-
-
-async def drained(events: AsyncGenerator[Event, None]) -> Trace:
-    """The trace of a request whose events nobody watches."""
-    last: Event | None = None
-    async with aclosing(events):
-        async for event in events:
-            last = event
-    assert isinstance(last, Done)
-    return last.trace
-
-
-class Recording:
-    """The trace of a request while it runs."""
-
-    def __init__(self, trace: Trace, waited: float = 0.0) -> None:
-        self.trace = trace
-        self.attempts: list[Attempt] = []
-        self.in_turn = False
-        """Whether a model is being called."""
-        self.fence = ""
-        """What stands around the passages in the messages."""
-        self.cut_off = False
-        """Whether the draft ended at its token limit."""
-        self.started = time.perf_counter() - waited
-
-    def elapsed_ms(self) -> float:
-        """Since the request began."""
-        return (time.perf_counter() - self.started) * 1000
-
-    def note(self, **fields: Any) -> None:
-        """Set fields of the trace."""
-        self.trace = self.trace.model_copy(update=fields)
-
-    def end(self, outcome: Outcome, reason: str | None = None) -> None:
-        """Close the record; what was written into it so far stays."""
-        self.note(outcome=outcome, reason=reason, attempts=tuple(self.attempts), total_ms=self.elapsed_ms())
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Add the time spent inside to a stage, but for that of stages within."""
-        entered, others = time.perf_counter(), sum(self.trace.stages.values())
-        try:
-            yield
-        finally:
-            spent = (time.perf_counter() - entered) * 1000 - (sum(self.trace.stages.values()) - others)
-            self.note(stages={**self.trace.stages, name: self.trace.stages.get(name, 0.0) + spent})
-
-    def delta(self, text: str) -> Delta:
-        """A piece of the answer, on its way to the reader."""
-        if self.trace.first_token_ms is None:
-            self.note(first_token_ms=self.elapsed_ms())
-        self.note(answer=self.trace.answer + text)
-        return Delta(text)
+"""How many stop texts OpenAI accepts; other providers accept as many or more."""
 
 
 class Pipeline:
-    """One variant over one generation of a collection. `judge` is asked about the claims that the validator cannot tell.
+    """One variant over one generation of a collection.
 
-    `whole`: have each answer sent in one piece, for nobody watches it arrive. `turn`: what a model is called within; the clock of a
-    request stands still until it is entered.
+    `judge` is asked about the claims that the validator leaves uncertain. `whole` gets each answer in one piece, for callers that do
+    not stream. `turn` is a context manager entered around each model call (a rate limiter); waiting for it does not count as the
+    request's time.
     """
 
     def __init__(
@@ -150,12 +77,12 @@ class Pipeline:
 
     @property
     def validated_by(self) -> str:
-        """The identity of all that judges the claims."""
+        """The identities of the validator and of the judge, if there is one."""
         return " ".join(part.identity for part in (self.validator, self.judge) if part)
 
     @property
     def versions(self) -> Versions:
-        """The identity of everything that decides an answer."""
+        """The versions of everything that decides an answer."""
         generation = self.retriever.index.generation
         prompts = (self.prompt, *([self.rewriter.prompt] if self.rewriter else []), *([self.judge.prompt] if self.judge else []))
         return Versions(
@@ -167,10 +94,14 @@ class Pipeline:
             validator=self.validated_by,
         )
 
+    def max_cost(self, question: str) -> int | None:
+        """Nano-dollars that a request with this question can cost at most; null if the price of a model is not known."""
+        return max_cost(self.variant, self.router, self.assembly.tokens(question))
+
     async def answer(
         self, question: str, channel: Channel, where: Filter | None = None, *, history: Sequence[Message] = ()
     ) -> Trace:
-        """`stream`, drained: the trace of the whole request."""
+        """Answer a question, and return its trace; see `stream`."""
         return await drained(self.stream(question, channel, where, history=history))
 
     async def stream(
@@ -187,12 +118,12 @@ class Pipeline:
     ) -> AsyncGenerator[Event, None]:
         """Answer a question: `Retrieved` once, `Delta` as text is released, `Done` last.
 
-        `history` is what was said before, oldest first. `id` is the trace's, a UUIDv7, where the caller has given one. `waited` are
-        the seconds since the request came, which are its stage `queue`. `ended` is called once, with the trace as it is closed, in
-        whatever way the request ends.
+        `history` is the conversation so far, oldest message first. `id` is the trace's, a UUIDv7; by default a new one. `waited` is
+        how many seconds ago the request came; they become its stage `queue`. `ended` is called once with the finished trace, however
+        the request ends.
 
-        A failure upstream is an outcome, told by the trace in `Done`. Raises `GroundwireError` where the question is empty, and
-        whatever is no fault of the upstream's, after it is recorded. Closing the iterator early ends the request as disconnected.
+        If a model fails, the request ends with an outcome that says so, and `Done`. Raises `GroundwireError` for an empty question,
+        and any other error after it was recorded. Closing the iterator early ends the request as disconnected.
         """
         if not question.strip():
             raise GroundwireError("the question is empty", "ask something")
@@ -221,23 +152,24 @@ class Pipeline:
             recording.end(Outcome.TIMED_OUT if error.timed_out else Outcome.FAILED, str(error))
         except (CancelledError, GeneratorExit):
             recording.end(Outcome.DISCONNECTED, "the client left before the answer was complete")
-            self.traces.submit(recording.trace)
-            ended(recording.trace)
+            self._close(recording, ended)
             raise
         except Exception as error:
             recording.end(Outcome.FAILED, f"{type(error).__name__}: {error}")
-            written = self.traces.submit(recording.trace)
-            ended(recording.trace)
-            await wrap_future(written)
+            await wrap_future(self._close(recording, ended))
             raise
+        await wrap_future(self._close(recording, ended))
+        yield Done(recording.trace)
+
+    def _close(self, recording: Recording, ended: Callable[[Trace], None]) -> Future[None]:
+        """Submit the trace of a request that has ended, and tell `ended`; the future is done once the trace is committed."""
         written = self.traces.submit(recording.trace)
         ended(recording.trace)
-        await wrap_future(written)
-        yield Done(recording.trace)
+        return written
 
     async def _stages(self, recording: Recording, begun: Awaitable[None]) -> AsyncGenerator[Event, None]:
         retrieval = self.variant.retriever
-        await self._follow(recording, begun)
+        await self._note_query(recording, begun)
         found = await self._find(recording)
         with recording.stage("log"):
             await begun
@@ -280,13 +212,13 @@ class Pipeline:
         self._end(recording, released)
 
     async def _gated(self, recording: Recording) -> AsyncGenerator[str, None]:
-        """The answer as it is mended, each sentence as soon as it is judged."""
+        """The released text, each sentence as soon as it is judged."""
         language = await to_thread(languages.read, recording.trace.passages)
         gate = Gate(language)
-        mending = Mending(recording.trace.passages, self.refusal, self.variant.release.withheld)
+        mending = Mending(recording.trace.passages, self.refusal, self.variant.release.uncertain)
         async with aclosing(self._generate(recording, recording.trace.messages, Purpose.ANSWER)) as pieces:
             async for _ in pieces:
-                # Where nobody watches it arrive, the model's turn is not kept waiting for the judgement.
+                # Nobody reads along if `whole`: then the draft is judged after the call, so that its turn ends sooner.
                 for stretch in () if self.whole else gate.complete(recording.trace.draft):
                     await self._mend(recording, mending, stretch)
                     text = mending.next()
@@ -308,14 +240,14 @@ class Pipeline:
     def _end(self, recording: Recording, released: Released) -> None:
         recording.note(claims=released.claims, withheld=released.withheld, released=released.action)
         if released.action is Action.REFUSED:
-            recording.end(Outcome.REFUSED, _nothing(recording))
+            recording.end(Outcome.REFUSED, _empty_reason(recording))
         elif released.action is not Action.QUOTED and is_refusal(released.text, self.refusal):
             recording.end(Outcome.REFUSED, "the answer is a refusal")
         else:
             recording.end(Outcome.ANSWERED)
 
-    async def _follow(self, recording: Recording, begun: Awaitable[None]) -> None:
-        """Note what to search for, where the question rests on what was said before."""
+    async def _note_query(self, recording: Recording, begun: Awaitable[None]) -> None:
+        """Note what to search for, if the question depends on the conversation so far."""
         question, history = recording.trace.question, recording.trace.history
         if not depends(question, history):
             return
@@ -325,15 +257,11 @@ class Pipeline:
         with recording.stage("log"):
             await begun
         async with self._turn(recording, "rewrite"):
-            query = await self.rewriter.rewrite(question, history, recording.started, recording.attempts)
+            query = await self.rewriter.rewrite(question, history, recording.calls)
         recording.note(query=query)
 
-    def ceiling(self, question: str) -> int | None:
-        """Nano-dollars that one request can cost at most; null where the price of a model is not known."""
-        return ceiling(self.variant, self.router, self.assembly.tokens(question))
-
     async def _revise(self, recording: Recording, messages: tuple[Message, ...]) -> None:
-        """Another draft, in place of the one there is; where the call fails, that one stays."""
+        """Replace the draft by another one; if the call fails, the draft stays."""
         before = recording.trace
         recording.note(messages=messages, draft="")
         try:
@@ -347,9 +275,9 @@ class Pipeline:
         trace = recording.trace
         query = trace.query or trace.question
         with recording.stage("embed"):
-            vector = await self.retriever.embedded(query)
+            vector = await self.retriever.aembed(query)
         with recording.stage("retrieve"):
-            return await self.retriever.searched(query, vector, self.variant.retriever, trace.where)
+            return await self.retriever.asearch(query, vector, self.variant.retriever, trace.where)
 
     async def _generate(self, recording: Recording, messages: tuple[Message, ...], purpose: Purpose) -> AsyncGenerator[str, None]:
         model = self.variant.llm
@@ -368,7 +296,7 @@ class Pipeline:
             refusal=self.refusal,
         )
         async with self._turn(recording, "generate"):
-            upstream = self.router.stream(request, model, purpose, recording.started, recording.attempts)
+            upstream = self.router.stream(request, model, purpose, recording.calls)
             async with aclosing(upstream) as pieces:
                 async for piece in pieces:
                     if isinstance(piece, Completion):
@@ -380,9 +308,9 @@ class Pipeline:
 
     @asynccontextmanager
     async def _turn(self, recording: Recording, stage: str) -> AsyncIterator[None]:
-        """Within a turn at the model; what it was waited for is not the request's time.
+        """Time a stage that calls a model, within a turn; waiting for the turn does not count as the request's time.
 
-        A request takes no second turn within one: those that wait for it might have all turns between them.
+        Nested calls share one turn: a request that held one and waited for a second could deadlock with others that do the same.
         """
         if recording.in_turn:
             with recording.stage(stage):
@@ -390,7 +318,7 @@ class Pipeline:
             return
         waiting = time.perf_counter()
         async with self.turn():
-            recording.started += time.perf_counter() - waiting
+            recording.calls.started += time.perf_counter() - waiting
             recording.in_turn = True
             try:
                 with recording.stage(stage):
@@ -404,10 +332,10 @@ class Pipeline:
         if recording.cut_off and rules.policy is not Policy.FLAG:
             draft = finished(draft, await to_thread(languages.read, trace.passages))
         claims = await self._judged(recording, draft)
-        return release(rules.policy, draft, claims, trace.passages, self.refusal, withheld=rules.withheld, retried=retried)
+        return release(rules.policy, draft, claims, trace.passages, self.refusal, uncertain=rules.uncertain, retried=retried)
 
     async def _judged(self, recording: Recording, text: str, judged: int = 0) -> list[Claim]:
-        """The claims of a draft, or of a stretch of it; what ends within its first `judged` characters was judged before."""
+        """The claims of a text, without those that end within its first `judged` characters, which were judged before."""
         trace = recording.trace
         with recording.stage("validate"):
             found = await to_thread(self.validator.validate, trace.question, text, trace.passages)
@@ -415,11 +343,11 @@ class Pipeline:
         if self.judge is None or all(claim.verdict is not Verdict.UNCERTAIN for claim in claims):
             return claims
         async with self._turn(recording, "judge"):
-            return await self.judge.judge(trace.question, text, claims, trace.passages, recording.started, recording.attempts)
+            return await self.judge.judge(trace.question, text, claims, trace.passages, recording.calls)
 
 
-def _nothing(recording: Recording) -> str:
-    """Why nothing of a draft was released."""
+def _empty_reason(recording: Recording) -> str:
+    """Why nothing of the draft was released."""
     if not recording.trace.draft.strip():
         return "the model only repeated its prompt"
     if recording.cut_off and not recording.trace.withheld:

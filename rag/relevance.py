@@ -1,6 +1,6 @@
 """Whether anything that was retrieved is relevant to the question at all.
 
-Knows how much evidence there is, and what a collection's own questions and strangers' look like; knows no index.
+Knows how to measure evidence, and how that of a collection's own questions differs from that of others. Knows no index.
 """
 
 import functools
@@ -10,13 +10,14 @@ from rag.text import analyzer
 from rag.types import Chunk, Value
 
 BEST = 3
-"""Chunks, best first, whose terms are looked at."""
+"""The number of best chunks whose terms count."""
 _COSINE_SHARE = 0.7
-"""Of the evidence; the rest is coverage. It separated a collection's own questions from strangers' best (AUROC .99 over ten)."""
+"""The weight of the cosine in the evidence; the rest is coverage. It best separated a collection's own questions from
+others (AUROC .99 over ten collections)."""
 _FEW = 0.05
-"""Of the questions that have an answer here, the share that may look like strangers'."""
+"""The share of a collection's own questions that may look like others."""
 
-STRANGERS = tuple(
+OUT_OF_DOMAIN = tuple(
     """\
 How do I get a red wine stain out of a carpet?
 What is the offside rule in football?
@@ -94,28 +95,29 @@ class Relevance(Value):
 
 
 def evidence(question: str, languages: Sequence[str], cosine: float, chunks: Sequence[Chunk]) -> float:
-    """How much speaks for an answer here, up to 1: the highest cosine of any chunk, and the share of the question's terms that one
-    of the best chunks has. `chunks` are best first; `languages` are those of the collection."""
+    """How likely the collection has an answer, up to 1: from the highest cosine of any chunk, and the largest share
+    of the question's terms in one of the best chunks. `chunks` are best first; `languages` are those of the
+    collection."""
     asked = set(analyzer.asked(question, languages))
-    found = [asked & _said(chunk.embedded, chunk.language) for chunk in chunks[:BEST]]
+    found = [asked & _terms(chunk.embedded, chunk.language) for chunk in chunks[:BEST]]
     coverage = max(map(len, found), default=0) / max(1, len(asked))
     return _COSINE_SHARE * cosine + (1 - _COSINE_SHARE) * coverage
 
 
 @functools.lru_cache(maxsize=2048)
-def _said(text: str, language: str) -> frozenset[str]:
-    """Kept for the chunks that many questions find."""
+def _terms(text: str, language: str) -> frozenset[str]:
+    """Cached: popular chunks are found by many questions."""
     return frozenset(analyzer.terms(text, language))
 
 
-def fit(own: Sequence[float], strangers: Sequence[float]) -> Relevance:
-    """The threshold halfway between what strangers' questions usually find and what nearly every question of its own finds.
+def fit(own: Sequence[float], foreign: Sequence[float]) -> Relevance:
+    """The midpoint between the median evidence of out-of-domain questions and the 5 % quantile of the collection's own.
 
-    The median of the strangers', so that a collection may well answer some of them.
+    The median, because a collection may answer some of the out-of-domain questions.
     """
     import numpy as np
 
-    if not own or not strangers:
+    if not own or not foreign:
         return Relevance()
     least = float(np.quantile(own, _FEW))
-    return Relevance(threshold=(min(float(np.median(strangers)), least) + least) / 2)
+    return Relevance(threshold=(min(float(np.median(foreign)), least) + least) / 2)

@@ -1,6 +1,6 @@
-"""From a question to ranked passages: both legs of one generation, fused.
+"""From a question to ranked passages: the dense and the lexical search of one generation, fused.
 
-Knows the order: embed, search, fuse, judge relevance. Knows no engine and learns nothing: what was learnt is in the generation.
+Knows the order: embed, search, fuse, judge relevance. Knows no engine; the fitted weights are in the generation.
 """
 
 from asyncio import get_running_loop
@@ -18,11 +18,11 @@ from rag.types import Chunk, Filter, Passage
 from rag.variant import Mode, Retrieval
 
 SEARCHES = 16
-"""At once. In threads of their own: a store that does not answer keeps those waiting that search it, and nobody else."""
+"""Searches at the same time, in threads of their own, so that a store that does not answer delays only its own searches."""
 
 
 class Found(NamedTuple):
-    """The best passages, best first, and whether any is relevant to the question at all."""
+    """The best passages, best first, and whether any of them is relevant to the question."""
 
     passages: tuple[Passage, ...]
     relevance: float
@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 
 class Retriever:
-    """Over one generation of a collection. Safe to call from several threads."""
+    """Searches one generation of a collection. Safe to call from several threads."""
 
     def __init__(self, embedder: Embedder, index: Index) -> None:
         if embedder.identity != index.generation.embedder:
@@ -48,23 +48,23 @@ class Retriever:
         vector: Vectors = self.embedder.embed([question])[0]
         return vector
 
-    async def embedded(self, question: str) -> Vectors:
-        """As `embed`, together with what else is asked at the same time."""
+    async def aembed(self, question: str) -> Vectors:
+        """Like `embed`, but asynchronous: questions that come at the same time are embedded in one batch."""
         return await self._batching.embed(question)
 
-    async def searched(self, question: str, vector: Vectors, how: Retrieval, where: Filter) -> Found:
-        """As `search`, as a variant has it, while others are answered."""
+    async def asearch(self, question: str, vector: Vectors, how: Retrieval, where: Filter) -> Found:
+        """Like `search`, but asynchronous, with the settings of a variant."""
         search = partial(self.search, mode=how.mode, top_k=how.top_k, candidates=how.candidates, where=where)
         return await get_running_loop().run_in_executor(self._threads, search, question, vector)
 
     async def require_index(self) -> None:
-        """Raise `StorageError` where the index cannot be read at present."""
+        """Raise `StorageError` if the index cannot be read at present."""
         await get_running_loop().run_in_executor(self._threads, self.index.chunks, range(min(1, self.index.generation.chunks)))
 
     def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
-        """At most `top_k` passages, of the `candidates` best that each leg brings, among those that match the filter.
+        """At most `top_k` passages that match the filter, fused from the best `candidates` of each search.
 
-        The dense leg is asked in every mode: relevance is judged by it.
+        The dense search runs in every mode, because relevance is judged by it.
         """
         generation = self.index.generation
         dense = self.index.dense(vector, candidates, where)

@@ -1,6 +1,6 @@
 """What all requests of one process share, and the one place that wires it.
 
-Knows which backend serves which name, and what stays open for how long. Knows nothing of what a request does with it.
+Knows which backend a name stands for, and how long it stays open. Knows nothing of what a request does with it.
 """
 
 import threading
@@ -32,11 +32,11 @@ from rag.validators.judge import Judge
 from rag.variant import Validation, Variant
 
 OPENERS = 4
-"""Generations that are opened at once. In threads of their own: one that takes long keeps nobody waiting who does not need it."""
+"""Generations opened at the same time, in threads of their own, so that a slow one delays only the requests that need it."""
 
 
 class Runtime:
-    """Opens what is asked for, once; a context manager that closes the ledger and the indexes.
+    """Opens each backend once, when it is first needed; a context manager that closes the ledger and the indexes.
 
     The router belongs to one event loop: close it there. Every method raises `GroundwireError` for what does not exist or is damaged.
     """
@@ -72,23 +72,23 @@ class Runtime:
         self.engine.dispose()
 
     def embedder(self, name: str) -> Embedder:
-        """By its name in the settings or in a collection."""
+        """The embedder of that name, which the settings or a collection have."""
         with self._embedding:
             if name not in self._embedders:
                 self._embedders[name] = open_embedder(name)
             return self._embedders[name]
 
     def variant(self, name: str) -> Variant:
-        """Read anew each time, so that a changed file is a changed variant."""
+        """The variant of that name; its file is read each time, so that changes apply at once."""
         return variants.load(self.settings.variants, name)
 
     def retriever(self, collection: str) -> Retriever:
-        """Over the collection's current generation, which is opened when it is first asked for, and when another is current."""
+        """The retriever over a collection's current generation, opened on first use and after a switch to another generation."""
         current = self._current(collection)
         return current.result() if isinstance(current, Future) else current
 
     def _current(self, collection: str) -> "Retriever | Future[Retriever]":
-        """The one that is open, or its opening, for which all who come meanwhile wait together."""
+        """The open retriever of the current generation; while it is opened, the future that all requests for it share."""
         found = self.corpus.collection(collection)
         if found.generation is None:
             raise GroundwireError(f"collection {collection} is empty", f"`rag ingest PATH --collection {collection}` fills it")
@@ -108,12 +108,12 @@ class Runtime:
         return retriever
 
     def calibration(self, validation: Validation) -> str:
-        """What `rag.validators.calibration.load` takes: a shipped one's name, or the path of a file beside the variants."""
+        """The calibration as `rag.validators.calibration.load` takes it: a shipped one's name, or the path of a file beside the variants."""
         known = validation.calibration in calibration.names()
         return validation.calibration if known else str(self.settings.variants / validation.calibration)
 
     def validator(self, validation: Validation) -> Validator:
-        """What judges the claims of a variant, but for its judge; opened once for each name and calibration."""
+        """The validator of a variant, without its judge; opened once for each name and calibration."""
         wanted = (validation.name, self.calibration(validation))
         with self._validating:
             if wanted not in self._validators:
@@ -121,28 +121,29 @@ class Runtime:
             return self._validators[wanted]
 
     def rewriter(self, variant: Variant, router: Router) -> Rewriter | None:
-        """What is asked, through `router`, to make a question stand alone that rests on what was said before; by default nothing."""
+        """The model that rewrites a question that depends on the history, called through `router`; none unless the variant names its prompt."""
         prompt = variant.prompts.rewrite
         return Rewriter(router, variant.llm.model, Library(self.settings.prompts).get(prompt), variant.llm) if prompt else None
 
     def judge(self, variant: Variant, router: Router) -> Judge | None:
-        """What is asked, through `router`, about the claims that the validator of a variant cannot tell; by default nothing."""
+        """The judge of claims that the validator leaves uncertain, called through `router`; none unless the variant names its model."""
         model = variant.validator.judge
         return Judge(router, model, Library(self.settings.prompts).get("grounding"), variant.llm) if model else None
 
     async def pipeline(self, variant: Variant | str, collection: str) -> Pipeline:
-        """One variant, or the one of that name, over the collection's current generation. Raises `ConfigurationError` for a variant
-        that cannot be used.
+        """The pipeline of a variant, given or named, over a collection's current generation.
+
+        Raises `ConfigurationError` for a variant that cannot be used.
         """
         made = await to_thread(self._pipeline, variant, collection)
         while isinstance(made, Future):
-            # Who leaves meanwhile does not end it for the others.
+            # Shielded: a request that is cancelled meanwhile does not cancel the opening that others wait for.
             await shield(wrap_future(made))
             made = await to_thread(self._pipeline, variant, collection)
         return made
 
     def _pipeline(self, variant: Variant | str, collection: str) -> "Pipeline | Future[Retriever]":
-        """Or what has to be waited for before."""
+        """The pipeline, or what to wait for before it can be made."""
         retriever = self._current(collection)
         if isinstance(retriever, Future):
             return retriever
@@ -162,7 +163,7 @@ class Runtime:
 
 @contextmanager
 def _configured(variant: str) -> Iterator[None]:
-    """What a variant names and cannot be had is told as its fault."""
+    """Turn errors about what a variant names into a `ConfigurationError` that names the variant."""
     try:
         yield
     except UpstreamError:

@@ -10,14 +10,18 @@ from typing import Literal, Self, get_args
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from rag import toml
-from rag.answer.release import UNGROUNDED, UNPROVED, Policy
+from rag.answer.release import Policy
+from rag.answer.withholding import Uncertain
 from rag.errors import ConfigurationError, NotFoundError
+from rag.llms import OURS
 from rag.llms.base import CallPolicy
 from rag.settings import PACKAGE
-from rag.types import Value, Verdict
+from rag.types import Value
 
 Mode = Literal["hybrid", "dense", "lexical"]
 Gate = Literal["answer", "sentence"]
+DEFAULT = "default"
+HOSTED = "hosted"
 
 
 class Prompts(Value):
@@ -65,15 +69,10 @@ class Validation(Value):
 
 class Release(Value):
     policy: Policy = Policy.FLAG
-    uncertain: Literal["pass", "withhold"] = "pass"
-    """Whether a claim that the validator cannot tell reaches the reader, or is treated as an unsupported one."""
+    uncertain: Uncertain = Uncertain.PASS
+    """Whether a claim that the validator cannot tell reaches the reader."""
     gate: Gate = "answer"
     """What is judged before the reader sees any of it. With `flag` nothing waits."""
-
-    @property
-    def withheld(self) -> frozenset[Verdict]:
-        """The verdicts that the policy acts on."""
-        return UNPROVED if self.uncertain == "withhold" else UNGROUNDED
 
     @field_validator("gate", mode="before")
     @classmethod
@@ -117,6 +116,11 @@ class Variant(Value):
 def names(folder: Path) -> list[str]:
     """The variants of a folder."""
     return sorted(path.stem for path in folder.glob("*.toml"))
+
+
+def standard(folder: Path, model: str | None) -> str:
+    """The variant that answers where none is named: `hosted` by the model of a provider, where the folder has it; else `default`."""
+    return HOSTED if model and not model.startswith(OURS) and HOSTED in names(folder) else DEFAULT
 
 
 def load(folder: Path, name: str) -> Variant:

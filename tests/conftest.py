@@ -12,7 +12,7 @@ os.environ["TRANSFORMERS_OFFLINE"] = "1"
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
 
 from rag.ingest.ingest import ingest
-from rag.llms.litellm import LiteLLM
+from rag.llms.litellm import close_connections
 from rag.llms.local import smollm2
 from rag.runtime import Runtime
 from rag.settings import Settings
@@ -62,7 +62,7 @@ async def provider(server: Provider, monkeypatch: pytest.MonkeyPatch) -> AsyncIt
         monkeypatch.setenv(name, value)
     server.script()
     yield server
-    await LiteLLM().close()
+    await close_connections()
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,7 @@ def test_what_a_page_types_works(page: Path, shell: Shell) -> None:
             if command.endswith("&"):
                 servers.append(shell.serve(command.removesuffix("&")))
             elif command == "make demo":
-                demonstrated(shell)
+                demonstrated(shell, lines)
             elif command.startswith("make "):
                 assert command.removeprefix("make ") in targets()
             elif command not in CHECKED_ELSEWHERE:
@@ -139,13 +139,13 @@ def test_what_a_page_types_works(page: Path, shell: Shell) -> None:
             server.wait(30)
 
 
-def demonstrated(shell: Shell) -> None:
+def demonstrated(shell: Shell, lines: list[str]) -> None:
     """The environment is made already: make is told so, and to use this one."""
     output = shell.run(f"make demo BIN={shlex.quote(str(BIN))} --assume-old=.venv/default.stamp", ROOT)
     asked = re.findall(r'"(.+?)"', (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ndemo:")[2].partition("\n\n")[0])
     assert len(asked) == 3
-    for question in asked:
-        assert question in output
+    for line in (*asked, *lines):
+        assert line in output
     for shown in (
         r"\. \[\d\]",
         r"\btrace [0-9a-f-]{36}\b",

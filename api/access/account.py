@@ -1,4 +1,4 @@
-"""The account of one key: what it has used and holds, and whether another request fits in.
+"""The account of one key: what it has used and reserved, and whether another request is allowed.
 
 Knows the rules of rate, concurrency and budget. Knows no database.
 """
@@ -12,58 +12,68 @@ from api.problem import BusyError
 from rag.trace import dollars
 
 BURST_SECONDS = 10.0
-"""A key that rested so long may send at once what it may send in so long."""
+"""The size of the token bucket: a key may send the requests of this many seconds at once."""
+
+AHEAD_SECONDS = 60.0
+"""The clocks of replicas may differ by so much; a time that lies further ahead was told by a clock that was wrong."""
 
 PATIENCE_SECONDS = 1.0
-"""To wait for a request under way: nobody knows when it ends."""
+"""`Retry-After` if requests in flight are in the way, whose end is not known."""
 
 
 @dataclass
 class Account:
-    """A key's row of the allowances, and what its requests under way hold. Times are seconds since 1970, money is nano-dollars."""
+    """A key's allowance, and what its requests in flight reserve. Times are in seconds since 1970, money in nano-dollars."""
 
     key_id: str
     day: str
-    """What was spent was spent on this one; ISO 8601, UTC."""
+    """The day of `spent` and `reserved`; ISO 8601, UTC."""
     spent: int
     tokens: float
-    """Requests that it may send at once, as of `refilled_at`."""
+    """The requests that the key may send at once, as of `refilled_at`."""
     refilled_at: float
     requests: int = 0
-    """Under way."""
+    """Requests in flight."""
     reserved: int = 0
-    """What those of them that were admitted on `day` may cost."""
+    """The most that the requests in flight which were admitted on `day` may cost."""
+
+    def correct(self, now: float) -> None:
+        """Take times that lie too far ahead as now: otherwise the key would wait until they have come."""
+        if self.refilled_at > now + AHEAD_SECONDS:
+            self.refilled_at = now
+        if self.day > day_of(now + AHEAD_SECONDS):
+            self.day = day_of(now)
 
     def begin(self, day: str) -> None:
-        """Another day, another budget. A clock that is behind the others' keeps to their day."""
+        """Reset the budget on a new UTC day; never go back a day when this clock is behind."""
         if day > self.day:
             self.day, self.spent = day, 0
 
     def refusal(self, key: Key, ceiling: int, now: float) -> BusyError | None:
-        """Why a request that may cost `ceiling` has to wait: of all reasons the one that lasts longest."""
+        """Why a request that may cost `ceiling` has to wait; of several reasons, the one that lasts longest."""
         return max(self._reasons(key, ceiling, now), key=lambda reason: reason.retry_after, default=None)
 
     def admit(self, key: Key, ceiling: int, now: float) -> None:
-        """Take a token, and hold a place and the ceiling."""
+        """Take a token, and count the request and its ceiling as in flight."""
         if key.per_minute is not None:
             self.tokens, self.refilled_at = self._tokens(key.per_minute, now) - 1, max(now, self.refilled_at)
         self.hold(self.day, 1, ceiling)
 
     def give_back(self) -> None:
-        """The token of a request that was turned away after all."""
+        """Return the token of a request that was refused after its admission."""
         self.tokens += 1
 
     def hold(self, day: str, requests: int, nanodollars: int) -> None:
-        """Count requests under way, which were admitted on a day."""
+        """Add requests in flight, and their ceilings if they were admitted on the account's day. Negative values remove them."""
         self.requests += requests
         self.reserved += nanodollars if day == self.day else 0
 
     def charge(self, day: str, nanodollars: int) -> None:
-        """Add to what was spent; of an earlier day nobody asks any more."""
+        """Add to what was spent. Costs of an earlier day are ignored: its budget is over."""
         self.spent += nanodollars if day == self.day else 0
 
     def token_at(self, key: Key, now: float) -> float:
-        """When the key has a token: now, or later."""
+        """When the key has a token: `now`, or later."""
         if key.per_minute is None:
             return now
         return now + max(0.0, 1 - self._tokens(key.per_minute, now)) * 60 / key.per_minute
@@ -76,7 +86,7 @@ class Account:
             yield BusyError(problem, "wait for one of them to end", retry_after=PATIENCE_SECONDS, reason="concurrency")
         budget = key.daily_nanodollars
         if budget is not None and self.spent + self.reserved + ceiling > budget:
-            # Where only requests under way are in the way: most of them will cost less than they hold.
+            # Not final if only reservations are in the way: most requests will cost less than they reserve.
             final = self.spent + ceiling > budget
             left = budget - self.spent - self.reserved
             yield BusyError(
@@ -104,7 +114,7 @@ def too_many(key: Key, retry_after: float) -> BusyError:
 
 
 def day_of(now: float) -> str:
-    """The day of UTC, ISO 8601."""
+    """The UTC day of a time in seconds since 1970; ISO 8601."""
     return datetime.fromtimestamp(now, UTC).date().isoformat()
 
 

@@ -1,4 +1,4 @@
-"""The accounts of some keys in one transaction, in which nobody else changes them.
+"""The accounts of some keys, locked within one transaction.
 
 Knows the tables of allowances and admissions. Knows no rule, nor which processes live.
 """
@@ -9,33 +9,34 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, select, update
 
 from api.access.account import Account, day_of
-from rag.ledger.database import insert_new
+from rag.ledger.database import insert_or_ignore
 from rag.ledger.schema import admissions, allowances
 from rag.process import OWNER
 
 LIFETIME_SECONDS = 600.0
-"""An admission that is older is abandoned, whether its process lives or not."""
+"""An older admission counts as abandoned, even if its process lives."""
 
 
 class Accounts:
-    """Locked until the transaction ends. What is held for too long is charged whole as they are opened."""
+    """Accounts that are locked until the transaction ends. Opening them charges expired admissions in full."""
 
     def __init__(self, connection: Connection, keys: Collection[str], now: float) -> None:
         self._connection = connection
         self._now = now
-        # All processes lock in one order, so that none waits for another that waits for it.
+        # All processes lock in the same order, so that no deadlock arises.
         locking = select(allowances).where(allowances.c.key_id.in_(keys)).order_by(allowances.c.key_id).with_for_update()
         rows = connection.execute(locking).all()
         self._before = {row.key_id: row._asdict() for row in rows}
         self.of = {row.key_id: Account(*row) for row in rows}
-        """By the id of the key."""
+        """The accounts by the id of their key."""
         self._admitted: list[dict[str, Any]] = []
         for account in self.of.values():
+            account.correct(now)
             account.begin(day_of(now))
         self._add_held()
 
     def settle(self, costs: Mapping[str, int | None]) -> None:
-        """End admissions, by id, and charge what they cost, or their whole ceiling where that is null. One that is gone was charged."""
+        """End admissions by id, and charge each its cost, or its ceiling if the cost is null. Missing ones were charged before."""
         if costs:
             for row in self._ended(admissions.c.id.in_(costs)):
                 account, cost = self.of[row.key_id], costs[row.id]
@@ -43,7 +44,7 @@ class Accounts:
                 account.charge(row.day, row.reserved_nanodollars if cost is None else cost)
 
     def abandon(self, owners: Collection[str]) -> int:
-        """End what these processes hold, and charge it whole; returns how many admissions that were."""
+        """End the admissions of these processes, and charge their ceilings. Returns the number of admissions."""
         left = self._ended(admissions.c.key_id.in_(self.of) & admissions.c.owner.in_(owners))
         for row in left:
             self.of[row.key_id].hold(row.day, -1, -row.reserved_nanodollars)
@@ -51,7 +52,7 @@ class Accounts:
         return len(left)
 
     def admit(self, account: Account, id: str, ceiling: int) -> None:
-        """Remember what an admitted request holds."""
+        """Store the admission of a request with `write`."""
         self._admitted.append(
             {
                 "id": id,
@@ -64,10 +65,10 @@ class Accounts:
         )
 
     def write(self) -> None:
-        """All that has changed."""
+        """Write all changes."""
         if self._admitted:
-            # Where only the answer to a commit was lost, they are there already.
-            self._connection.execute(insert_new(self._connection, admissions), self._admitted)
+            # The rows exist already if an earlier commit succeeded, but its confirmation was lost.
+            self._connection.execute(insert_or_ignore(self._connection, admissions), self._admitted)
         rows = {account.key_id: _row(account) for account in self.of.values()}
         changed = [{**row, "key": key} for key, row in rows.items() if row != self._before[key]]
         if changed:

@@ -1,6 +1,6 @@
-"""What a key may use up: requests a minute, requests at once, money a day. All processes of a ledger share it.
+"""The limits of a key: requests per minute, requests at once, money per day. All processes of a ledger share them.
 
-Knows the tables of allowances and admissions, and who decides. Knows nothing of what a request does.
+Knows when a request is admitted and settled. Knows nothing of what a request does.
 """
 
 import logging
@@ -19,18 +19,19 @@ from api.access.accounts import Accounts
 from api.access.keys import Key
 from api.problem import BusyError, ForbiddenError
 from rag.errors import GroundwireError
-from rag.ledger.database import exclusive, patiently, told
-from rag.ledger.grouping import Grouping
-from rag.ledger.processes import gone
+from rag.ledger.batch_queue import BatchQueue
+from rag.ledger.database import exclusive
+from rag.ledger.failures import retried, translated
+from rag.ledger.processes import dead_among
 from rag.ledger.schema import admissions
 from rag.trace import dollars
 
 Settle = Callable[[int | None], None]
-"""Tells what an admitted request cost, in nano-dollars; null where that is not known."""
+"""Reports the cost of an admitted request in nano-dollars; null if it is not known."""
 
 
 class Admission(NamedTuple):
-    """A request that wants to be admitted."""
+    """A request that waits for its admission."""
 
     key: Key
     id: str
@@ -39,47 +40,50 @@ class Admission(NamedTuple):
 
     @property
     def key_id(self) -> str:
-        """Whose account decides."""
+        """The key whose account decides."""
         return self.key.id
 
 
 class Settlement(NamedTuple):
-    """The end of a request that was admitted."""
+    """The end of an admitted request."""
 
     key_id: str
     id: str
     cost: int | None
     decided: Future[None]
     turned_away: bool = False
-    """After all: its token is given back."""
+    """Whether the request was refused after its admission, so that its token is returned."""
 
 
 class Allowances:
-    """Admits requests in the order they come, from a thread of its own: those that come while a transaction is committed share the next.
+    """Admits requests in the order they arrive, in a thread of its own. Requests that arrive during a commit share the next one.
 
-    `close` waits for it. `clock` tells seconds since 1970, to all processes alike.
+    `clock` returns seconds since 1970.
     """
 
     def __init__(self, engine: Engine, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
         self._clock = clock
-        self._groups: Grouping[Admission | Settlement] = Grouping(self._decide, "allowances")
+        self._groups: BatchQueue[Admission | Settlement] = BatchQueue(self._decide, "allowances")
         self._next_token: dict[str, float] = {}
-        """When a key that had no token gets one: until then nobody has to look."""
+        """When a key without a token gets one; until then its requests are refused without a query."""
 
     def require_token(self, key: Key) -> None:
-        """Raise `BusyError` where it is known, without looking, that the key has no token yet."""
+        """Raise `BusyError` if it is known, without a query, that the key has no token yet.
+
+        A wait for longer than a token takes was told by a clock that was set back since: then the account is asked.
+        """
         wait = self._next_token.get(key.id, 0.0) - self._clock()
-        if wait > 0:
+        if key.per_minute is not None and 0 < wait <= 60 / key.per_minute:
             raise too_many(key, wait)
 
     @asynccontextmanager
     async def admitted(self, key: Key, id: str, ceiling: int | None) -> AsyncIterator[Settle]:
-        """Hold a place among the requests of a key, and `ceiling` nano-dollars of its budget, until the request is over.
+        """Reserve `ceiling` nano-dollars of the key's budget, and count the request as in flight, until the block ends.
 
-        What is yielded takes what the request cost; where it is not called, or the cost is null, the whole ceiling is charged.
-        Raises `BusyError` where the request has to wait, and `ForbiddenError` where no waiting helps. A `BusyError` that is raised
-        within it turns the request away after all, as if it had never come.
+        Yields a function that takes the request's cost. If it is not called, or the cost is null, the ceiling is charged.
+        Raises `BusyError` if the request has to wait, and `ForbiddenError` if it can never be admitted. A `BusyError` raised
+        within the block undoes the admission.
         """
         if key.per_minute is None and not _holds(key):
             yield lambda _: None
@@ -91,7 +95,7 @@ class Allowances:
         except BusyError:
             raise
         except (CancelledError, GroundwireError):
-            # It may have been admitted by now.
+            # The request may have been admitted nevertheless.
             self._submit(Settlement(key.id, id, 0, Future()))
             raise
         settled: list[Future[None]] = []
@@ -104,16 +108,16 @@ class Allowances:
             yield settle
         except BusyError:
             settled.append(self._submit(Settlement(key.id, id, 0, Future(), turned_away=key.per_minute is not None)))
-            await _over(id, settled)
+            await _wait_until_settled(id, settled)
             raise
         finally:
             settle(None)
-        await _over(id, settled)
+        await _wait_until_settled(id, settled)
 
     def settle_abandoned(self) -> int:
-        """Charge whole what processes that are gone still hold; returns for how many requests."""
-        with told(self._engine.url), self._engine.connect() as connection:
-            left = gone(connection, connection.execute(select(admissions.c.owner).distinct()).scalars())
+        """Charge the ceilings of requests whose process has died. Returns the number of requests."""
+        with translated(self._engine.url), self._engine.connect() as connection:
+            left = dead_among(connection, connection.execute(select(admissions.c.owner).distinct()).scalars())
             keys = connection.execute(select(admissions.c.key_id).where(admissions.c.owner.in_(left)).distinct()).scalars().all()
         if not keys:
             return 0
@@ -124,11 +128,11 @@ class Allowances:
         return settled
 
     def close(self) -> None:
-        """Decide what is waiting and end the thread."""
+        """Decide the waiting requests, and end the thread."""
         self._groups.close()
 
     def _require(self, key: Key, ceiling: int | None) -> None:
-        """Refuse what needs no look at the account."""
+        """Refuse what can be refused without a query."""
         budget = key.daily_nanodollars
         if budget is not None and ceiling is None:
             raise ForbiddenError(
@@ -149,8 +153,8 @@ class Allowances:
     def _decide(self, group: Sequence[Admission | Settlement]) -> None:
         entries = [entry for entry in group if entry.decided.set_running_or_notify_cancel()]
         try:
-            refusals = patiently(partial(self._decision, entries))
-        except Exception as error:  # noqa: BLE001 - it is raised where each decision is waited for
+            refusals = retried(partial(self._decision, entries))
+        except Exception as error:  # noqa: BLE001 - whoever waits for a decision raises it
             for entry in entries:
                 entry.decided.set_exception(error)
             return
@@ -163,7 +167,7 @@ class Allowances:
             return self._decided(connection, entries)
 
     def _decided(self, connection: Connection, entries: Sequence[Admission | Settlement]) -> dict[str, BusyError]:
-        """Settle what is over, then admit what fits in; the refusals by the id of the request."""
+        """Settle ended requests, then admit new ones. Returns the refusals by the id of the request."""
         now = self._clock()
         accounts = Accounts(connection, {entry.key_id for entry in entries}, now)
         accounts.settle({entry.id: entry.cost for entry in entries if isinstance(entry, Settlement)})
@@ -186,16 +190,16 @@ class Allowances:
         return refusals
 
 
-async def _over(id: str, settled: Sequence[Future[None]]) -> None:
-    """Whoever asks one thing after another may reach another process next, which has to know that this one is over."""
+async def _wait_until_settled(id: str, settled: Sequence[Future[None]]) -> None:
+    """The client's next request may reach another process, whose account must not count this request any more."""
     for decided in settled:
         try:
             await wrap_future(decided)
         except GroundwireError as error:
-            # The answer was given: what is held for it expires, and is charged in full.
+            # The answer was given already. The admission expires, and its ceiling is charged.
             logging.getLogger("groundwire").error("the end of request %s is not on its key's account: %s", id, error)
 
 
 def _holds(key: Key) -> bool:
-    """Whether anything is held for a request of the key until it is over."""
+    """Whether requests of the key have admissions, which end with them."""
     return key.concurrent is not None or key.daily_nanodollars is not None

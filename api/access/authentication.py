@@ -1,15 +1,18 @@
-"""Who is calling, by the key that a request shows.
+"""Who is calling: the key of a request.
 
-Knows the header, the cookie of the pages and how both look in OpenAPI. Knows nothing of what a key may use.
+Knows the header, the cookie of the pages, and how they are described in OpenAPI. Knows nothing of what a key may use.
 """
 
 import ipaddress
+import logging
 from asyncio import to_thread
-from typing import Annotated
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from fastapi import Depends, Request, Response
 from fastapi.openapi.models import HTTPBearer
+from fastapi.routing import APIRoute
 from fastapi.security.base import SecurityBase
 from fastapi.security.utils import get_authorization_scheme_param
 
@@ -24,15 +27,18 @@ SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Caller(SecurityBase):
-    """A FastAPI dependency: the key of a request, or null where the server runs without keys."""
+    """A FastAPI dependency: the key of a request, or null if the server has no keys."""
 
     scheme_name = "key"
     model = HTTPBearer(bearerFormat="gw_ID_SECRET", description="A key that `api keys create` printed.")
 
     async def __call__(self, request: Request) -> Key | None:
-        """Raises `UnauthorizedError` where keys exist and the request shows none that is good."""
+        """The key. Raises `UnauthorizedError` if the server has keys, and the request has no valid one."""
+        if hasattr(request.state, "key"):
+            found: Key | None = request.state.key
+            return found
         keys: Keys = request.app.state.keys
-        secret = shown(request)
+        secret = presented_secret(request)
         if secret is not None:
             key = keys.find(secret) if keys.fresh(secret) else await to_thread(keys.find, secret)
             if key:
@@ -43,21 +49,37 @@ class Caller(SecurityBase):
         metrics.rejected("unauthorized")
         if secret is None:
             raise UnauthorizedError("the request shows no key", "send one as in `Authorization: Bearer gw_...`")
+        log_unknown_key(request)
         raise UnauthorizedError("the key is not known, or was revoked", "`api keys create NAME` makes another one")
 
 
 caller = Caller()
-Shown = Annotated[Key | None, Depends(caller)]
-"""What an endpoint takes: the key of its request."""
 
 
-def visible(key: Key | None) -> str | None:
-    """The id of the key whose traces the caller may see; null where it may see all."""
+class KeyedRoute(APIRoute):
+    """A route that looks at the key before it reads the body: who may not ask is not listened to."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        handle = super().get_route_handler()
+
+        async def handler(request: Request) -> Response:
+            request.state.key = await caller(request)
+            return await handle(request)
+
+        return handler
+
+
+CallerKey = Annotated[Key | None, Depends(caller)]
+"""The type of an endpoint's parameter: the key of the request."""
+
+
+def trace_scope(key: Key | None) -> str | None:
+    """The id of the key whose traces the caller may see; null if it may see all."""
     return None if key is None or key.admin else key.id
 
 
-def shown(request: Request) -> str | None:
-    """The secret in the `Authorization` header; without that header, in the cookie, if one of our own pages sends it."""
+def presented_secret(request: Request) -> str | None:
+    """The secret in the `Authorization` header. Without that header it is the cookie's, if one of our own pages sends it."""
     header = request.headers.get("authorization")
     if header is None:
         return request.cookies.get(COOKIE) if from_our_pages(request) else None
@@ -65,10 +87,17 @@ def shown(request: Request) -> str | None:
     return secret if scheme.lower() == "bearer" else ""
 
 
-def from_our_pages(request: Request) -> bool:
-    """Whether what changes something was sent by our own origin, as browsers say; `SameSite` lets in other ports of this host.
+def log_unknown_key(request: Request) -> None:
+    """Tell operators who guesses keys, or still uses one that was revoked; never which."""
+    address = request.client.host if request.client else "a socket"
+    message = "%s %s from %s: the key is not known, or was revoked"
+    logging.getLogger("groundwire").warning(message, request.method, request.url.path, address)
 
-    `Sec-Fetch-Site` tells it also behind a proxy that changes the host, but is sent over TLS and to loopback only.
+
+def from_our_pages(request: Request) -> bool:
+    """Whether a request that changes something comes from our own origin. `SameSite` cookies allow other ports of this host.
+
+    `Sec-Fetch-Site` also works behind a proxy that changes the host, but browsers send it only over TLS and to loopback.
     """
     if request.method in SAFE:
         return True
@@ -86,8 +115,9 @@ def _netloc(origin: str) -> str | None:
 
 
 def _require_this_machine(request: Request) -> None:
-    """Raises `ForbiddenError` where an open server is asked by another name than this machine's own: a page of any site can have its
-    own name point here, and would then be of the same origin (DNS rebinding).
+    """Raises `ForbiddenError` if a server without keys is asked by a host name other than loopback (DNS rebinding).
+
+    A page of any site can let its own name point to this machine, and would then have the same origin as our pages.
     """
     host = request.url.hostname or ""
     if not _loopback(host):
@@ -95,19 +125,19 @@ def _require_this_machine(request: Request) -> None:
 
 
 def keep(secret: str, request: Request, response: Response) -> None:
-    """Have the browser send a key with what our pages ask, until it is closed; no script can read it."""
+    """Store a key in a session cookie, which no script can read."""
     response.set_cookie(COOKIE, secret, httponly=True, samesite="strict", secure=request.url.scheme == "https")
 
 
 def forget(response: Response) -> None:
-    """Have the browser send the key no more."""
+    """Delete the cookie."""
     response.delete_cookie(COOKIE, httponly=True, samesite="strict")
 
 
 def require_keys(host: str, keys: Keys) -> bool:
-    """Whether a server that is bound to `host` asks for keys: it always does once one was created.
+    """Whether a server that is bound to `host` asks for keys: always, once a key was created.
 
-    Raises `GroundwireError` where there is none, and others than this machine could reach the server.
+    Raises `GroundwireError` if there is no key, and other machines could reach the server.
     """
     if keys.any():
         return True

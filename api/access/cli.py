@@ -1,6 +1,6 @@
 """The `api keys` commands: create, list, revoke.
 
-Knows options and output. Knows nothing of how keys are kept or checked.
+Knows options and output. Knows nothing of how keys are stored or checked.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from api.access.keys import Key
 
 MOST_DOLLARS = 1_000_000_000
-"""Of a budget: in nano-dollars, it fits into 64 bits."""
+"""The largest budget: in nano-dollars it fits into 64 bits."""
 
 app = typer.Typer(no_args_is_help=True, help="The keys that requests show: what each may use, and how much of it.")
 
@@ -91,7 +91,7 @@ def revoke(id: Annotated[str, typer.Argument(help="As `api keys list` shows it."
 
 
 def nanodollars(dollars: str) -> int:
-    """`2.50` as nano-dollars, exactly. Raises `GroundwireError` for what is no amount, or is finer than that."""
+    """Dollars such as `2.50` as nano-dollars, exactly. Raises `GroundwireError` for text that is no such amount."""
     try:
         amount = Decimal(dollars)
         exact = amount.quantize(Decimal("1e-9"))
@@ -114,7 +114,7 @@ def _ledger(*, existing: bool = False) -> "AbstractContextManager[Engine]":
 
 
 def _unknown(engine: "Engine", key: "Key") -> list[str]:
-    """What the key may use and is not there, for people: it may come yet."""
+    """Notes on collections, variants and rollouts that the key names but that do not exist (yet)."""
     from api.rollouts.rollouts import Rollouts
     from rag.ledger.corpus import Corpus
     from rag.settings import Settings
@@ -137,7 +137,7 @@ def _dumped(key: "Key", **more: object) -> str:
 
 
 def _table(keys: Iterable["Key"], spent: dict[str, int]) -> "Table":
-    """Two lines a key: its id and limits, then its name and what it may use."""
+    """Two lines per key: its id and limits, then its name and what it may use."""
     from rich.table import Table
     from rich.text import Text
 

@@ -1,6 +1,6 @@
-"""API keys: what each may use, and whose a secret is.
+"""API keys: what each may use, and which key a secret belongs to.
 
-Knows the table of keys. Knows nothing of HTTP, nor of what a key has used up.
+Knows the table of keys. Knows nothing of HTTP, or of what a key has used.
 """
 
 import hashlib
@@ -16,39 +16,40 @@ from sqlalchemy import Connection, Engine, Row, insert, select, update
 
 from api.problem import ForbiddenError
 from rag.errors import NotFoundError
-from rag.ledger.database import exclusive, told
+from rag.ledger.database import exclusive
+from rag.ledger.failures import translated
 from rag.ledger.schema import allowances, keys
 from rag.types import Value
 
 FRESH_SECONDS = 1.0
-"""For so long what was read is believed: a key that is revoked anywhere is refused everywhere after it."""
+"""How long a cached key is used: a key that is revoked anywhere is refused everywhere after this time."""
 
-REMEMBERED = 4096
-"""Most secrets that are remembered at once, found and unknown ones together."""
+CACHE_SIZE = 4096
+"""The most secrets in the cache, known and unknown ones together."""
 
 T = TypeVar("T")
 
 
 class Key(Value):
-    """What a key may use; null where nothing is denied or limited."""
+    """What a key may use; null in a field means no restriction."""
 
     id: str
     name: str
     collections: tuple[str, ...] | None = None
     models: tuple[str, ...] | None = None
-    """Variants and rollouts, as requests name them."""
+    """Names of variants and rollouts."""
     admin: bool = False
-    """Whether it sees the traces of all keys, and may change what is served."""
+    """Whether the key may see the traces of all keys, and all pages."""
     per_minute: int | None = None
     concurrent: int | None = None
     daily_nanodollars: int | None = None
-    """A day of UTC."""
+    """The budget of a UTC day."""
     created_at: str
-    """ISO 8601, UTC; so is `revoked_at`."""
+    """ISO 8601, UTC, as is `revoked_at`."""
     revoked_at: str | None = None
 
     def require(self, collection: str, model: str) -> None:
-        """Raise `ForbiddenError` where the key may not use the collection, or the variant or rollout."""
+        """Raise `ForbiddenError` if the key may not use the collection, or the variant or rollout."""
         for kind, name, allowed in (("collection", collection, self.collections), ("model", model, self.models)):
             if allowed is not None and name not in allowed:
                 raise ForbiddenError(
@@ -57,11 +58,11 @@ class Key(Value):
 
 
 class Keys:
-    """Makes, finds and revokes keys. A row is never deleted: it says for ever who was let in."""
+    """Creates, finds and revokes keys. Rows are never deleted, so that the keys of old traces stay known."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self._recent: OrderedDict[str, tuple[float, Any]] = OrderedDict()
+        self._cache: OrderedDict[str, tuple[float, Any]] = OrderedDict()
         self._reading = threading.Lock()
 
     def create(
@@ -75,7 +76,7 @@ class Keys:
         concurrent: int | None = None,
         daily_nanodollars: int | None = None,
     ) -> tuple[Key, str]:
-        """A new key, and its secret, which is kept nowhere."""
+        """A new key and its secret, which is not stored."""
         key = Key(
             id=secrets.token_hex(6),
             name=name,
@@ -89,7 +90,7 @@ class Keys:
         )
         secret = f"gw_{key.id}_{secrets.token_urlsafe(32)}"
         row = {"id": key.id, "created_at": key.created_at, "name": name, "sha256": _sha256(secret), "body": key.model_dump_json()}
-        # The row that admissions lock. As if it were long unused: its bucket is full.
+        # Admissions lock this row. Refilled in 1970, the token bucket is full.
         unused = {"key_id": key.id, "day": "", "spent_nanodollars": 0, "tokens": 0.0, "refilled_at": 0.0}
         with exclusive(self.engine) as connection:
             connection.execute(insert(keys).values(row))
@@ -97,12 +98,12 @@ class Keys:
         return key, secret
 
     def all(self) -> list[Key]:
-        """Oldest first, revoked ones too."""
-        with told(self.engine.url), self.engine.connect() as connection:
+        """All keys, also revoked ones, oldest first."""
+        with translated(self.engine.url), self.engine.connect() as connection:
             return [_key(row) for row in connection.execute(select(keys).order_by(keys.c.created_at, keys.c.id))]
 
     def revoke(self, id: str) -> Key:
-        """Refuse the key from now on; one that was revoked before stays as it was. Raises `NotFoundError`."""
+        """Revoke the key; one that is revoked already keeps its time. Raises `NotFoundError`."""
         with exclusive(self.engine) as connection:
             still = update(keys).where(keys.c.id == id, keys.c.revoked_at.is_(None))
             connection.execute(still.values(revoked_at=_now()))
@@ -112,9 +113,9 @@ class Keys:
         return _key(row)
 
     def find(self, secret: str) -> Key | None:
-        """The key of a secret; null where there is none, or it is revoked. At most a second old.
+        """The key of a secret; null if there is none or it is revoked. The result may be `FRESH_SECONDS` old.
 
-        It is looked up by its digest, so how long that takes tells nothing of how much of a secret is right.
+        Keys are found by the digest of the secret, so that timing reveals nothing about the secret.
         """
         digest = _sha256(secret)
         wanted = select(keys).where(keys.c.sha256 == digest, keys.c.revoked_at.is_(None))
@@ -123,36 +124,36 @@ class Keys:
             row = connection.execute(wanted).one_or_none()
             return _key(row) if row else None
 
-        return self._recall(digest, read)
+        return self._cached_or_read(digest, read)
 
     def any(self) -> bool:
-        """Whether a key was ever created: a server whose keys are all revoked is not open. At most a second old."""
-        return self._recall("", lambda connection: connection.execute(select(keys.c.id).limit(1)).first() is not None)
+        """Whether a key was ever created. A server whose keys are all revoked still asks for one. May be `FRESH_SECONDS` old."""
+        return self._cached_or_read("", lambda connection: connection.execute(select(keys.c.id).limit(1)).first() is not None)
 
     def fresh(self, secret: str | None) -> bool:
-        """Whether `find(secret)`, or `any()` where it is null, is answered from memory: an event loop may ask then."""
-        return self._remembered("" if secret is None else _sha256(secret)) is not None
+        """Whether `find(secret)`, or `any()` if it is null, is answered from the cache and may be called on an event loop."""
+        return self._cached("" if secret is None else _sha256(secret)) is not None
 
-    def _remembered(self, name: str) -> tuple[float, Any] | None:
-        entry = self._recent.get(name)
+    def _cached(self, name: str) -> tuple[float, Any] | None:
+        entry = self._cache.get(name)
         return entry if entry and time.monotonic() < entry[0] else None
 
-    def _recall(self, name: str, read: Callable[[Connection], T]) -> T:
-        entry = self._remembered(name)
+    def _cached_or_read(self, name: str, read: Callable[[Connection], T]) -> T:
+        entry = self._cached(name)
         if entry is None:
-            # Requests that come while one reads wait for what it finds.
+            # Concurrent requests wait for one query, and share its result.
             with self._reading:
-                entry = self._remembered(name) or self._read(name, read)
+                entry = self._cached(name) or self._read(name, read)
         found: T = entry[1]
         return found
 
     def _read(self, name: str, read: Callable[[Connection], Any]) -> tuple[float, Any]:
         until = time.monotonic() + FRESH_SECONDS
-        with told(self.engine.url), self.engine.connect() as connection:
-            self._recent[name] = entry = (until, read(connection))
-        self._recent.move_to_end(name)
-        if len(self._recent) > REMEMBERED:
-            self._recent.popitem(last=False)
+        with translated(self.engine.url), self.engine.connect() as connection:
+            self._cache[name] = entry = (until, read(connection))
+        self._cache.move_to_end(name)
+        if len(self._cache) > CACHE_SIZE:
+            self._cache.popitem(last=False)
         return entry
 
 
@@ -161,7 +162,7 @@ def _key(row: Row[Any]) -> Key:
 
 
 def _sha256(secret: str) -> str:
-    """What is kept of a secret. Its 256 random bits cannot be guessed, so a plain digest hides it: salt and a slow hash are for passwords."""
+    """The stored digest of a secret. Its 256 random bits cannot be guessed, so that it needs no salt or slow hash, unlike passwords."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -1,7 +1,7 @@
-"""The slots of this process: how many requests are answered at once, and how many may wait for that.
+"""The slots of this process: how many requests are answered at once, and how many may wait for a slot.
 
-Knows how long requests took lately, and a name for whose each is, so that nobody's burst keeps others waiting. Knows nothing of what
-they do.
+Knows how long requests took lately, and the owner of each, so that one owner's burst does not delay the others. Knows nothing
+of what requests do.
 """
 
 import asyncio
@@ -12,60 +12,61 @@ from contextlib import contextmanager
 from api.problem import BusyError, ClosingError, LateError
 
 WEIGHT = 0.1
-"""Of the latest request in the moving average of how long one takes."""
+"""The weight of the latest request in the moving average of durations."""
 
 
 class Slots:
-    """At most `slots` requests at once; `queue` more wait, in turn by whose they are. Belongs to one event loop."""
+    """Lets `slots` requests run at once and `queue` more wait, round-robin over their owners. Belongs to one event loop."""
 
     def __init__(self, slots: int, queue: int) -> None:
         self.slots = slots
         self.queue = queue
         self.busy = 0
         self.seconds = 1.0
-        """What a request takes, as they went lately."""
+        """The moving average of a request's duration."""
         self._lines: dict[str, deque[Place]] = {}
-        """Who waits, in the order they came, by whose they are; the line that is served next comes first."""
+        """The waiting requests of each owner, oldest first. The first owner is served next."""
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
 
     @property
     def waiting(self) -> int:
-        """Requests in the queue."""
+        """The number of requests in the queue."""
         return sum(map(len, self._lines.values()))
 
     @contextmanager
-    def place(self, whose: str = "") -> Iterator["Place"]:
-        """A slot where one is free, else a place in the queue, until the request is over. Raises `BusyError` at once where the queue
-        is full, and after `close`.
+    def place(self, owner: str = "") -> Iterator["Place"]:
+        """A slot, or a place in the queue if none is free, for the duration of the block.
+
+        Raises `BusyError` at once if the queue is full, or after `close`.
         """
-        place = self._found(whose)
+        place = self._new_place(owner)
         try:
             yield place
         finally:
             self._leave(place)
 
     def close(self) -> None:
-        """Take nothing new. Who waits already is still answered."""
+        """Admit no new requests. Those that wait already are still answered."""
         self._closed = True
 
     async def drained(self) -> None:
-        """Wait until nothing is under way."""
+        """Wait until no request holds a slot."""
         await self._idle.wait()
 
     def busy_error(self) -> BusyError:
-        """The refusal of a request that there is no place for. Until a slot is free that nobody waits for, as requests went lately."""
+        """The refusal if the queue is full. `retry_after` estimates when the queue will have been served."""
         return BusyError(
             "the server answers as many requests as it can",
             "ask again when Retry-After says",
             retry_after=self.seconds * (self.waiting + 1) / self.slots,
         )
 
-    def _found(self, whose: str) -> "Place":
+    def _new_place(self, owner: str) -> "Place":
         if self._closed:
             raise ClosingError("the server is being stopped", "ask again in a moment", retry_after=1.0)
-        place = Place(self, whose)
+        place = Place(self, owner)
         if self.busy < self.slots:
             self.busy += 1
             self._idle.clear()
@@ -75,15 +76,18 @@ class Slots:
         return place
 
     def _queue(self, place: "Place") -> None:
-        """At the end of its line. Where the queue is full, the last of the longest line makes room, if that stays no shorter."""
-        line = self._lines.get(place.whose) or deque()
+        """Append a place to its owner's line. If the queue is full, the newest place of the longest line is dropped.
+
+        Raises `BusyError` if that line would become shorter than this one.
+        """
+        line = self._lines.get(place.owner) or deque()
         if self.waiting >= self.queue:
             longest = max(self._lines.values(), key=len, default=line)
             if len(longest) <= len(line) + 1:
                 raise self.busy_error()
             longest.pop().decide(has_slot=False)
         line.append(place)
-        self._lines[place.whose] = line
+        self._lines[place.owner] = line
 
     def _leave(self, place: "Place") -> None:
         if place.has_slot:
@@ -91,20 +95,20 @@ class Slots:
                 self.seconds += WEIGHT * (asyncio.get_running_loop().time() - place.begun_at - self.seconds)
             self._hand_on()
             return
-        line = self._lines.get(place.whose)
+        line = self._lines.get(place.owner)
         if line and place in line:
             line.remove(place)
             if not line:
-                del self._lines[place.whose]
+                del self._lines[place.owner]
 
     def _hand_on(self) -> None:
-        """Give the slot to who has waited longest in the line whose turn it is; that line is the last one then."""
+        """Round-robin over owners: hand the slot to the oldest place of the next line."""
         while self._lines:
-            whose, line = next(iter(self._lines.items()))
+            owner, line = next(iter(self._lines.items()))
             place = line.popleft()
-            del self._lines[whose]
+            del self._lines[owner]
             if line:
-                self._lines[whose] = line
+                self._lines[owner] = line
             if place.decide(has_slot=True):
                 return
         self.busy -= 1
@@ -113,10 +117,10 @@ class Slots:
 
 
 class Place:
-    """Of one request among the others."""
+    """One request that holds a slot, or waits for one."""
 
-    def __init__(self, slots: Slots, whose: str) -> None:
-        self.whose = whose
+    def __init__(self, slots: Slots, owner: str) -> None:
+        self.owner = owner
         self.begun_at: float | None = None
         self._slots = slots
         loop = asyncio.get_running_loop()
@@ -125,21 +129,21 @@ class Place:
 
     @property
     def has_slot(self) -> bool:
-        """Whether a slot is held, or else waited for, or lost."""
+        """Whether the request holds a slot; if not, it waits for one, or was dropped from the queue."""
         return self._decided.done() and not self._decided.cancelled() and self._decided.result()
 
     def decide(self, *, has_slot: bool) -> bool:
-        """Whether it was waited for still."""
-        waited_for = not self._decided.done()
-        if waited_for:
+        """Grant the slot, or drop the place from the queue. Returns false if the request no longer waits."""
+        waits = not self._decided.done()
+        if waits:
             self._decided.set_result(has_slot)
-        return waited_for
+        return waits
 
     async def turn(self, seconds: float) -> None:
-        """Wait for the slot, in `seconds` from when the request came until its answer is due.
+        """Wait for the slot of a request whose answer is due `seconds` after its arrival.
 
-        Raises `LateError` as soon as less is left of them than requests took lately, but for half of them at least it waits, and
-        `BusyError` where the place was given to a line that is shorter.
+        Raises `LateError` once less time is left than requests took lately, but not before half of `seconds`. Raises `BusyError`
+        if the place was dropped for another owner.
         """
         patience = max(seconds - self._slots.seconds, seconds / 2)
         try:

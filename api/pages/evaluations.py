@@ -1,6 +1,6 @@
-"""The runs of the ledger with their scores, and the reports that were written beside it.
+"""The evaluation runs of the ledger with their scores, and the reports in the home folder.
 
-Knows where both are kept. Knows nothing of how they are shown.
+Knows where both are stored. Knows nothing of how they are shown.
 """
 
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ from rag.runtime import Runtime
 LATEST = 20
 """Runs that are listed."""
 FOLDER = "evals"
-"""Of the home: where a comparison is written if no other folder is named."""
+"""The folder in the home where reports are written by default."""
 
 
 class Scored(NamedTuple):
@@ -34,12 +34,12 @@ class Scored(NamedTuple):
         return self.run.asked * self.run.repeats
 
     def score(self, metric: str) -> Mean | None:
-        """Of a metric by its name; null where the run has none."""
+        """The score of the metric with this name; null if the run has none."""
         return next((score for score in self.scores if score.metric.name == metric), None)
 
 
 class Report(NamedTuple):
-    """A comparison, or a run by itself, that was written as a page."""
+    """A comparison, or a single run, that was written as a page."""
 
     name: str
     created_at: str
@@ -48,13 +48,13 @@ class Report(NamedTuple):
 
 
 def latest(runtime: Runtime) -> list[Scored]:
-    """The newest first."""
+    """The latest runs, newest first."""
     runs = Runs(runtime.engine, runtime.writer)
     return [Scored(run, results, _scores(runtime, run.id, runs.digest(run.id))) for run, results in runs.latest(LATEST)]
 
 
 def scored(runtime: Runtime, id: str) -> Scored:
-    """One run. Raises `NotFoundError`."""
+    """The run with this id. Raises `NotFoundError`."""
     runs = Runs(runtime.engine, runtime.writer)
     run = runs.get(id)
     results = runs.table(run.id).outcomes.total()
@@ -62,14 +62,14 @@ def scored(runtime: Runtime, id: str) -> Scored:
 
 
 def reports(home: Path) -> list[Report]:
-    """The newest first; what another version has written, and this one cannot read, is left out."""
+    """The reports, newest first. Those of another version that this one cannot read are left out."""
     files = (folder / DATA for folder in _folders(home))
     found = [report for file in files if (report := _report(home, file, file.stat().st_mtime_ns))]
     return sorted(found, key=lambda report: report.created_at, reverse=True)
 
 
 def report(home: Path, name: str) -> Path:
-    """The page of a report. Raises `NotFoundError`."""
+    """The path of a report's page. Raises `NotFoundError`."""
     for folder in _folders(home):
         if _name(home, folder) == name:
             return folder / PAGE
@@ -77,7 +77,7 @@ def report(home: Path, name: str) -> Path:
 
 
 def _folders(home: Path) -> Iterator[Path]:
-    """At any depth: `evals run --base` writes a folder for each prompt into one."""
+    """Folders with a report, at any depth: `evals run --base` writes one folder for each prompt into another."""
     for page in (home / FOLDER).rglob(PAGE):
         if page.is_file() and (page.parent / DATA).is_file() and page.parent != home / FOLDER:
             yield page.parent
@@ -87,18 +87,18 @@ def _name(home: Path, folder: Path) -> str:
     return folder.relative_to(home / FOLDER).as_posix()
 
 
-@lru_cache(maxsize=64)  # a file that has not changed says the same
+@lru_cache(maxsize=64)  # `modified` makes a changed file another entry
 def _report(home: Path, file: Path, modified: int) -> Report | None:
     from pydantic import TypeAdapter, ValidationError
 
     try:
-        told = TypeAdapter[Comparison | Measurement](Comparison | Measurement).validate_json(file.read_bytes())
+        data = TypeAdapter[Comparison | Measurement](Comparison | Measurement).validate_json(file.read_bytes())
     except ValidationError:
         return None
-    return Report(_name(home, file.parent), told.created_at, words.headline(told), words.foundation(told))
+    return Report(_name(home, file.parent), data.created_at, words.headline(data), words.foundation(data))
 
 
-@lru_cache(maxsize=256)  # the intervals of a run take seconds, and change only with its results
+@lru_cache(maxsize=256)  # intervals take seconds to compute; `digest` changes with the run's results
 def _scores(runtime: Runtime, id: str, digest: str) -> tuple[Mean, ...]:
     from evals.analysis.summary import means
     from evals.pairwise import known_metrics

@@ -1,6 +1,6 @@
-"""The versions of a prompt side by side with what each was used for.
+"""The versions of a prompt, each with how it was used.
 
-Knows the prompt library and the sums of traces. Knows nothing of how they are shown.
+Knows the prompt library and its use in traces. Knows nothing of how versions are shown.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,23 @@ from prompts.prompt import Prompt
 
 
 class Version(NamedTuple):
-    """One version of a prompt; without its text where the file cannot be read, and why."""
+    """One version of a prompt."""
 
     reference: str
     number: int
     prompt: Prompt | None
+    """Null if the file cannot be read."""
     problem: str | None
+    """Why the file cannot be read."""
     released: bool
     changed: bool
-    """Since it was released, which it should never be."""
+    """Whether the text was changed after its release, which is an error."""
     labels: Sequence[str]
     use: Use | None
 
 
 def versions(library: Library, name: str, uses: Mapping[str, Use]) -> list[Version]:
-    """The newest first."""
+    """The versions of a prompt, newest first; `uses` is by reference."""
     released, labels = library.released(), library.labels()
     found = []
     for number in reversed(library.versions(name)):

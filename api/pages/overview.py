@@ -1,6 +1,6 @@
-"""What was asked in a window of time, what it cost and how it went: sums and quantiles of the columns of traces.
+"""The figures of the overview: requests, cost, latency and feedback in a window of time.
 
-Knows SQL over columns, never a body. Knows nothing of how it is shown.
+Knows SQL over the columns of traces, never a body. Knows nothing of how figures are shown.
 """
 
 from collections import Counter
@@ -13,20 +13,20 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, Engine, Row, case, func, select
 
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.schema import feedback, traces
 from rag.trace import Channel, Outcome, hallucinates
 
 QUANTILES = (0.5, 0.95, 0.99)
 SERVED = (Channel.CHAT, Channel.OPENAI)
-"""Requests of people who wait for them; copies are counted apart, and evaluations have pages of their own."""
+"""Channels whose readers wait for the answer. Shadow copies are counted separately, and evaluations have their own pages."""
 
 RUNNING = "running"
-"""What has no outcome yet."""
+"""Stands for the outcome of a request that has none yet."""
 
 
 class Window(NamedTuple):
-    """How far back is looked, in slots of which length."""
+    """A period that ends now, and how it is divided into slots."""
 
     name: str
     slots: int
@@ -41,7 +41,7 @@ WINDOWS = {
 
 
 class Quantiles(NamedTuple):
-    """Milliseconds that so many of the requests took at most; null where none has the value."""
+    """Milliseconds; null if no request has a value."""
 
     p50: float | None
     p95: float | None
@@ -49,7 +49,7 @@ class Quantiles(NamedTuple):
 
 
 class Slot(NamedTuple):
-    """A piece of the window."""
+    """The figures of one slot of the window."""
 
     begins: datetime
     outcomes: Mapping[str, int]
@@ -57,9 +57,9 @@ class Slot(NamedTuple):
     first_text: Quantiles
     held: Quantiles
     judged: int
-    """Answers and refusals of which it is known whether the model hallucinated."""
+    """Answers and refusals for which it is known whether the model hallucinated."""
     ungrounded: int
-    """Of those: where it did."""
+    """Those in which it did."""
     nanodollars: int
     up: int
     down: int
@@ -71,18 +71,18 @@ class Slot(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What one variant, or one prompt, was used for. Tokens, cost and rates are of served requests, shadows apart."""
+    """How one variant, or one prompt, was used. Tokens, cost and rates exclude shadow copies."""
 
     name: str
     requests: int
     judged: int
-    """As in a slot."""
+    """As in `Slot`."""
     ungrounded: int
     prompt_tokens: int
     completion_tokens: int
     nanodollars: int
     unpriced: int
-    """Requests whose price is not known, which `nanodollars` leaves out."""
+    """Requests whose price is not known; `nanodollars` does not include them."""
     mean_ms: float | None
     shadows: int
     shadow_nanodollars: int
@@ -94,13 +94,13 @@ class Use(NamedTuple):
 
     @property
     def each(self) -> float | None:
-        """Nano-dollars a request, of those whose price is known."""
+        """Mean nano-dollars per request whose price is known."""
         priced = self.requests - self.unpriced
         return self.nanodollars / priced if priced else None
 
 
 class Overview(NamedTuple):
-    """A window, whole and in its slots, oldest first."""
+    """The figures of a window as a whole, and of its slots, oldest first."""
 
     window: Window
     slots: Sequence[Slot]
@@ -109,9 +109,9 @@ class Overview(NamedTuple):
     first_text: Quantiles
     held: Quantiles
     business_outcomes: Mapping[str, int]
-    """What readers said became of their business, the most frequent first."""
+    """How often readers reported each business outcome, most frequent first."""
     score: float | None
-    """The mean of the scores that they gave."""
+    """The mean score in the feedback."""
     variants: Sequence[Use]
     prompts: Sequence[Use]
 
@@ -125,7 +125,7 @@ class Overview(NamedTuple):
         return self.sum("ungrounded") / judged if (judged := self.sum("judged")) else None
 
     def sum(self, field: str) -> int:
-        """Of a field of the slots."""
+        """The sum of a field over the slots."""
         return sum(getattr(slot, field) for slot in self.slots)
 
     def known(self, field: str) -> bool:
@@ -133,29 +133,29 @@ class Overview(NamedTuple):
         return any(getattr(slot, field).p50 is not None for slot in self.slots)
 
     def over(self, field: str) -> dict[str, list[float | None]]:
-        """The quantiles of a field, slot by slot."""
+        """Each quantile of a field, slot by slot."""
         return {name: [getattr(getattr(slot, field), name) for slot in self.slots] for name in Quantiles._fields}
 
 
 def overview(engine: Engine, window: Window, *, key: str | None = None, now: datetime | None = None) -> Overview:
-    """The window that ends now, of the requests of one key or of all."""
+    """The window that ends now, over the requests of one key or of all."""
     end = now or datetime.now(UTC)
-    # Slots begin at round times, so that a page that is loaded again shows the same ones.
+    # Slots begin at round times, so that reloading the page shows the same slots.
     width = window.slot.total_seconds()
     last = datetime.fromtimestamp(end.timestamp() // width * width, UTC)
     begins = [last - window.slot * back for back in reversed(range(window.slots))]
     since = begins[0].isoformat(timespec="milliseconds")
     found = _columns(engine, since, end, key)
-    said = _said(engine, since, end, key)
-    scores = [row.score for row in said if row.score is not None]
+    given = _feedback(engine, since, end, key)
+    scores = [row.score for row in given if row.score is not None]
     return Overview(
         window=window,
-        slots=_slots(found, [(row.created_at, row.thumb) for row in said if row.thumb], begins, window),
+        slots=_slots(found, [(row.created_at, row.thumb) for row in given if row.thumb], begins, window),
         outcomes=Counter(found.outcome),
         total=_quantiles(found.total_ms),
         first_text=_quantiles(found.first_token_ms),
         held=_quantiles(found.held_ms),
-        business_outcomes=dict(Counter(row.outcome for row in said if row.outcome).most_common()),
+        business_outcomes=dict(Counter(row.outcome for row in given if row.outcome).most_common()),
         score=fmean(scores) if scores else None,
         variants=uses(engine, "variant", since, key=key),
         prompts=uses(engine, "prompt", since, key=key),
@@ -163,7 +163,7 @@ def overview(engine: Engine, window: Window, *, key: str | None = None, now: dat
 
 
 def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: str | None = None) -> list[Use]:
-    """By variant, or by prompt of the answer, since a time (ISO 8601, UTC), the most used first."""
+    """The use of each variant, or of each answer prompt, since a time (ISO 8601, UTC), most used first."""
     column = traces.c[by]
     served, shadow = traces.c.channel.in_(SERVED), traces.c.channel == Channel.SHADOW
 
@@ -189,7 +189,7 @@ def uses(engine: Engine, by: Literal["variant", "prompt"], since: str, *, key: s
         traces.c.created_at >= since, served, *_of(key)
     )
     judged: Counter[tuple[str | None, bool | None]] = Counter()
-    with told(engine.url), engine.connect() as connection:
+    with translated(engine.url), engine.connect() as connection:
         rows = connection.execute(query).all()
         for name, outcome, ungrounded, n in connection.execute(claimed.group_by(column, traces.c.outcome, traces.c.ungrounded)):
             judged[name, hallucinates(outcome, ungrounded)] += n
@@ -218,7 +218,7 @@ class _Columns(NamedTuple):
     created_at: Sequence[str]
     outcome: Sequence[str]
     ungrounded: NDArray[np.float64]
-    """1 where the model hallucinated, and NaN where that is not known, as in what follows where a value is not known."""
+    """1 if the model hallucinated. Here and below, NaN is a value that is not known."""
     cost_nanodollars: NDArray[np.float64]
     total_ms: NDArray[np.float64]
     first_token_ms: NDArray[np.float64]
@@ -232,7 +232,7 @@ def _columns(engine: Engine, since: str, end: datetime, key: str | None) -> _Col
         traces.c.channel.in_(SERVED),
         *_of(key),
     )
-    with told(engine.url), engine.connect() as connection:
+    with translated(engine.url), engine.connect() as connection:
         rows = connection.execute(query).all()
     created_at, outcome, ungrounded, *numbers = zip(*rows, strict=True) if rows else [()] * len(_Columns._fields)
     judged = [*map(hallucinates, outcome, ungrounded)]
@@ -241,7 +241,7 @@ def _columns(engine: Engine, since: str, end: datetime, key: str | None) -> _Col
     )
 
 
-def _said(engine: Engine, since: str, end: datetime, key: str | None) -> Sequence[Row[Any, Any, Any, Any]]:
+def _feedback(engine: Engine, since: str, end: datetime, key: str | None) -> Sequence[Row[Any, Any, Any, Any]]:
     """The feedback of the window, without its comments."""
     columns = feedback.c
     query = select(columns.created_at, columns.thumb, columns.score, columns.outcome).where(
@@ -249,7 +249,7 @@ def _said(engine: Engine, since: str, end: datetime, key: str | None) -> Sequenc
     )
     if key is not None:
         query = query.join(traces, traces.c.id == columns.trace_id).where(*_of(key))
-    with told(engine.url), engine.connect() as connection:
+    with translated(engine.url), engine.connect() as connection:
         return connection.execute(query).all()
 
 
@@ -277,7 +277,7 @@ def _slots(found: _Columns, thumbs: Sequence[tuple[str, str]], begins: Sequence[
 
 
 def _places(moments: Sequence[str], begin: datetime, window: Window) -> NDArray[np.int64]:
-    """Which slot each moment (ISO 8601, UTC, milliseconds) is in."""
+    """The index of the slot of each moment (ISO 8601, UTC, milliseconds)."""
     at = np.array([moment[:23] for moment in moments], dtype="datetime64[ms]")
     start = np.datetime64(begin.replace(tzinfo=None), "ms")
     slots = (at - start) // np.timedelta64(window.slot)
@@ -286,7 +286,7 @@ def _places(moments: Sequence[str], begin: datetime, window: Window) -> NDArray[
 
 def _quantiles(values: NDArray[np.float64]) -> Quantiles:
     known = values[~np.isnan(values)]
-    # A value that was there, not one between two: the smallest that so many do not exceed.
+    # "inverted_cdf" returns a value that occurred: no interpolation.
     return (
         Quantiles(*np.quantile(known, QUANTILES, method="inverted_cdf").tolist()) if len(known) else Quantiles(None, None, None)
     )

@@ -1,4 +1,4 @@
-"""How a page is made: the templates, what they may use, and what the browser may load.
+"""How a page is rendered: its template, its headers, and its failures as pages.
 
 Knows markup and headers. Knows nothing of what a page is about.
 """
@@ -17,13 +17,13 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.access.authentication import from_our_pages, visible
+from api.access.authentication import from_our_pages, trace_scope
 from api.access.keys import Key
-from api.pages import plots, shown
+from api.pages import formatting, plots
 from api.problem import ForbiddenError, InvalidError, Problem, UnauthorizedError, headers
 from api.telemetry import metrics
 from evals import format
-from evals.report.text import printable
+from prompts.terminal import printable
 from rag.errors import GroundwireError
 
 FOLDER = Path(__file__).parent
@@ -39,86 +39,86 @@ HEADERS = {
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
-"""Of every page: whatever a document or a model may say, nothing of it is carried out, and nothing of a page is kept."""
+"""The headers of every page: no script of a document or a model runs, and no browser or proxy stores the page."""
 
 
-class Place(NamedTuple):
+class NavigationLink(NamedTuple):
     """An entry of the navigation."""
 
     path: str
     label: str
     open: bool
-    """To every key; the others show what all keys together did."""
+    """Whether every key may open it. The other pages show what all keys did, and need an admin key."""
 
 
-PLACES = (
-    Place("/", "Chat", True),
-    Place("/traces", "Traces", True),
-    Place("/overview", "Overview", True),
-    Place("/experiments", "Experiments", False),
-    Place("/prompts", "Prompts", False),
-    Place("/reports", "Reports", False),
+NAVIGATION = (
+    NavigationLink("/", "Chat", True),
+    NavigationLink("/traces", "Traces", True),
+    NavigationLink("/overview", "Overview", True),
+    NavigationLink("/experiments", "Experiments", False),
+    NavigationLink("/prompts", "Prompts", False),
+    NavigationLink("/reports", "Reports", False),
 )
 
 
 class PageRoute(APIRoute):
-    """A route whose failures are pages too; who has to show a key first is sent where that is done."""
+    """A route whose failures are pages, too. A request without a key is redirected to the login page."""
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         handle = super().get_route_handler()
 
         async def handler(request: Request) -> Response:
             try:
-                _require_own(request)
+                _require_own_origin(request)
                 return await handle(request)
             except UnauthorizedError:
-                # What was sent is not sent again: a form's page is where to go on.
+                # A form cannot be sent again after the login, so that continues on the page of the form.
                 path = request.url.path if request.method == "GET" else request.url.path.rpartition("/")[0] or "/"
-                there = path + (f"?{request.url.query}" if request.url.query else "")
-                return RedirectResponse(f"{link(request, '/login')}?{urlencode({'next': there})}", 303)
+                address = path + (f"?{request.url.query}" if request.url.query else "")
+                return RedirectResponse(f"{link(request, '/login')}?{urlencode({'next': address})}", 303)
             except RequestValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
                 return refused(request, InvalidError(f"{field}: {first['msg']}", "mend that part of the address"))
             except GroundwireError as error:
-                metrics.turned_away(error)
+                metrics.observe_refusal(error)
                 return refused(request, error)
 
         return handler
 
 
 def page(request: Request, template: str, key: Key | None, *, status: int = 200, **values: Any) -> HTMLResponse:
-    """A template, rendered for who has shown `key`."""
-    return _response(request, template, status, key=key, places=places(key), **values)
+    """A template, rendered for the caller with this key."""
+    return _response(request, template, status, key=key, places=navigation(key), **values)
 
 
 def refused(request: Request, error: GroundwireError) -> HTMLResponse:
-    """A failure as a page; who asked is not known, so nothing is linked that needs a key."""
-    told = Problem.of(error)
-    response = _response(request, "error.html", told.status, key=None, places=(), told=told)
+    """A failure as a page. The caller is not known, so it links to no page that needs a key."""
+    problem = Problem.of(error)
+    response = _response(request, "error.html", problem.status, key=None, places=(), problem=problem)
     response.headers.update(headers(error))
     return response
 
 
-def places(key: Key | None) -> tuple[Place, ...]:
-    """Where this key may go."""
-    return tuple(place for place in PLACES if place.open or visible(key) is None)
+def navigation(key: Key | None) -> tuple[NavigationLink, ...]:
+    """The pages that this key may open."""
+    return tuple(entry for entry in NAVIGATION if entry.open or trace_scope(key) is None)
 
 
 def require_all(key: Key | None) -> None:
-    """Raises `ForbiddenError` where a key may see no more than its own traces."""
-    if visible(key) is not None:
+    """Raises `ForbiddenError` if the key may see only its own traces."""
+    if trace_scope(key) is not None:
         raise ForbiddenError("this page shows what all keys did", "open it with an admin key")
 
 
 def link(request: Request, path: str, **query: Any) -> str:
-    """The address of a path of ours, below whatever a proxy has put before it; a value that is null is left out."""
+    """The address of one of our pages, below the proxy's root path. Parameters that are null are left out."""
     given = urlencode({name: str(value) for name, value in query.items() if value is not None})
     return f"{request.scope.get('root_path', '')}{quote(path)}{'?' if given else ''}{given}"
 
 
-def _require_own(request: Request) -> None:
-    """Raises `ForbiddenError` where the page of another site sends a form here: a browser says so, whether there is a cookie or not."""
+def _require_own_origin(request: Request) -> None:
+    """Raises `ForbiddenError` if a page of another site sends a form here, with or without our cookie."""
     if "origin" in request.headers and not from_our_pages(request):
         raise ForbiddenError("another site sent this form", "open the page here, and send it from there")
 
@@ -132,7 +132,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {name: getattr(shown, name) for name in shown.__all__}
+    environment.filters |= {name: getattr(formatting, name) for name in formatting.__all__}
     environment.globals |= {"format": format, "plots": plots, "version": _version()}
     return environment
 
@@ -147,6 +147,6 @@ def _response(request: Request, template: str, status: int, **values: Any) -> HT
 
 
 def _version() -> str:
-    """Of the style and the scripts together: a browser keeps neither of an earlier one."""
+    """A digest of style and scripts, so that browsers load them anew when they change."""
     contents = (STATIC[name].read_bytes() for name in sorted(STATIC))
     return hashlib.sha256(b"".join(contents)).hexdigest()[:12]

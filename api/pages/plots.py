@@ -1,6 +1,6 @@
-"""Pictures on the pages, as SVG that takes its colours from the page's classes.
+"""The plots of the pages, as SVG with the page's CSS classes.
 
-Knows scales and marks. Knows nothing of what is counted; all text is escaped by the XML writer.
+Knows scales and marks. Knows nothing of what is counted. The XML writer escapes all text.
 """
 
 import math
@@ -10,28 +10,28 @@ from xml.etree import ElementTree
 
 from markupsafe import Markup
 
-from api.pages import shown
+from api.pages import formatting
 from evals.report.plots import Scale
-from evals.report.text import printable
+from prompts.terminal import printable
 
 PANEL = (380, 176)
 """Width and height of a plot over time."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 50, 6, 8, 22
 _BAR = (1000, 14)
-"""Of a bar in a table's row, which is stretched to the room there is."""
+"""Width and height of a bar in a table's row; the browser stretches it."""
 _UNITS: Mapping[str, Callable[[float], str]] = {
-    "count": shown.count,
-    "milliseconds": lambda value: shown.milliseconds(value) if value else "0",
-    "dollars": lambda nanodollars: shown.price(nanodollars) if nanodollars else "$0",
+    "count": formatting.count,
+    "milliseconds": lambda value: formatting.milliseconds(value) if value else "0",
+    "dollars": lambda nanodollars: formatting.price(nanodollars) if nanodollars else "$0",
     "percent": lambda share: f"{100 * share:.3g} %",
 }
 
 _LEAST = {"count": 4.0, "milliseconds": 1.0, "dollars": 1e5}
-"""Of an axis, so that its ticks differ as they are written, and what is nothing looks so."""
+"""The least range of an axis, so that its labels differ, and zero looks like zero."""
 
 
 def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float]], unit: str) -> Markup:
-    """A column for each time, the series on top of each other; a series' name is its class."""
+    """A column for each time, with the series stacked. The name of a series is its CSS class."""
     stacks = list(zip(*series.values(), strict=True))
     svg, y = _panel(title, begins, max(map(sum, stacks)), unit)
     width = (PANEL[0] - _LEFT - _RIGHT) / len(begins)
@@ -39,8 +39,9 @@ def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequenc
         if not sum(stack):
             continue
         column = ElementTree.SubElement(svg, "g")
-        said = ", ".join(f"{_UNITS[unit](value)} {shown.words(name)}" for name, value in zip(series, stack, strict=True) if value)
-        ElementTree.SubElement(column, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {said}"
+        values = ((name, value) for name, value in zip(series, stack, strict=True) if value)
+        label = ", ".join(f"{_UNITS[unit](value)} {formatting.words(name)}" for name, value in values)
+        ElementTree.SubElement(column, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {label}"
         foot = 0.0
         for name, value in zip(series, stack, strict=True):
             if value:
@@ -51,7 +52,7 @@ def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequenc
 
 
 def lines(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float | None]], unit: str) -> Markup:
-    """A line for each series, broken where nothing is known; a series' name is its class."""
+    """A line for each series, with gaps at null. The name of a series is its CSS class."""
     svg, y = _panel(title, begins, max(value for values in series.values() for value in values if value is not None), unit)
     width = (PANEL[0] - _LEFT - _RIGHT) / len(begins)
     for name, values in series.items():
@@ -65,18 +66,18 @@ def lines(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[
         _add(svg, "path", f"line {name}", d=path)
     for place, at in enumerate(begins):
         known = [(name, values[place]) for name, values in series.items()]
-        said = ", ".join(f"{name} {_UNITS[unit](value)}" for name, value in known if value is not None)
-        if said:
+        label = ", ".join(f"{name} {_UNITS[unit](value)}" for name, value in known if value is not None)
+        if label:
             area = _add(svg, "rect", "", x=_LEFT + place * width, y=_TOP, width=width, height=PANEL[1] - _TOP - _BOTTOM)
             area.set("fill", "transparent")
-            ElementTree.SubElement(area, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {said}"
+            ElementTree.SubElement(area, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {label}"
     return _markup(svg)
 
 
-def bar(said: str, kind: str, start: float, length: float, whole: float, marks: Sequence[float] = ()) -> Markup:
-    """A stretch of a time axis that ends at `whole`, in a row of its own; `marks` are moments on it."""
+def bar(title: str, kind: str, start: float, length: float, whole: float, marks: Sequence[float] = ()) -> Markup:
+    """A stretch of a time axis from 0 to `whole`, with `marks` at moments on it."""
     width, height = _BAR
-    svg = _svg(width, height, said)
+    svg = _svg(width, height, title)
     svg.set("preserveAspectRatio", "none")
     scale = width / (whole or 1.0)
     for mark in marks:
@@ -88,12 +89,12 @@ def bar(said: str, kind: str, start: float, length: float, whole: float, marks: 
 
 
 def whisker(
-    said: str, kind: str, value: float, low: float, high: float, ends: tuple[float, float], limit: float | None = None
+    title: str, kind: str, value: float, low: float, high: float, ends: tuple[float, float], limit: float | None = None
 ) -> Markup:
-    """An interval around a value, on a scale between `ends` that the rows of a table share; `limit` is not to be crossed."""
+    """An interval around a value, on a scale between `ends` that the rows of a table share, with a line at `limit`."""
     width, height = 300, 26
     scale = Scale([end for end in ends if math.isfinite(end)], 6, width - 6)
-    svg = _svg(width, height, said)
+    svg = _svg(width, height, title)
     middle = height / 2
 
     def x(at: float) -> float:
@@ -112,7 +113,7 @@ def whisker(
 
 
 def _panel(title: str, begins: Sequence[datetime], most: float, unit: str) -> tuple[ElementTree.Element, Scale]:
-    """The frame, from zero to a round number above `most`."""
+    """The axes, from zero to a round number above `most`."""
     svg = _svg(*PANEL, title)
     y = Scale([0.0, max(most, _LEAST.get(unit, 0.0)) or 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
     for tick in y.ticks[:: 2 if len(y.ticks) > 5 else 1]:

@@ -1,4 +1,4 @@
-"""When what happened in a request: its stages and its calls to models on one axis of time.
+"""The stages and model calls of a request on one axis of time.
 
 Knows a trace's times. Knows nothing of how they are drawn.
 """
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from rag.trace import Trace
 
 STAGES = ("queue", "rewrite", "embed", "retrieve", "log", "pack", "generate", "validate", "judge")
-"""In the order they begin."""
+"""In the order in which they run."""
 
 
 class Step(NamedTuple):
-    """A stage, or a call. Times are milliseconds since the request began."""
+    """A stage or a model call. `start` is in milliseconds since the request began, `took` in milliseconds."""
 
     name: str
     detail: str
@@ -22,7 +22,7 @@ class Step(NamedTuple):
 
 
 def timeline(trace: Trace) -> list[Step]:
-    """The stages laid end to end, for a trace keeps how long each took; the calls where they were."""
+    """The stages one after the other, because a trace has only their durations, and the calls at their start times."""
     steps, start = [], 0.0
     for name in sorted(trace.stages, key=lambda name: STAGES.index(name) if name in STAGES else len(STAGES)):
         steps.append(Step(name, "", "stage", start, trace.stages[name]))

@@ -1,6 +1,6 @@
-"""Which variant answers whom.
+"""Which variant of a rollout answers which user.
 
-Knows a rollout and a unit: a digest of a user or session. Keeps no row of either, so every process says the same, always.
+Knows a rollout and a unit, the digest of a user or session id. Stores nothing: every process computes the same assignment.
 """
 
 import hashlib
@@ -11,24 +11,24 @@ from api.rollouts.state import Arm, Rollout
 
 
 class Choice(NamedTuple):
-    """What answers one request; a request that is no part of an experiment has none."""
+    """The variant that answers one request, and the experiment and arm that the request belongs to, if any."""
 
     variant: str
     experiment: str | None = None
     arm: str | None = None
     shadow: str | None = None
-    """A variant that answers a copy."""
+    """The variant that answers a copy of the request."""
 
 
 def position(rollout: str, unit: str) -> float:
-    """Where a unit stands between 0 and 1: uniform over units, and independent between rollouts."""
+    """A number from 0 to 1: uniform over units, and independent between rollouts."""
     return int.from_bytes(hashlib.sha256(f"{rollout}:{unit}".encode()).digest()[:8]) / 2**64
 
 
 def choose(rollout: Rollout, unit: str) -> Choice:
-    """The candidate answers the units that stand below its share: as that grows, none goes back to the control.
+    """The candidate answers the units whose position is below its share, so that none returns to the control as the share grows.
 
-    Of a shadow, the requests that are copied are the experiment. What has ended is none.
+    In a shadow rollout only the copied requests belong to the experiment. After the end of a rollout none does.
     """
     policy = rollout.policy
     if rollout.state.ended:

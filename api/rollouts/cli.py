@@ -30,7 +30,7 @@ def _app() -> None:
 
 @app.command()
 def start(file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy, in TOML.")]) -> None:
-    """Begin what a policy says. Running servers know of it within half a second."""
+    """Start a rollout. Running servers apply it within half a second."""
     from api.rollouts import policy
     from evals.execution.arms import Arm
     from rag import variant as variants
@@ -41,12 +41,12 @@ def start(file: Annotated[Path, typer.Argument(metavar="FILE", help="The policy,
     if wanted.prediction:
         wanted.prediction.require(*(Arm.named(name, settings, base=name, model=None).variant for name in both))
     with _rollouts() as rollouts:
-        _tell(rollouts.start(wanted, variants.names(settings.variants), _actor()))
+        _print(rollouts.start(wanted, variants.names(settings.variants), _actor()))
 
 
 @app.command("list")
 def list_() -> None:
-    """All rollouts, the latest first."""
+    """List all rollouts, latest first."""
     from api.rollouts.terminal import listing
 
     with _rollouts() as rollouts:
@@ -55,7 +55,7 @@ def list_() -> None:
 
 @app.command("show")
 def show_(name: Name, json: Json = False) -> None:
-    """Where a rollout stands: arms, guardrails, evidence, audit."""
+    """Show a rollout: arms, guardrails, evidence, audit."""
     from api.rollouts.results import results
     from api.rollouts.terminal import page
 
@@ -66,30 +66,30 @@ def show_(name: Name, json: Json = False) -> None:
 
 @app.command()
 def promote(name: Name, why: Why = "") -> None:
-    """End it: the candidate answers all."""
+    """End a rollout: the candidate answers all."""
     with _rollouts() as rollouts:
-        _tell(rollouts.promote(name, _actor(), why))
+        _print(rollouts.promote(name, _actor(), why))
 
 
 @app.command()
 def rollback(name: Name, why: Why = "") -> None:
-    """End it, or take a promotion back: the control answers all."""
+    """End a rollout, or take its promotion back: the control answers all."""
     with _rollouts() as rollouts:
-        _tell(rollouts.rollback(name, _actor(), why))
+        _print(rollouts.rollback(name, _actor(), why))
 
 
 @app.command()
 def stop(name: Name, why: Why = "") -> None:
-    """End it without a finding: the control answers all."""
+    """End a rollout without a decision: the control answers all."""
     with _rollouts() as rollouts:
-        _tell(rollouts.stop(name, _actor(), why))
+        _print(rollouts.stop(name, _actor(), why))
 
 
 @app.command()
 def switch(name: Name, why: Why = "") -> None:
-    """Of a blue-green: the other variant answers all. The same again goes back."""
+    """Let the other variant of a blue-green rollout answer all."""
     with _rollouts() as rollouts:
-        _tell(rollouts.switch(name, _actor(), why))
+        _print(rollouts.switch(name, _actor(), why))
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def _rollouts() -> "Iterator[Rollouts]":
         yield Rollouts(engine, settings)
 
 
-def _tell(rollout: "Rollout") -> None:
+def _print(rollout: "Rollout") -> None:
     policy = rollout.policy
     answers = f"{rollout.share:g} % {policy.candidate}, {100 - rollout.share:g} % {policy.control}"
     typer.echo(f"{rollout.name}: {rollout.state.status}; readers get {answers}")

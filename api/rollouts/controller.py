@@ -1,6 +1,6 @@
-"""The steps that a rollout takes by itself: the next stage, the promotion, the way back.
+"""The steps that a rollout takes by itself: the next stage, promotion, rollback.
 
-Knows when a step is due. Keeps nothing that a restart would lose: all of it follows from the requests and the state.
+Knows when a step is due. Keeps nothing that a restart would lose: everything follows from the requests and the state.
 """
 
 import asyncio
@@ -12,68 +12,71 @@ from datetime import datetime
 
 from sqlalchemy import distinct, func, select
 
-from api.rollouts.guardrails import Watches
+from api.rollouts.guardrails import GuardrailTests
 from api.rollouts.policy import Kind, Observation
 from api.rollouts.requests import LATE, first_id, read
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Arm, Change, Rollout, Status, now
 from rag.errors import GroundwireError
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.schema import traces
 
-EVERY = 0.4
-"""Seconds between two looks at the state, and at the requests."""
+INTERVAL_SECONDS = 0.4
+"""Between two looks at the state, and at the requests."""
 ACTOR = "groundwire"
-"""Who did it, in the audit."""
+"""The actor of automatic steps in the audit."""
 
 
 class Controller:
-    """Judges the running rollouts. Each process has its own; of those that see a step due, one takes it."""
+    """Judges the running rollouts. Each process has a controller; if several find a step due, one of them takes it."""
 
     def __init__(self, rollouts: Rollouts) -> None:
         self._rollouts = rollouts
-        self._watches: dict[tuple[str, str], Watches] = {}
+        self._tests: dict[tuple[str, str], GuardrailTests] = {}
 
     async def run(self) -> None:
-        """Until cancelled: learn what others changed, and take the steps that the requests call for.
+        """Until cancelled, read what other processes changed, and take the steps that are due.
 
-        Any number of processes may do so at once. What fails is logged and tried again: answering goes on by what is known.
+        Any number of processes may do so at once. Errors are logged and retried; requests are answered by the last known state.
         """
-        # Threads of its own: under load, those of the event loop are all at work on answers.
+        # Threads of its own: under load, the event loop's are all busy with answers.
         threads = ThreadPoolExecutor(2, thread_name_prefix="rollouts")
         try:
-            await asyncio.gather(_repeated(self._rollouts.refresh, threads), _repeated(self.look, threads))
+            await asyncio.gather(_repeat(self._rollouts.refresh, threads), _repeat(self.look, threads))
         finally:
             threads.shutdown(wait=False, cancel_futures=True)
 
     def look(self) -> None:
-        """Read what came since the last look, and take the steps that are due."""
+        """Read the requests since the last look, and take the steps that are due."""
         running = [rollout for rollout in self._rollouts.running() if rollout.policy.kind is not Kind.BLUE_GREEN]
-        self._watches = {_key(rollout): self._watches.get(_key(rollout)) or Watches(rollout.policy) for rollout in running}
+        self._tests = {_key(rollout): self._tests.get(_key(rollout)) or GuardrailTests(rollout.policy) for rollout in running}
         for rollout in running:
-            self._judge(rollout, self._watches[_key(rollout)])
+            self._judge(rollout, self._tests[_key(rollout)])
 
-    def _judge(self, rollout: Rollout, watched: Watches) -> None:
+    def _judge(self, rollout: Rollout, tests: GuardrailTests) -> None:
         at, changed = time.time(), self._changed(rollout)
         if changed:
-            # The requests of two variants are not those of one arm.
+            # An arm that was two variants says nothing of either.
             why = f"{changed}; `api rollout start FILE` begins it anew"
             if self._step(rollout, Change.STOPPED, Status.STOPPED, rollout.state.stage, why):
                 logging.getLogger("groundwire").warning("rollout %s is stopped: %s", rollout.name, why)
             return
-        if watched:
+        if tests:
             begin = first_id(rollout.created_at)
-            watched.resume(lambda last: read(self._rollouts.engine, rollout.name, last or begin, at - LATE), at)
-        breaches = "; ".join(watch.told() for watch in watched if watch.breached)
+            tests.resume(lambda last: read(self._rollouts.engine, rollout.name, last or begin, at - LATE), at)
+        breaches = "; ".join(test.summary for test in tests if test.breached)
         if breaches:
             self._step(rollout, Change.ROLLED_BACK, Status.ROLLED_BACK, rollout.state.stage, breaches)
         elif rollout.policy.kind is Kind.CANARY and held(rollout, at) >= rollout.policy.hold and changed is not None:
-            answered = candidates(self._rollouts, rollout, watched.last if watched else first_id(now()))
+            answered = count_candidates(self._rollouts, rollout, tests.last if tests else first_id(now()))
             if answered >= rollout.policy.minimum:
                 self._advance(rollout, f"{answered} requests at {rollout.share:g} %, and no guardrail was breached")
 
     def _changed(self, rollout: Rollout) -> str | None:
-        """Null where it cannot be told: a file may be on its way, and a candidate that is gone is taken back by who asks for it."""
+        """What changed, as text; null if that cannot be read.
+
+        A file may be in the middle of a deployment, and the gateway rolls back a candidate that is missing.
+        """
         try:
             return self._rollouts.changed(rollout)
         except GroundwireError:
@@ -92,12 +95,12 @@ class Controller:
 
 
 def held(rollout: Rollout, at: float) -> float:
-    """Seconds that the rollout has been in its state; `at` in seconds since 1970."""
+    """How many seconds the rollout has been in its state; `at` is in seconds since 1970."""
     return at - datetime.fromisoformat(rollout.state.since).timestamp()
 
 
-def candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
-    """Requests of the candidate in this stage that count, up to the id `until`."""
+def count_candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
+    """How many requests of the candidate count in this stage, up to the id `until`."""
     columns = traces.c
     counted = columns.id if rollout.policy.observation is Observation.REQUEST else func.coalesce(columns.unit, columns.id)
     query = select(func.count(distinct(counted))).where(
@@ -107,7 +110,7 @@ def candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
         columns.id >= first_id(rollout.state.since),
         columns.id <= until,
     )
-    with told(rollouts.engine.url), rollouts.engine.connect() as connection:
+    with translated(rollouts.engine.url), rollouts.engine.connect() as connection:
         return connection.execute(query).scalar_one()
 
 
@@ -115,7 +118,7 @@ def _key(rollout: Rollout) -> tuple[str, str]:
     return rollout.name, rollout.created_at
 
 
-async def _repeated(work: Callable[[], None], threads: ThreadPoolExecutor) -> None:
+async def _repeat(work: Callable[[], None], threads: ThreadPoolExecutor) -> None:
     loop = asyncio.get_running_loop()
     last = ""
     while True:
@@ -127,4 +130,4 @@ async def _repeated(work: Callable[[], None], threads: ThreadPoolExecutor) -> No
                 ours = not isinstance(error, GroundwireError)
                 logging.getLogger("groundwire").warning("rollouts go on as they were known: %s", error, exc_info=ours)
             last = str(error)
-        await asyncio.sleep(EVERY)
+        await asyncio.sleep(INTERVAL_SECONDS)

@@ -1,6 +1,6 @@
-"""A variant as it was when a rollout began, and what is another about it by now.
+"""A variant as it was when a rollout began, to notice later changes.
 
-Knows its file, the texts of its prompts and its calibration; not the code, the embedder or the index. Knows nothing of traffic.
+Knows the variant's file, the texts of its prompts and its calibration. Knows nothing of code, embedder, index or traffic.
 """
 
 from collections.abc import Mapping
@@ -17,24 +17,24 @@ class Pin(Value):
     """What decides the answers of one variant."""
 
     sha256: str
-    """The variant's, as traces have it."""
+    """The variant's identity, as in traces."""
     fields: Mapping[str, str]
-    """Of its file; those that name a prompt or a calibration have the version and a digest of what it says."""
+    """The fields of its file. Those that name a prompt or a calibration also have a digest of its content."""
 
-    def told(self, was: "Pin") -> str:
-        """What is not as it was, for people; empty where nothing is. A field that there was not yet, in an earlier version, is none."""
+    def difference(self, was: "Pin") -> str:
+        """The fields that have changed, as text; empty if none has. Fields that `was` does not have are ignored."""
         names = [name for name in was.fields if self.fields.get(name) != was.fields[name]]
         return ", ".join(f"{name} is {self.fields.get(name)} and was {was.fields[name]}" for name in names)
 
 
 def pin(variant: Variant, settings: Settings) -> Pin:
-    """As it is now. Raises `GroundwireError` where it names what cannot be had."""
+    """The variant as it is now. Raises `GroundwireError` if a prompt or calibration of it cannot be read."""
     fields = dict(_flat(variant.model_dump(mode="json", exclude={"name", "description"})))
     library = Library(settings.prompts)
-    asked = {"answer": variant.prompts.answer, "rewrite": variant.prompts.rewrite}
+    references = {"answer": variant.prompts.answer, "rewrite": variant.prompts.rewrite}
     if variant.validator.judge:
-        asked["grounding"] = "grounding"
-    for role, reference in asked.items():
+        references["grounding"] = "grounding"
+    for role, reference in references.items():
         if reference:
             prompt = library.get(reference)
             fields[f"prompts.{role}"] = f"{prompt.reference} ({prompt.sha256[:12]})"

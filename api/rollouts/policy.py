@@ -1,6 +1,6 @@
-"""How traffic goes over from one variant to another, in one TOML file.
+"""A rollout policy: how traffic moves from one variant to another, in one TOML file.
 
-Knows the file's fields, their bounds and defaults. Knows nothing of how any of them is carried out.
+Knows the file's fields, their bounds and defaults. Knows nothing of how they are carried out.
 """
 
 import enum
@@ -22,14 +22,16 @@ _SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
 
 class Kind(enum.StrEnum):
+    """How a rollout divides traffic."""
+
     AB = "ab"
-    """Both answer, each user is kept to one of them."""
+    """Both variants answer; each user always gets the same one."""
     CANARY = "canary"
-    """The candidate answers a few, then more, then all."""
+    """The candidate answers a few users, then more, then all."""
     SHADOW = "shadow"
-    """The control answers; the candidate answers copies that nobody sees."""
+    """The control answers; the candidate answers copies of the requests, which readers never see."""
     BLUE_GREEN = "blue-green"
-    """One of the two answers all."""
+    """One of the two answers everything, until they are switched."""
 
 
 class Observation(enum.StrEnum):
@@ -37,7 +39,7 @@ class Observation(enum.StrEnum):
 
     REQUEST = "request"
     UNIT = "unit"
-    """The first request of each user: where few users ask much, theirs are not independent."""
+    """The first request of each user: the requests of one user are not independent."""
 
 
 def _seconds(value: object) -> object:
@@ -66,11 +68,11 @@ class Relative(Value):
 
     margin: float = Field(ge=0, le=10)
     cap: float | None = Field(default=None, gt=0, allow_inf_nan=False)
-    """What is above counts as this much. Where it is left out, so many times the mean of the control's first requests."""
+    """Larger values count as this much. By default a multiple of the mean of the control's first requests."""
 
 
 class Guardrails(Value):
-    """What the candidate must not make worse; `false` in the file takes one away."""
+    """What the candidate must not make worse; `false` in the file disables a guardrail."""
 
     error: Annotated[Margin | None, BeforeValidator(_unless_false)] = Margin(margin=0.02)
     hallucination: Annotated[Margin | None, BeforeValidator(_unless_false)] = Margin(margin=0.05)
@@ -80,8 +82,8 @@ class Guardrails(Value):
     """`cap` in dollars."""
 
     @property
-    def watched(self) -> dict[str, Margin | Relative]:
-        """By name, those that were not taken away."""
+    def enabled(self) -> dict[str, Margin | Relative]:
+        """The guardrails that are not disabled, by name."""
         return {name: found for name in type(self).model_fields if (found := getattr(self, name)) is not None}
 
 
@@ -91,11 +93,11 @@ _OF_KIND = {
     Kind.SHADOW: {"share", "guardrails", "alpha", "observation"},
     Kind.BLUE_GREEN: set[str](),
 }
-"""The fields that not every kind has."""
+"""The fields that only some kinds have."""
 
 
 class Policy(Value):
-    """A rollout by its file's name; the fields left out have these defaults."""
+    """A rollout, named after its file."""
 
     name: str
     kind: Kind
@@ -104,21 +106,21 @@ class Policy(Value):
     candidate: str
     description: str = ""
     hypothesis: str = ""
-    """What is expected of the candidate, written down before it is seen."""
+    """What the candidate is expected to do, written down before any result."""
     share: Percent = 50
-    """A/B: percent of users that the candidate answers. Shadow: percent of requests that it answers a copy of."""
+    """A/B: percent of users whom the candidate answers. Shadow: percent of requests of which it answers a copy."""
     stages: tuple[Percent, ...] = (5, 25, 100)
-    """Percent of users, one stage after the other; with the last, the canary is promoted."""
+    """Canary: percent of users in each stage; it is promoted when it reaches the last."""
     hold: Seconds = 3_600
-    """That a stage lasts at least."""
+    """The least time that a stage lasts."""
     minimum: int = Field(default=100, ge=1)
-    """Requests that the candidate has to answer in each stage."""
+    """The least number of requests that the candidate answers in each stage."""
     guardrails: Guardrails = Guardrails()
     alpha: float = Field(default=0.05, gt=0, lt=1)
-    """How often a candidate within all margins may be taken back by chance; the guardrails share it equally (Bonferroni)."""
+    """The probability that a candidate within all margins is rolled back by chance; the guardrails share it (Bonferroni)."""
     observation: Observation = Observation.UNIT
     prediction: Prediction | None = None
-    """What was found offline: in the file, the path of a `report.json` of `evals run`, from the file's folder."""
+    """What was found offline. In the file it is the path of a `report.json` of `evals run`, relative to the file's folder."""
 
     @model_validator(mode="after")
     def _growing(self) -> Self:

@@ -1,4 +1,4 @@
-"""What a comparison found offline, to stand beside what is found online.
+"""What a comparison found offline, to show beside the online results.
 
 Knows the JSON report of `evals run`. Knows nothing of traffic.
 """
@@ -12,7 +12,7 @@ from rag.types import Value
 from rag.variant import Variant
 
 OFFLINE = {"error": "failed", "hallucination": "hallucination", "latency": "latency", "cost": "cost"}
-"""What `evals` calls what a guardrail watches."""
+"""The metric of `evals` that corresponds to each guardrail."""
 
 
 class Predicted(Value):
@@ -25,20 +25,21 @@ class Predicted(Value):
 
 
 class Prediction(Value):
-    """Of a comparison, the metrics that a rollout has as well, by the names of the guardrails."""
+    """The metrics of a comparison for which a rollout has guardrails."""
 
     a: str
     b: str
     """The prompts or variants that were compared."""
     variants: tuple[str, ...] = ()
-    """Their identities, each with the version of its prompt; none in a rollout that began before they were kept."""
+    """The identities of both variants, which include their prompts; empty in rollouts of versions that did not store them."""
     cases: str
     asked: int
     verdict: Verdict
     effects: Mapping[str, Predicted]
+    """By guardrail."""
 
     def require(self, control: Variant, candidate: Variant) -> None:
-        """Raise `GroundwireError` where what was compared is not these two, with the versions of their prompts, as they are now."""
+        """Raise `GroundwireError` if these are not the compared variants, or have changed since."""
         if self.variants != (control.sha256, candidate.sha256):
             raise GroundwireError(
                 f"the prediction is of {self.b} against {self.a}, which are not {candidate.name} and {control.name} as they are now",
@@ -47,7 +48,7 @@ class Prediction(Value):
 
 
 def read(report: Path) -> Prediction:
-    """Raises `GroundwireError` where the file is no report of a comparison."""
+    """The prediction of a report. Raises `GroundwireError` if the file is no report of a comparison."""
     from pydantic import ValidationError
 
     from evals.comparison import Comparison

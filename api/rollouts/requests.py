@@ -4,28 +4,29 @@ Knows the columns that tell how a request went. Knows no policy, and never reads
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Engine, select
 
 from api.rollouts.state import Arm
-from rag.ledger.database import told
+from rag.ledger import ids
+from rag.ledger.failures import translated
 from rag.ledger.schema import traces
 from rag.trace import Outcome
 
 GIVEN_UP = 600.0
-"""Seconds: what runs for longer has lost its process."""
+"""Seconds after which a request that still runs is considered abandoned by its process."""
 LATE = 1.0
-"""Seconds that a request's first row, and another process's knowledge of a change, may come late."""
+"""Seconds by which a request's row, or the news of a change, may arrive late from another process."""
 PORTION = 10_000
 """Rows in memory at once."""
 FEW = 200
-"""Rows of the first portion: where the first of them still runs, all others are read in vain."""
+"""Rows of the first portion. It is small, because the tests stop at the first request that still runs."""
 
 
 class Request(NamedTuple):
-    """One request; ordered by id, they are ordered by when they came."""
+    """One request. The order of ids is the order of arrival."""
 
     id: str
     created_at: str
@@ -39,30 +40,29 @@ class Request(NamedTuple):
     shadow_of: str | None
 
     def age(self, now: float) -> float:
-        """Seconds since it began; `now` in seconds since 1970."""
+        """Seconds since it began; `now` is in seconds since 1970."""
         return now - datetime.fromisoformat(self.created_at).timestamp()
 
 
 def first_id(at: str, later: float = 0.0) -> str:
-    """What the ids of all requests that came at `at` (ISO 8601), or so many seconds later, are not below: they are UUIDv7."""
-    milliseconds = f"{round((datetime.fromisoformat(at).timestamp() + later) * 1000):012x}"
-    return f"{milliseconds[:8]}-{milliseconds[8:]}"
+    """The smallest id of a request that came `later` seconds after `at` (ISO 8601 with a zone), or later still."""
+    return ids.first_id(datetime.fromisoformat(at) + timedelta(seconds=later))
 
 
 def id_at(seconds: float) -> str:
-    """What the ids of all requests that come from then on (seconds since 1970) are not below."""
-    return first_id(datetime.fromtimestamp(seconds, UTC).isoformat())
+    """As `first_id`, for a time in seconds since 1970."""
+    return ids.first_id(datetime.fromtimestamp(seconds, UTC))
 
 
 def read(engine: Engine, experiment: str, after: str, until: float) -> Iterator[list[Request]]:
-    """Portions of the requests above the id `after` that began before `until` (seconds since 1970), in their order."""
+    """The requests above the id `after` that began before `until` (seconds since 1970), in portions, ordered by id."""
     columns = traces.c
     wanted = [columns[name] for name in Request._fields]
     before = id_at(until)
     limit = min(FEW, PORTION)
     while True:
         query = select(*wanted).where(columns.experiment == experiment, columns.id > after, columns.id < before)
-        with told(engine.url), engine.connect() as connection:
+        with translated(engine.url), engine.connect() as connection:
             rows = connection.execute(query.order_by(columns.id).limit(limit)).all()
         if rows:
             yield [_request(row) for row in rows]

@@ -1,6 +1,6 @@
-"""What came of a rollout, with how sure that is: the one value that the page and the command show.
+"""The results of a rollout, with their uncertainty: one value, which the page and the command show.
 
-Knows how figures are made of requests. Knows nothing of how they are shown.
+Knows how figures are computed from requests. Knows nothing of how they are shown.
 """
 
 import math
@@ -12,129 +12,132 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Engine, func, select
 
 from api.rollouts.controller import held
-from api.rollouts.guardrails import MEASURES, METRICS, Watch, Watches
+from api.rollouts.guardrails import GuardrailTest, GuardrailTests
+from api.rollouts.measures import MEASURES, METRICS
 from api.rollouts.policy import Kind
 from api.rollouts.requests import LATE, Request, first_id, id_at, read
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Arm, Change, Event, Rollout
 from evals.comparison import Estimate
 from evals.scorers.base import Metric
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.schema import feedback, traces
-from rag.trace import ENDED_WELL
 from rag.types import Value
 
 FLAGGED = 0.001
-"""Below this p, users are not split as they should be: something loses those of one arm."""
+"""A sample ratio with a smaller p is flagged: something loses the users of one arm."""
 
 
 class Side(Value):
-    """One arm. Rates are of the requests that have ended, with 95 % Wilson intervals; null where there are none."""
+    """One arm. Rates are over the requests that have ended, with 95 % Wilson intervals; null if there are none."""
 
     variant: str
     requests: int
     running: int
     units: int
-    """Users that the requests named."""
+    """The number of users, among requests that name one."""
     outcomes: Mapping[str, int]
     error: Estimate | None
     hallucination: Estimate | None
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     cost: float | None
-    """Dollars a request, over those whose cost is known."""
+    """Mean dollars per request whose cost is known."""
     unpriced: int
     """Requests whose cost is not known."""
     spent_nanodollars: int
-    """Of the known costs."""
+    """The sum of the known costs."""
     up: int
+    """Thumbs up."""
     down: int
-    """Thumbs."""
+    """Thumbs down."""
     business_outcomes: Mapping[str, int]
-    """What readers said became of their business, the most frequent first."""
+    """How often readers reported each business outcome, most frequent first."""
 
 
-class Guarded(Value):
-    """Where a guardrail stands."""
+class GuardrailResult(Value):
+    """The state of one guardrail."""
 
     metric: Metric
     allowed: str
-    """The margin, for people: `5.0 points`, `20 %`."""
+    """The margin as text: `5.0 points`, `20 %`."""
     state: str
-    """`breached`, `not breached`, `waiting` for requests of both arms, or `not known` where no request says."""
+    """`breached`, `not breached`, `waiting` for requests of both arms, or `not known` if no request has a value."""
     comparisons: int
     missing: int
-    """Requests that say nothing of it: of cost, those whose price is not known."""
+    """Requests without a value, for instance those whose price is not known."""
     difference: Estimate | None
-    """Candidate minus control in the metric's unit; the interval holds however often it is looked at."""
+    """Candidate minus control in the metric's unit; the interval stays valid however often it is looked at."""
     p: float
-    """That a candidate within the margin looks so much worse, by the strongest evidence so far."""
+    """The p-value of "the candidate is within the margin", by the strongest evidence so far."""
     threshold: float
-    """Of `p`: at or below it the guardrail is breached."""
+    """The guardrail is breached if `p` is at or below this."""
 
 
 class SampleRatio(Value):
-    """Whether the users of the last stage that has both arms are split as they should be, by an exact binomial test."""
+    """An exact binomial test of how users are split between the arms, in the last stage that has both."""
 
     control: int
     candidate: int
     expected: float
-    """The candidate's share."""
+    """The candidate's share, from 0 to 1."""
     p: float
     flagged: bool
 
 
 class Results(Value):
+    """Where a rollout stands."""
+
     rollout: Rollout
     share: float
     """Percent of readers that get the candidate's answer."""
     held_seconds: float
-    """Since the last change."""
+    """Seconds since the last change."""
     control: Side
     candidate: Side
-    guardrails: tuple[Guarded, ...]
+    guardrails: tuple[GuardrailResult, ...]
     sample_ratio: SampleRatio | None
-    """Null where users are not split, or none was named."""
+    """Null if users are not split, or no request named one."""
     events: tuple[Event, ...]
-    """Of the present rollout, oldest first."""
+    """The audit since this rollout was started, oldest first."""
 
 
 def results(rollouts: Rollouts, name: str) -> Results:
-    """All of it is computed anew from the ledger. Raises `NotFoundError` where there is no such rollout."""
+    """Compute the results of a rollout from the ledger. Raises `NotFoundError`."""
     rollout, at = rollouts.get(name), time.time()
     events = tuple(event for event in rollouts.events(name) if event.at >= rollout.created_at)
-    share, since = _split(rollout, events)
+    share, since = _last_split(rollout, events)
     tallies = {arm: _Tally(since) for arm in Arm}
-    watched = Watches(rollout.policy, intervals=True)
+    tests = GuardrailTests(rollout.policy, intervals=True)
 
-    def looked_at() -> Iterator[list[Request]]:
+    def counted() -> Iterator[list[Request]]:
         late = id_at(at - LATE)
         for portion in read(rollouts.engine, name, first_id(rollout.created_at), at + LATE):
             for request in portion:
                 tallies[request.arm].add(request, at)
-            if known := [request for request in portion if request.id < late]:
-                yield known
+            if settled := [request for request in portion if request.id < late]:
+                yield settled
 
-    portions = looked_at()
-    watched.look(portions, at)
+    portions = counted()
+    tests.look(portions, at)
     for _ in portions:
-        pass  # what waits behind a request that runs is counted, too
-    said = _said(rollouts.engine, rollout)
-    control, candidate = (_side(rollout.variant(arm), tallies[arm], *said[arm]) for arm in (Arm.CONTROL, Arm.CANDIDATE))
+        pass  # the tests stop at a request that still runs, but all requests are counted
+    given = _feedback(rollouts.engine, rollout)
+    control, candidate = (_side(rollout.variant(arm), tallies[arm], *given[arm]) for arm in (Arm.CONTROL, Arm.CANDIDATE))
     return Results(
         rollout=rollout,
         share=rollout.share,
         held_seconds=held(rollout, at),
         control=control,
         candidate=candidate,
-        guardrails=tuple(map(_guarded, watched)),
+        guardrails=tuple(map(_guardrail_result, tests)),
         sample_ratio=_sample_ratio(share, len(tallies[Arm.CONTROL].split), len(tallies[Arm.CANDIDATE].split)),
         events=events,
     )
 
 
 class _Tally:
-    """What is kept of the requests of an arm; of those from the id `since` on, also who asked."""
+    """Counts the requests of one arm, and from the id `since` on the users of its split."""
 
     def __init__(self, since: str) -> None:
         self.requests = 0
@@ -148,7 +151,7 @@ class _Tally:
         self._since = since
 
     def add(self, request: Request, at: float) -> None:
-        """One more; `at` in seconds since 1970."""
+        """Count a request; `at` is in seconds since 1970."""
         self.requests += 1
         if request.unit:
             self.units.add(request.unit)
@@ -161,7 +164,7 @@ class _Tally:
             value = MEASURES[name](request, at)
             if value is not None and not math.isnan(value):
                 values[value] += 1
-        if request.outcome in ENDED_WELL and request.total_ms is not None:
+        if request.outcome.succeeded and request.total_ms is not None:
             self.times.append(request.total_ms)
         if request.cost_nanodollars is not None:
             self.priced += 1
@@ -200,22 +203,22 @@ def _rate(values: Counter[float]) -> Estimate | None:
     return of_proportion(np.repeat((0.0, 1.0), (values[0.0], values[1.0])), level=0.95) if values else None
 
 
-def _guarded(watch: Watch) -> Guarded:
-    waiting = "not known" if watch.missing and not any(map(watch.mean, Arm)) else "waiting"
-    return Guarded(
-        metric=METRICS[watch.name],
-        allowed=watch.allowed,
-        state="breached" if watch.breached else "not breached" if watch.comparisons else waiting,
-        comparisons=watch.comparisons,
-        missing=watch.missing,
-        difference=watch.difference,
-        p=watch.p,
-        threshold=watch.alpha,
+def _guardrail_result(test: GuardrailTest) -> GuardrailResult:
+    waiting = "not known" if test.missing and not any(map(test.mean, Arm)) else "waiting"
+    return GuardrailResult(
+        metric=METRICS[test.name],
+        allowed=test.allowed,
+        state="breached" if test.breached else "not breached" if test.comparisons else waiting,
+        comparisons=test.comparisons,
+        missing=test.missing,
+        difference=test.difference,
+        p=test.p,
+        threshold=test.alpha,
     )
 
 
-def _split(rollout: Rollout, events: Sequence[Event]) -> tuple[float, str]:
-    """The candidate's share in the stage that splits users last, and the first id by which all processes know of it."""
+def _last_split(rollout: Rollout, events: Sequence[Event]) -> tuple[float, str]:
+    """The candidate's share in the last stage that splits users, and the first id by which all processes know of that stage."""
     policy = rollout.policy
     begins = [event.at for event in events if event.event in (Change.STARTED, Change.ADVANCED)]
     share = {Kind.AB: policy.share, Kind.CANARY: policy.stages[len(begins) - 1]}.get(policy.kind, 100)
@@ -231,8 +234,8 @@ def _sample_ratio(share: float, control: int, candidate: int) -> SampleRatio | N
     return SampleRatio(control=control, candidate=candidate, expected=share, p=p, flagged=p < FLAGGED)
 
 
-def _said(engine: Engine, rollout: Rollout) -> dict[Arm, tuple[Counter[str], Counter[str]]]:
-    """Of each arm, how often each thumb and each business outcome was given."""
+def _feedback(engine: Engine, rollout: Rollout) -> dict[Arm, tuple[Counter[str], Counter[str]]]:
+    """For each arm, how often each thumb and each business outcome was given."""
     columns = (traces.c.arm, feedback.c.thumb, feedback.c.outcome)
     query = (
         select(*columns, func.count())
@@ -241,9 +244,9 @@ def _said(engine: Engine, rollout: Rollout) -> dict[Arm, tuple[Counter[str], Cou
         .group_by(*columns)
     )
     found = {arm: (Counter[str](), Counter[str]()) for arm in Arm}
-    with told(engine.url), engine.connect() as connection:
-        for arm, *said, n in connection.execute(query):
-            for counted, word in zip(found[Arm(arm)], said, strict=True):
+    with translated(engine.url), engine.connect() as connection:
+        for arm, *given, n in connection.execute(query):
+            for counts, word in zip(found[Arm(arm)], given, strict=True):
                 if word:
-                    counted[word] += n
+                    counts[word] += n
     return found

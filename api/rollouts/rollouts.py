@@ -1,4 +1,4 @@
-"""The rollouts of a ledger: what all processes agree on, and the memory by which each of them answers.
+"""The rollouts of a ledger, with a copy in memory by which each process answers.
 
 Knows rows, and which change may follow which state. Knows nothing of guardrails.
 """
@@ -17,7 +17,8 @@ from api.rollouts.policy import Kind, Policy
 from api.rollouts.state import Arm, Change, Event, Rollout, State, Status, now
 from rag import variant as variants
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError
-from rag.ledger.database import exclusive, insert_new, told
+from rag.ledger.database import exclusive, insert_or_ignore
+from rag.ledger.failures import translated
 from rag.ledger.schema import rollout_events, rollouts
 from rag.settings import Settings
 
@@ -25,9 +26,9 @@ __all__ = ["Choice", "Rollouts"]
 
 
 class Rollouts:
-    """Opened with the state as it is; from then on `refresh` tells what others changed.
+    """Reads the state once when created; `refresh` reads it again.
 
-    Whoever answers by them, or starts one, says in `settings` where the variants and their prompts are.
+    `settings` says where variants and prompts are: needed to answer by a rollout, or to start one.
     """
 
     def __init__(self, engine: Engine, settings: Settings | None = None) -> None:
@@ -40,46 +41,47 @@ class Rollouts:
         self.refresh()
 
     def names(self) -> list[str]:
-        """All that can be asked for, ended ones too. From memory."""
+        """The names of all rollouts, also of ended ones, from memory."""
         return sorted(self._known)
 
     def running(self) -> list[Rollout]:
-        """From memory."""
+        """The rollouts that have not ended, from memory."""
         return [rollout for rollout in self._known.values() if not rollout.state.ended]
 
     def unreadable(self) -> list[StorageError]:
-        """What is wrong with the rollouts that are not among the others, and how each is mended. From memory."""
+        """The errors of the rollouts that could not be read, from memory."""
         return list(self._unreadable.values())
 
     def choose(self, model: str, unit: str) -> Choice:
-        """What answers `unit` where `model` is asked for: a name that is no rollout is a variant. From memory, without I/O.
+        """The variant that answers `unit` when `model` is asked, from memory. A name that is no rollout is a variant.
 
-        Raises `StorageError` where that rollout cannot be read.
+        Raises `StorageError` if the rollout could not be read.
         """
-        rollout = self._named(model)
+        rollout = self._rollout_named(model)
         return choose(rollout, unit) if rollout else Choice(model)
 
-    def mainstay(self, model: str) -> str:
-        """The variant without which `model` cannot be answered: a candidate that cannot be used is taken back."""
-        rollout = self._named(model)
+    def fallback_variant(self, model: str) -> str:
+        """The variant that `model` cannot do without: a candidate that cannot be used is rolled back to it."""
+        rollout = self._rollout_named(model)
         variant = rollout.policy.control if rollout and not rollout.state.ended else self.choose(model, "").variant
         self.require(model, variant)
         return variant
 
     def require(self, model: str, variant: str) -> None:
-        """Raises `ConfigurationError` where `variant`, which answers where the rollout `model` is asked for, is no more."""
-        if self._settings and self._named(model) and variant not in self._there():
+        """Raises `ConfigurationError` if the rollout `model` needs `variant`, and its file is gone."""
+        if self._settings and self._rollout_named(model) and variant not in self._variant_names():
             raise ConfigurationError(
                 f"rollout {model}: variant {variant} does not exist", f"put its file back, or begin {model} anew without it"
             )
 
     def changed(self, rollout: Rollout) -> str:
-        """What is not as it was when the rollout began, for people; empty where all is. Raises `GroundwireError` where a variant cannot
-        be read.
+        """How the variants differ from those at the start, as text; empty if they do not.
+
+        Raises `GroundwireError` if a variant cannot be read.
         """
         present = self._pins(rollout.policy) if rollout.state.pins else {}
-        found = ((arm, rollout.variant(arm), pinned.told(rollout.state.pins[arm])) for arm, pinned in present.items())
-        return "; ".join(f"the {arm} {variant} is not as it was at the start: {told}" for arm, variant, told in found if told)
+        found = ((arm, rollout.variant(arm), pinned.difference(rollout.state.pins[arm])) for arm, pinned in present.items())
+        return "; ".join(f"the {arm} {variant} is not as it was at the start: {how}" for arm, variant, how in found if how)
 
     def _pins(self, policy: Policy) -> dict[Arm, Pin]:
         settings = self._settings
@@ -88,21 +90,21 @@ class Rollouts:
         both = {Arm.CONTROL: policy.control, Arm.CANDIDATE: policy.candidate}
         return {arm: pin(variants.load(settings.variants, name), settings) for arm, name in both.items()}
 
-    def _there(self) -> list[str]:
+    def _variant_names(self) -> list[str]:
         return variants.names(self._settings.variants) if self._settings else []
 
-    def _named(self, model: str) -> Rollout | None:
-        """An ended rollout leaves its name to a variant."""
+    def _rollout_named(self, model: str) -> Rollout | None:
+        """The rollout of this name; null if a variant has the name and the rollout has ended."""
         rollout = self._known.get(model)
         if rollout is None and (why := self._unreadable.get(model)):
             raise StorageError(why.problem, why.mend)
         return None if rollout and rollout.state.ended and model in self._variants else rollout
 
     def refresh(self) -> None:
-        """Read the state of all rollouts. One that cannot be read goes on as it was known."""
+        """Read the state of all rollouts. One that cannot be read keeps its last known state."""
         read, unreadable = self._read()
         known = {name: self._known[name] for name in unreadable if name in self._known}
-        self._variants = self._there()
+        self._variants = self._variant_names()
         self._unreadable = unreadable
         self._known = known | {rollout.name: rollout for rollout in read}
         self._warn(
@@ -110,17 +112,17 @@ class Rollouts:
             | {_shared(rollout.name) for rollout in self.running() if rollout.name in self._variants}
         )
 
-    def _warn(self, told: set[str]) -> None:
-        for warning in sorted(told - self._warned):
+    def _warn(self, warnings: set[str]) -> None:
+        for warning in sorted(warnings - self._warned):
             logging.getLogger("groundwire").warning(warning)
-        self._warned = told
+        self._warned = warnings
 
     def all(self) -> list[Rollout]:
-        """Those that can be read, the latest first."""
+        """The rollouts that can be read, latest first."""
         return self._read()[0]
 
     def _read(self) -> tuple[list[Rollout], dict[str, StorageError]]:
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             rows = connection.execute(select(rollouts).order_by(rollouts.c.created_at.desc())).all()
         read, unreadable = [], {}
         for row in rows:
@@ -131,27 +133,27 @@ class Rollouts:
         return read, unreadable
 
     def get(self, name: str) -> Rollout:
-        """Raises `NotFoundError` where there is none."""
-        with told(self.engine.url), self.engine.connect() as connection:
+        """The rollout of this name. Raises `NotFoundError`."""
+        with translated(self.engine.url), self.engine.connect() as connection:
             row = connection.execute(select(rollouts).where(rollouts.c.name == name)).one_or_none()
         if row is None:
             raise _missing(name)
         return _rollout(row)
 
     def events(self, name: str) -> list[Event]:
-        """The audit of a name, over all rollouts that had it, oldest first."""
+        """The audit of all rollouts that had this name, oldest first."""
         columns = rollout_events.c
         wanted = (columns.at, columns.actor, columns.event, columns.detail, columns.started)
         query = select(*wanted).where(columns.rollout == name).order_by(columns.id)
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             return [
                 Event(**{**row._mapping, "started": row.started and json.loads(row.started)}) for row in connection.execute(query)
             ]
 
     def start(self, policy: Policy, variants: Collection[str], actor: str) -> Rollout:
-        """Begin a rollout; one of its name that has ended, or cannot be read, is replaced.
+        """Begin a rollout. It replaces one of the same name that has ended or cannot be read.
 
-        Raises `GroundwireError` where that one still runs, where a variant has its name, or where a variant of it is none of `variants`.
+        Raises `GroundwireError` if that one still runs, if a variant has its name, or if it needs a variant not in `variants`.
         """
         if policy.name in variants:
             raise GroundwireError(f"rollout {policy.name} has the name of a variant", "rename its file")
@@ -163,8 +165,8 @@ class Rollouts:
             row = connection.execute(select(rollouts).where(rollouts.c.name == policy.name).with_for_update()).one_or_none()
             revision = row.revision + 1 if row else 0
             started = Rollout(policy=policy, state=State(since=at, pins=pins), revision=revision, created_at=at)
-            changed = update(rollouts).where(rollouts.c.name == policy.name) if row else insert_new(connection, rollouts)
-            # Of two that begin a new one at the same time, the second finds that of the first.
+            changed = update(rollouts).where(rollouts.c.name == policy.name) if row else insert_or_ignore(connection, rollouts)
+            # If two processes begin it at the same time, the second finds the row of the first.
             if (row and _runs(row)) or not connection.execute(changed.values(_row(started))).rowcount:
                 raise GroundwireError(f"rollout {policy.name} is running", f"`api rollout stop {policy.name}` ends it")
             event = _event(started, Change.STARTED, actor, policy.description) | {"started": _started(started)}
@@ -173,19 +175,19 @@ class Rollouts:
         return started
 
     def stop(self, name: str, actor: str, why: str = "") -> Rollout:
-        """End it without a finding: all requests go to the control."""
+        """End the rollout without a decision: all requests go to the control."""
         return self._end(name, Change.STOPPED, actor, why)
 
     def promote(self, name: str, actor: str, why: str = "") -> Rollout:
-        """End it: all requests go to the candidate."""
+        """End the rollout: all requests go to the candidate."""
         return self._end(name, Change.PROMOTED, actor, why)
 
     def rollback(self, name: str, actor: str, why: str = "") -> Rollout:
-        """End it, or take a promotion back: all requests go to the control."""
+        """End the rollout, or take its promotion back: all requests go to the control."""
         return self._end(name, Change.ROLLED_BACK, actor, why)
 
     def switch(self, name: str, actor: str, why: str = "") -> Rollout:
-        """Of a blue-green: all requests go to the other variant. The same again goes back."""
+        """Send all requests of a blue-green rollout to its other variant."""
 
         def switched(rollout: Rollout) -> State:
             if rollout.policy.kind is not Kind.BLUE_GREEN:
@@ -197,9 +199,9 @@ class Rollouts:
         return self._change(name, Change.SWITCHED, actor, why, switched)
 
     def step(self, rollout: Rollout, change: Change, state: State, actor: str) -> bool:
-        """Bring a rollout into `state`, unless it has changed since it was read; whether it was done.
+        """Bring a rollout into `state`, and return true, unless it has changed since it was read.
 
-        Of all who try the same step, one succeeds.
+        If several processes try the same step, one succeeds.
         """
         with exclusive(self.engine) as connection:
             row = connection.execute(select(rollouts).where(rollouts.c.name == rollout.name).with_for_update()).one_or_none()
@@ -221,10 +223,10 @@ class Rollouts:
         return self._change(name, change, actor, why, ended)
 
     def _change(self, name: str, change: Change, actor: str, why: str, to: Callable[[Rollout], State]) -> Rollout:
-        """What is asked for: it is done to the rollout as it is by then."""
+        """Apply a change to the rollout's current state, again if another process changes it meanwhile."""
         while True:
             rollout = self.get(name)
-            # Where it cannot be done any more, who asked goes on by what has been done instead.
+            # If the change is no longer possible, `to` raises, and this process already knows the state of the others.
             self.refresh()
             if self.step(rollout, change, to(rollout), actor):
                 return self.get(name)

@@ -1,6 +1,6 @@
-"""Where a rollout stands.
+"""A rollout with its state, and the changes in its audit.
 
-Knows what is kept of it. Knows nothing of where that is stored, or of who changes it.
+Knows the values. Knows nothing of where they are stored, or who changes them.
 """
 
 import enum
@@ -14,12 +14,14 @@ from rag.types import Value
 
 
 class Arm(enum.StrEnum):
+    """One of the two variants of a rollout."""
+
     CONTROL = "control"
     CANDIDATE = "candidate"
 
 
 class Status(enum.StrEnum):
-    """All but the first are ends: one variant answers then, the candidate where it was promoted."""
+    """A rollout runs or has ended. Then one variant answers: the candidate if it was promoted, otherwise the control."""
 
     RUNNING = "running"
     PROMOTED = "promoted"
@@ -39,16 +41,18 @@ class Change(enum.StrEnum):
 
 
 class State(Value):
+    """What changes during a rollout."""
+
     status: Status = Status.RUNNING
     stage: int = 0
-    """Of a canary, counted from 0."""
+    """The stage of a canary, counted from 0."""
     active: Arm = Arm.CONTROL
-    """Of a blue-green."""
+    """The arm of a blue-green rollout that answers."""
     since: str
     """When this state began; ISO 8601, UTC."""
     why: str = ""
     pins: Mapping[Arm, Pin] = {}
-    """The variants as they were at the start; empty where an earlier version of ours began it."""
+    """The variants as they were at the start; empty if an earlier version of Groundwire began the rollout."""
 
     @property
     def ended(self) -> bool:
@@ -56,7 +60,7 @@ class State(Value):
 
 
 class Rollout(Value):
-    """A policy on its way; `revision` counts the changes."""
+    """A policy that was started, with its state; `revision` counts the changes."""
 
     policy: Policy
     state: State
@@ -70,7 +74,7 @@ class Rollout(Value):
 
     @property
     def share(self) -> float:
-        """Percent of the requests whose reader gets the candidate's answer."""
+        """Percent of requests that the candidate answers for readers."""
         if self.state.ended:
             return 100 if self.state.status is Status.PROMOTED else 0
         match self.policy.kind:
@@ -84,7 +88,7 @@ class Rollout(Value):
                 return 100 if self.state.active is Arm.CANDIDATE else 0
 
     def variant(self, arm: Arm) -> str:
-        """What answers the requests of an arm."""
+        """The variant of an arm."""
         return self.policy.candidate if arm is Arm.CANDIDATE else self.policy.control
 
 
@@ -96,9 +100,9 @@ class Event(Value):
     event: Change
     detail: str
     started: Mapping[str, Any] | None = None
-    """Of a start, its policy and pins; null for all else, and where an earlier version of ours wrote it."""
+    """The policy and pins of a start; null for other changes, and if an earlier version of Groundwire wrote it."""
 
 
 def now() -> str:
-    """ISO 8601, UTC, to the millisecond."""
+    """The current time; ISO 8601, UTC, in milliseconds."""
     return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -10,10 +10,10 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from api.rollouts.guardrails import METRICS
+from api.rollouts.measures import METRICS
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.prediction import Prediction
-from api.rollouts.results import Guarded, Results, SampleRatio, Side
+from api.rollouts.results import GuardrailResult, Results, SampleRatio, Side
 from api.rollouts.state import Event, Rollout, Status
 from evals import format
 from evals.comparison import Estimate
@@ -24,7 +24,7 @@ _GUARDRAIL = {"breached": "red", "not breached": "green", "waiting": "dim", "not
 
 
 def listing(rollouts: Iterable[Rollout]) -> Table:
-    """Two lines a rollout, or as many as it takes to say why it is where it is."""
+    """Two lines per rollout, more if the reason of its state needs them."""
     table = Table(box=None, pad_edge=False, header_style="dim")
     table.add_column("rollout\nkind", overflow="fold")
     table.add_column("control\ncandidate", overflow="fold")
@@ -44,7 +44,7 @@ def listing(rollouts: Iterable[Rollout]) -> Table:
 
 
 def page(found: Results) -> Group:
-    """Where a rollout stands: state, arms, guardrails, the split, the prediction and the audit."""
+    """The results of a rollout: state, arms, guardrails, split of users, prediction and audit."""
     policy = found.rollout.policy
     parts: list[RenderableType] = [_head(found), *_section("Arms", _arms(found))]
     if found.guardrails:
@@ -52,9 +52,9 @@ def page(found: Results) -> Group:
     if found.sample_ratio:
         parts += _section("Split of users", _split(found.sample_ratio))
     if policy.prediction:
-        foreseen = policy.prediction
-        title = f"Predicted offline: {foreseen.verdict}, {foreseen.b} minus {foreseen.a} on {foreseen.asked} cases"
-        parts += _section(title, _predicted(foreseen, found.guardrails))
+        predicted = policy.prediction
+        title = f"Predicted offline: {predicted.verdict}, {predicted.b} minus {predicted.a} on {predicted.asked} cases"
+        parts += _section(title, _prediction(predicted, found.guardrails))
     return Group(*parts, *_section("Audit", _audit(found.events)))
 
 
@@ -78,8 +78,8 @@ def _head(found: Results) -> Text:
     line.append(f" · {found.share:g} % of readers get {policy.candidate}")
     if policy.kind is Kind.CANARY and not state.ended:
         line.append(f" · stage {state.stage + 1} of {len(policy.stages)}, {_due(policy)}")
-    for said in (policy.description, policy.hypothesis, state.why):
-        line.append(f"\n{said}" if said else "")
+    for text in (policy.description, policy.hypothesis, state.why):
+        line.append(f"\n{text}" if text else "")
     return line
 
 
@@ -120,7 +120,7 @@ def _figures(side: Side) -> tuple[str | Text, ...]:
     )
 
 
-def _guardrails(guardrails: Iterable[Guarded]) -> Table:
+def _guardrails(guardrails: Iterable[GuardrailResult]) -> Table:
     table = Table("guardrail\nstate", "difference\ninterval", box=None, pad_edge=False, header_style="dim")
     for name in ("allowed", "p\nlimit", "compared\nmissing"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -135,8 +135,8 @@ def _guardrails(guardrails: Iterable[Guarded]) -> Table:
     return table
 
 
-def _methods(guardrails: Iterable[Guarded]) -> Text:
-    """How the intervals were made, each way once."""
+def _methods(guardrails: Iterable[GuardrailResult]) -> Text:
+    """How the intervals were computed; guardrails that share a method share a line."""
     methods: dict[str, list[str]] = {}
     for one in guardrails:
         if one.difference:
@@ -154,7 +154,7 @@ def _split(ratio: SampleRatio) -> Text:
     return line
 
 
-def _predicted(prediction: Prediction, guardrails: Iterable[Guarded]) -> Table:
+def _prediction(prediction: Prediction, guardrails: Iterable[GuardrailResult]) -> Table:
     online = {one.metric.name: one.difference for one in guardrails}
     table = Table("metric\nfound", "predicted\ninterval", "online\ninterval", box=None, pad_edge=False, header_style="dim")
     for name, effect in prediction.effects.items():

@@ -1,6 +1,6 @@
-"""A finished trace in the words of OpenTelemetry's semantic conventions for generative AI, as of 2026.
+"""A finished trace as spans of OpenTelemetry's semantic conventions for generative AI, as of 2026.
 
-Knows names, attributes and times. Knows nothing of the packages that send them: https://opentelemetry.io/docs/specs/semconv/gen-ai/
+Knows names, attributes and times: https://opentelemetry.io/docs/specs/semconv/gen-ai/. Knows nothing of how spans are exported.
 """
 
 import json
@@ -16,7 +16,7 @@ from rag.types import Message, Verdict
 Attribute = str | bool | int | float | Sequence[str]
 
 BEFORE_THE_MODEL = ("queue", "rewrite", "embed", "retrieve", "log", "pack")
-"""Stages, in the order in which they follow one another from the beginning of a request."""
+"""The stages before the model is called, in the order in which they run."""
 PROVIDERS = {
     "azure": "azure.ai.openai",
     "azure_ai": "azure.ai.inference",
@@ -28,7 +28,7 @@ PROVIDERS = {
     "watsonx": "ibm.watsonx.ai",
     "xai": "x_ai",
 }
-"""What the conventions call them, where that is not litellm's name."""
+"""Names in the conventions that differ from litellm's."""
 ANSWERING = (Purpose.ANSWER, Purpose.RETRY)
 FAILURES = {Outcome.FAILED: "failed", Outcome.TIMED_OUT: "timeout"}
 _STATUS = re.compile(r"\banswered (\d{3})\b")
@@ -36,7 +36,7 @@ _LATE = re.compile(r"\b(?:did not answer in time|gave no text within|did not fin
 
 
 class Span(NamedTuple):
-    """One operation of a request, in milliseconds since that began; `remote` where another process may have done it."""
+    """One operation of a request. Times are in milliseconds since the request began; `remote` if it is a call to a provider."""
 
     name: str
     start_ms: float
@@ -46,9 +46,9 @@ class Span(NamedTuple):
 
 
 def request(trace: Trace, *, content: bool) -> Span:
-    """The whole request: the variant is the agent that was invoked. `content` says whether texts may be told."""
+    """The span of the whole request; the variant is the agent. `content` decides whether texts are included."""
     provider, model = _model(trace.variant.llm.model)
-    asked = (*trace.history, Message(role="user", content=trace.question))
+    messages = (*trace.history, Message(role="user", content=trace.question))
     attributes: dict[str, Attribute | None] = {
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.provider.name": provider,
@@ -71,15 +71,15 @@ def request(trace: Trace, *, content: bool) -> Span:
         "groundwire.claims.ungrounded": trace.ungrounded,
         "groundwire.first_text_ms": trace.first_token_ms,
         "groundwire.held_ms": trace.held_ms,
-        "gen_ai.input.messages": _messages(asked) if content else None,
+        "gen_ai.input.messages": _messages(messages) if content else None,
         "gen_ai.output.messages": _messages([Message(role="assistant", content=trace.answer)]) if content else None,
     }
     verdicts = {f"groundwire.claims.{verdict}": sum(claim.verdict is verdict for claim in trace.claims) for verdict in Verdict}
-    return Span(f"invoke_agent {trace.variant.name}", 0.0, trace.total_ms or 0.0, _known({**attributes, **verdicts}))
+    return Span(f"invoke_agent {trace.variant.name}", 0.0, trace.total_ms or 0.0, _without_null({**attributes, **verdicts}))
 
 
 def operations(trace: Trace, *, content: bool) -> Iterator[Span]:
-    """What was done for it: the stages, and each attempt at a model."""
+    """The spans within it: the stages, and each model call."""
     at = 0.0
     for stage in BEFORE_THE_MODEL:
         if stage in trace.stages:
@@ -89,19 +89,23 @@ def operations(trace: Trace, *, content: bool) -> Iterator[Span]:
     for attempt in trace.attempts:
         yield _attempt(trace, attempt, content=content)
     if "validate" in trace.stages:
-        yield _stage(trace, "validate", *_validated(trace, at), content=content)
+        yield _stage(trace, "validate", *_validation_times(trace, at), content=content)
 
 
 def _stage(trace: Trace, name: str, start: float, end: float, *, content: bool) -> Span:
-    took: dict[str, Attribute | None] = {"groundwire.stage": name, "groundwire.stage_ms": trace.stages[name]}
+    attributes: dict[str, Attribute | None] = {"groundwire.stage": name, "groundwire.stage_ms": trace.stages[name]}
     match name:
         case "embed":
             model = trace.versions.embedder
-            took |= {"gen_ai.operation.name": "embeddings", "gen_ai.provider.name": "groundwire", "gen_ai.request.model": model}
+            attributes |= {
+                "gen_ai.operation.name": "embeddings",
+                "gen_ai.provider.name": "groundwire",
+                "gen_ai.request.model": model,
+            }
             name = f"embeddings {model}"
         case "retrieve":
             found = [{"id": passage.chunk_id, "score": passage.score} for passage in trace.passages]
-            took |= {
+            attributes |= {
                 "gen_ai.operation.name": "retrieval",
                 "gen_ai.data_source.id": trace.collection,
                 "gen_ai.request.top_k": float(trace.variant.retriever.top_k),
@@ -111,11 +115,11 @@ def _stage(trace: Trace, name: str, start: float, end: float, *, content: bool) 
                 "gen_ai.retrieval.documents": json.dumps(found) if content else None,
             }
             name = f"retrieval {trace.collection}"
-    return Span(name, start, end, _known(took))
+    return Span(name, start, end, _without_null(attributes))
 
 
-def _validated(trace: Trace, otherwise: float) -> tuple[float, float]:
-    """From when to when claims were judged: between the sentences where each waits for its verdict, else after the last of them."""
+def _validation_times(trace: Trace, otherwise: float) -> tuple[float, float]:
+    """When claims were validated: from the first sentence on if each waits for its verdict, otherwise after the last call."""
     answers = [attempt for attempt in trace.attempts if attempt.purpose in ANSWERING]
     end = trace.total_ms or otherwise
     if trace.variant.release.gate == "sentence":
@@ -129,7 +133,7 @@ def _attempt(trace: Trace, attempt: Attempt, *, content: bool) -> Span:
     provider, model = _model(attempt.model)
     usage, settings, first = attempt.usage, trace.variant.llm, attempt.first_token_ms
     answers = attempt.purpose in ANSWERING
-    told = content and attempt is _answered(trace)
+    with_content = content and attempt is _final_attempt(trace)
     attributes: dict[str, Attribute | None] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": provider,
@@ -150,26 +154,26 @@ def _attempt(trace: Trace, attempt: Attempt, *, content: bool) -> Span:
         "groundwire.purpose": attempt.purpose,
         "groundwire.cost_nanodollars": attempt.cost_nanodollars,
         "groundwire.estimated": attempt.estimated or None,
-        "gen_ai.input.messages": _messages(trace.messages) if told else None,
-        "gen_ai.output.messages": _messages([Message(role="assistant", content=trace.draft)]) if told else None,
+        "gen_ai.input.messages": _messages(trace.messages) if with_content else None,
+        "gen_ai.output.messages": _messages([Message(role="assistant", content=trace.draft)]) if with_content else None,
     }
     end = attempt.started_ms + attempt.total_ms
-    return Span(f"chat {model}", attempt.started_ms, end, _known(attributes), remote=attempt.model != f"{OURS}extractive")
+    return Span(f"chat {model}", attempt.started_ms, end, _without_null(attributes), remote=attempt.model != f"{OURS}extractive")
 
 
-def _answered(trace: Trace) -> Attempt | None:
-    """The attempt whose messages and text the trace keeps."""
+def _final_attempt(trace: Trace) -> Attempt | None:
+    """The attempt whose messages and text are in the trace."""
     return next((attempt for attempt in reversed(trace.attempts) if attempt.purpose in ANSWERING and not attempt.error), None)
 
 
 def _model(name: str) -> tuple[str, str]:
-    """The provider and its own name of a model: `openai/gpt-4.1-mini` or `gpt-4.1-mini`; who sells the latter is litellm's to know."""
+    """Provider and model of a name such as `openai/gpt-4.1-mini`; the provider is `_OTHER` if the name has none."""
     provider, _, model = name.rpartition("/") if name.count("/") < 2 else name.partition("/")
     return PROVIDERS.get(provider, provider or "_OTHER"), model
 
 
 def _error_type(attempt: Attempt) -> str | None:
-    """The provider's HTTP status, `timeout`, or `_OTHER`: what it said stays in the trace."""
+    """The provider's HTTP status, `timeout` or `_OTHER`. The message stays in the trace."""
     if attempt.error is None:
         return None
     if status := _STATUS.search(attempt.error):
@@ -182,5 +186,5 @@ def _messages(messages: Sequence[Message]) -> str:
     return json.dumps(parts, ensure_ascii=False)
 
 
-def _known(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
+def _without_null(attributes: Mapping[str, Attribute | None]) -> dict[str, Attribute]:
     return {name: value for name, value in attributes.items() if value is not None}

@@ -1,6 +1,6 @@
-"""What a server counts and measures, for Prometheus.
+"""The metrics of a server, for Prometheus.
 
-Knows finished traces and what was turned away. Knows no question, key or user: no label holds what a client can choose freely.
+Knows finished traces and refusals. Knows no question, key or user: no label has a value that clients can choose freely.
 """
 
 from collections.abc import AsyncIterator
@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
-from api.problem import BusyError, ClosingError, ForbiddenError
+from api.problem import BusyError, ClosingError, ForbiddenError, UnreadyError
 from rag.errors import GroundwireError
 from rag.llms.base import Attempt
 from rag.revision import revision
@@ -107,24 +107,26 @@ def observe(trace: Trace) -> None:
 
 
 def rejected(reason: str) -> None:
-    """Count a request that was turned away, and never became a trace, or a copy that was left out (`shadow`)."""
+    """Count a request that was refused before it left a trace, or a shadow copy that was dropped (`shadow`)."""
     REJECTED.labels(reason).inc()
 
 
-def turned_away(error: GroundwireError) -> None:
-    """Count a request that was answered with this failure, if that says it is forbidden or too much."""
+def observe_refusal(error: GroundwireError) -> None:
+    """Count a request that was answered with this error, if that is a refusal."""
     match error:
         case ForbiddenError():
             rejected("forbidden")
         case ClosingError():
             rejected("closing")
+        case UnreadyError():
+            rejected("unready")
         case BusyError(reason=reason):
             rejected(reason)
 
 
 @asynccontextmanager
-async def held(slot: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
-    """The slot, counted: its request as queued until it is entered, as under way until it is left."""
+async def track(slot: AbstractAsyncContextManager[T]) -> AsyncIterator[T]:
+    """Enter `slot`, and count its request as queued until it is entered, then as in flight until it is left."""
     async with AsyncExitStack() as stack:
         with QUEUED.track_inprogress():
             entered = await stack.enter_async_context(slot)
@@ -148,7 +150,7 @@ def _result(trace: Trace, attempt: Attempt) -> str:
         return "ok"
     if attempt.throttled:
         return "throttled"
-    # A call is cut off only as the last one of a request whose client left.
+    # Only the last call of a request is cancelled, and only if its client disconnected.
     return "cancelled" if trace.outcome is Outcome.DISCONNECTED and attempt is trace.attempts[-1] else "failed"
 
 

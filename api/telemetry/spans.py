@@ -1,7 +1,7 @@
-"""Finished requests as OpenTelemetry spans, over OTLP/HTTP to wherever the environment says.
+"""Exports finished requests as OpenTelemetry spans, over OTLP/HTTP to the endpoint in the environment.
 
-Knows the packages that send them, which are an extra. Knows nothing of how a request runs: its spans are made once all of it is
-known, so a backend that is slow or away costs no request anything.
+Knows the exporter's packages, which are an extra. Knows nothing of how a request runs: spans are made from its finished trace,
+so that a slow or missing backend delays no request.
 """
 
 import functools
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 FLUSH_SECONDS = 5.0
-"""How long a server that ends waits for its last spans to be taken."""
+"""How long a server waits at shutdown for its last spans to be sent."""
 
 RELEASE = version("groundwire")
 
@@ -35,12 +35,12 @@ _trace_id: ContextVar[int] = ContextVar("trace_id")
 
 
 def start() -> None:
-    """Open the export that the environment asks for, if it does; tell where its packages are missing."""
+    """Start the export if the environment configures one; log a warning if its packages are missing."""
     _provider()
 
 
 def stop() -> None:
-    """Send what is left, for at most `FLUSH_SECONDS`."""
+    """Send the remaining spans, for at most `FLUSH_SECONDS`."""
     provider = _provider()
     _provider.cache_clear()
     if provider:
@@ -50,17 +50,17 @@ def stop() -> None:
 
 
 def export(trace: Trace, traceparent: str | None = None) -> None:
-    """Hand a finished request to the exporter's thread; nothing where no endpoint is configured.
+    """Hand a finished request to the exporter's thread, if an endpoint is configured.
 
-    Its spans continue the caller's where the W3C header `traceparent` came with the request; otherwise the id of the OpenTelemetry
-    trace is ours, written without dashes.
+    The spans continue the caller's trace if the request had the W3C header `traceparent`; otherwise the OpenTelemetry trace
+    has our trace's id, without dashes.
     """
     provider = _provider()
     if provider is None:
         return
     try:
         _export(trace, traceparent, provider)
-    except Exception:  # noqa: BLE001 - whatever it is, it is logged, and is no fault of the request
+    except Exception:  # noqa: BLE001 - the export must not fail the request
         _log.exception("trace %s could not be exported", trace.id)
 
 
@@ -101,24 +101,24 @@ def _export(trace: Trace, traceparent: str | None, provider: "TracerProvider") -
     _trace_id.set(UUID(trace.id).int)
     caller = TraceContextTextMapPropagator().extract({"traceparent": traceparent} if traceparent else {}, Context())
     tracer = provider.get_tracer("groundwire", RELEASE)
-    request = _made(conventions.request(trace, content=content), began, caller, tracer)
+    request = _record(conventions.request(trace, content=content), began, caller, tracer)
     for operation in conventions.operations(trace, content=content):
-        _made(operation, began, request, tracer)
+        _record(operation, began, request, tracer)
 
 
-def _made(span: Span, began: int, within: "Context", tracer: "Tracer") -> "Context":
-    """A span that is over; returned is what its children are made within. `began` are the nanoseconds of the request."""
+def _record(span: Span, began: int, parent: "Context", tracer: "Tracer") -> "Context":
+    """Record a finished span, and return the context of its children. `began` is the request's start in nanoseconds since 1970."""
     from opentelemetry.context import Context
     from opentelemetry.trace import SpanKind, StatusCode, set_span_in_context
 
-    made = tracer.start_span(
+    recorded = tracer.start_span(
         span.name,
-        within,
+        parent,
         SpanKind.CLIENT if span.remote else SpanKind.INTERNAL,
         span.attributes,
         start_time=began + round(span.start_ms * 1e6),
     )
     if "error.type" in span.attributes:
-        made.set_status(StatusCode.ERROR)
-    made.end(began + round(span.end_ms * 1e6))
-    return set_span_in_context(made, Context())
+        recorded.set_status(StatusCode.ERROR)
+    recorded.end(began + round(span.end_ms * 1e6))
+    return set_span_in_context(recorded, Context())

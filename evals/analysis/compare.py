@@ -12,6 +12,7 @@ from evals.analysis import doubts
 from evals.analysis.effects import by_test, effects, gain, measured, paired
 from evals.analysis.flips import Chosen, Moves, choose
 from evals.analysis.pairing import IntArray, Sides, case_means, clusters, pair, sides
+from evals.analysis.timing import timing
 from evals.analysis.variance import shares
 from evals.analysis.verdict import judge
 from evals.cases import Case
@@ -34,6 +35,8 @@ from rag.errors import GroundwireError
 
 RETRIEVAL = "recall"
 """The metric that tells what was found for a case."""
+ANSWERING = "refusal_correct"
+"""The metric that every answer and every refusal has."""
 _TAGGED = 5
 """Cases of a tag, at least: with fewer no test can find anything."""
 
@@ -49,6 +52,8 @@ class Analysis(NamedTuple):
     tags: tuple[TagEffect, ...]
     flips: Chosen
     variances: tuple[VarianceShares, ...]
+    timed: tuple[str, ...]
+    """The cases that were timed side by side."""
 
 
 def compare(
@@ -64,16 +69,22 @@ def compare(
     and `looks`, how often the verdict was.
 
     Raises `GroundwireError` where a table has a case twice or an unknown one, or the design names a metric or tag that is not
-    there. A metric that is primary is no guardrail as well; a guardrail that applies to no case is let go, and said.
+    there. A metric that is primary is no guardrail as well; a guardrail that applies to no case is let go, and said. Times are
+    compared of cases that both sides were asked together, whatever answers are kept.
     """
     _check(design, [metric.name for metric in metrics])
     pairing = pair(a, b, cases)
     together = clusters(pairing.cases, design.cluster_by)
-    both = {metric.name: sides(metric, a, b, pairing) for metric in metrics}
+    timed = timing(a, b, pairing)
+    whole = {metric.name: sides(metric, a, b, pairing) for metric in metrics}
+    both = {name: one.only(timed.together) if one.metric.unit == "seconds" else one for name, one in whole.items()}
     pairs = {name: one for name, side in both.items() if (one := measured(side, together)) is not None}
     primary = [both[name] for name in dict.fromkeys(design.primary)]
     guardrails = [one for one in design.guardrails if one.metric not in design.primary]
-    design = design.model_copy(update={"guardrails": tuple(one for one in guardrails if both[one.metric].applies)})
+    declared = [*primary, *(both[one.metric] for one in guardrails)]
+    untold = () if timed.tells else [name for name, one in whole.items() if one.metric.unit == "seconds"]
+    binding = [one for one in guardrails if whole[one.metric].applies and not (one.by_default and one.metric in untold)]
+    design = design.model_copy(update={"guardrails": tuple(binding)})
     found = effects(list(pairs.values()), design, watched or {}, looks)
     verdict, reasons = judge(
         found, design, [*doubts.unanswered({"A": a, "B": b}, beyond=True), *doubts.too_little(primary, pairs)], len(pairing.cases)
@@ -84,8 +95,11 @@ def compare(
         problems=(
             *pairing.problems,
             *doubts.unanswered({"A": a, "B": b}, beyond=False),
-            *doubts.gaps([*primary, *(both[one.metric] for one in guardrails)], pairs),
+            *(doubt for one in declared if one.metric.unit == "seconds" for doubt in timed.doubts(one.metric.label)),
+            *doubts.gaps([one for one in declared if one.applies or not whole[one.metric.name].applies], pairs),
+            *doubts.repeated(pairing.cases),
             *doubts.few(together),
+            *(() if watched else doubts.unseen(found, pairs)),
         ),
         effects=found,
         quantiles=tuple(effect for name in pairs for effect in _quantiles(both[name], together, design)),
@@ -94,10 +108,22 @@ def compare(
             pairing.cases,
             a.trace_ids[pairing.rows_a],
             b.trace_ids[pairing.rows_b],
-            [Moves(metric, of_a.values, of_b.values) for metric, of_a, of_b in primary if metric.bounded],
+            [
+                *(Moves(metric, of_a.values, of_b.values) for metric, of_a, of_b in primary if metric.bounded),
+                *_answering(both, primary),
+            ],
         ),
         variances=tuple(_variances(primary, both.get(RETRIEVAL))),
+        timed=tuple(case.id for case, together in zip(pairing.cases, timed.together, strict=True) if together),
     )
+
+
+def _answering(both: Mapping[str, Sides], primary: Sequence[Sides]) -> Iterator[Moves]:
+    """Of the cases that a primary metric has on one side only, whether it was right to answer: that, at least, is known of both."""
+    if ANSWERING in both:
+        metric, a, b = both[ANSWERING]
+        alone = np.logical_or.reduce([one.alone for one in primary])
+        yield Moves(metric, *(np.where(alone[:, None], side.values, np.nan) for side in (a, b)))
 
 
 def _check(design: Design, metrics: Sequence[str]) -> None:

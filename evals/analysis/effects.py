@@ -11,7 +11,7 @@ import numpy as np
 from evals.analysis.pairing import IntArray, Sides, case_means, missing_share
 from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role
 from evals.scorers.base import Metric
-from evals.scores import Column, FloatArray
+from evals.scores import BoolArray, Column, FloatArray
 from evals.stats.multiplicity import holm
 from evals.stats.paired import Pairs, Significance, difference, equivalent, mean, naive_difference, not_worse, significance
 from evals.stats.sequential import Sequential
@@ -22,14 +22,20 @@ TOO_MANY_MISSING = 0.10
 
 @dataclass(frozen=True)
 class Measured:
-    """One metric of both runs: its pairs, and what the pairs would be at the two extremes of its missing values."""
+    """One metric of both runs: its pairs, and what the pairs would be at the two extremes of what is not known of it."""
 
     metric: Metric
     a: Column
     b: Column
     pairs: Pairs
     extremes: tuple[Pairs, ...]
-    """As low, and as high, as B minus A can be; empty where nothing is missing, or the metric has no bounds."""
+    """As low, and as high, as B minus A can be; empty where both sides have it of every case, or the metric has no bounds."""
+    alone: int = 0
+    """Cases that have it on one side only, and to which it does not apply on the other."""
+    words: tuple[Pairs, ...] = ()
+    """As low, and as high, as B minus A is by either word of a judge that said two things; empty where none did."""
+    torn: int = 0
+    """Cases of which a judge said two things."""
 
     @property
     def missing_share(self) -> float:
@@ -40,12 +46,26 @@ class Measured:
 def measured(sides: Sides, clusters: IntArray | None) -> Measured | None:
     """The pairs of the cases that have the metric on both sides; null where fewer than two are independent."""
     metric, a, b = sides
-    pairs = paired(metric, case_means(a.values), case_means(b.values), clusters)
+    in_a, in_b, alone = case_means(a.values), case_means(b.values), sides.alone
+    pairs = paired(metric, in_a, in_b, clusters)
     if pairs is None:
         return None
-    bounds = [(1.0, 0.0), (0.0, 1.0)] if metric.bounded and (a.missing.any() or b.missing.any()) else []
-    extremes = [paired(metric, _filled(a, in_a), _filled(b, in_b), clusters) for in_a, in_b in bounds]
-    return Measured(metric, a, b, pairs, tuple(pairs for pairs in extremes if pairs is not None))
+    unknown = a.missing.any() or b.missing.any() or alone.any()
+    bounds = [(1.0, 0.0), (0.0, 1.0)] if metric.bounded and unknown else []
+    extremes = [paired(metric, _filled(a, of_a, alone), _filled(b, of_b, alone), clusters) for of_a, of_b in bounds]
+    apart_a, apart_b = _apart(a), _apart(b)
+    torn = int(np.count_nonzero(apart_a + apart_b))
+    ends = [paired(metric, in_a - way * apart_a, in_b + way * apart_b, clusters) for way in (-1, 1)] if torn else []
+    return Measured(
+        metric,
+        a,
+        b,
+        pairs,
+        tuple(pairs for pairs in extremes if pairs is not None),
+        int(alone.sum()),
+        tuple(pairs for pairs in ends if pairs is not None),
+        torn,
+    )
 
 
 def paired(metric: Metric, a: FloatArray, b: FloatArray, clusters: IntArray | None) -> Pairs | None:
@@ -60,11 +80,13 @@ def paired(metric: Metric, a: FloatArray, b: FloatArray, clusters: IntArray | No
 def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, Sequential], looks: int = 1) -> tuple[Effect, ...]:
     """B against A on every metric: primary ones first, then guardrails, then the others, each in the order given.
 
-    A primary metric is better or worse by its p-value, adjusted by Holm over the primary ones, else equivalent where its
-    difference lies within the margin. A guardrail is held where the interval ends before the margin; it is worse where an
+    A primary metric is better or worse by its p-value, adjusted by Holm over the primary ones, and its interval, else equivalent
+    where its difference lies within the margin. A guardrail is held where the interval ends before the margin; it is worse where an
     interval, widened by Bonferroni over the guardrails, begins beyond it: so a comparison of equals is found different, on any
     metric that decides, no more often than 1 - `level`. Other metrics are found by their own p-value, and decide nothing.
-    A finding that some value of the missing ones would change is not known yet.
+    A finding that some value of the missing ones would change is not known yet, nor is one that some value would change of those
+    that only one side can have: who refuses the hard questions is not better at the others. Where a judge said two things of a case,
+    either may be so: what lies between them is no finding of a tie, and equivalent only if both extremes are.
 
     A primary metric that was `watched`, case by case, is found by what holds however often one looks. Guardrails were looked at
     so many times as `looks` says, at numbers of cases that were set beforehand: each look has its part of the error (Bonferroni).
@@ -115,16 +137,21 @@ def _primary(one: Measured, test: Significance, family: Mapping[str, float], adj
 
 
 def _watched(one: Measured, test: Significance, watch: Sequential, adjusted: float, design: Design) -> Effect:
-    """As `_primary`, with the interval and the margin's test of the sequence; a direction that missing values could turn is not known."""
-    extremes = {gain(one.metric, float(np.mean(pairs.differences))) > 0 for pairs in (one.pairs, *one.extremes)}
-    if adjusted <= 1 - design.level and len(extremes) == 1:
-        finding = Finding.BETTER if extremes == {True} else Finding.WORSE
-    elif watch.equivalent(design.margin) and not one.extremes:
+    """As `_primary`, with the interval and the margin's test of the sequence, which sees a question once.
+
+    A direction that missing values could turn is not known, nor is one that the mean over all cases does not share.
+    """
+    estimate = watch.interval(design.level) if watch.observed else None
+    means = [float(np.mean(pairs.differences)) for pairs in (one.pairs, *one.extremes)]
+    ways = {np.sign(gain(one.metric, mean)) for mean in (*means, estimate.value if estimate else 0.0)}
+    if adjusted <= 1 - design.level and ways in ({1.0}, {-1.0}):
+        finding = Finding.BETTER if ways == {1.0} else Finding.WORSE
+    elif watch.equivalent(design.margin) and not (one.extremes or one.words):
         finding = Finding.EQUIVALENT
     else:
         finding = Finding.UNKNOWN
     effect = _effect(one, Role.PRIMARY, test, finding, design.margin, design)
-    return effect.model_copy(update={"p_adjusted": adjusted, "difference": watch.interval(design.level)})
+    return effect.model_copy(update={"p_adjusted": adjusted, "difference": estimate or effect.difference})
 
 
 def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrails: int, design: Design) -> Effect:
@@ -162,8 +189,14 @@ def _other(one: Measured, test: Significance, design: Design) -> Effect:
 
 
 def by_test(metric: Metric, pairs: Pairs, p: float, design: Design, margin: float | None = None) -> Finding:
-    """Better or worse by the p-value, else equivalent where there is a margin and the difference lies within it."""
-    if p <= 1 - design.level:
+    """Better or worse by the p-value and the interval together, else equivalent where there is a margin and the difference lies
+    within it.
+
+    Flipped signs take differences for symmetric where nothing differs: where most cases lose a little and few gain much, a p-value
+    alone calls equals different up to four times as often as it says.
+    """
+    estimate = difference(pairs, level=design.level, seed=design.seed)
+    if p <= 1 - design.level and not estimate.low <= 0 <= estimate.high:
         return Finding.BETTER if gain(metric, float(np.mean(pairs.differences))) > 0 else Finding.WORSE
     if margin is not None and equivalent(pairs, margin, level=design.level, seed=design.seed):
         return Finding.EQUIVALENT
@@ -171,15 +204,16 @@ def by_test(metric: Metric, pairs: Pairs, p: float, design: Design, margin: floa
 
 
 def _certain(one: Measured, test: Significance, judge: Callable[[Pairs, float], Finding], design: Design) -> Finding:
-    """What is found whatever the missing values are."""
+    """What is found whatever the values are that are not known."""
     finding = judge(one.pairs, test.p)
-    extreme = (judge(pairs, significance(pairs, seed=design.seed).p) for pairs in one.extremes)
+    doubtful = (*one.extremes, *(one.words if finding is Finding.EQUIVALENT else ()))
+    extreme = (judge(pairs, significance(pairs, seed=design.seed).p) for pairs in doubtful)
     return finding if all(other is finding for other in extreme) else Finding.UNKNOWN
 
 
 def _effect(one: Measured, role: Role, test: Significance, finding: Finding, margin: float | None, design: Design) -> Effect:
     pairs = one.pairs
-    low_high = [float(np.mean(extreme.differences)) for extreme in one.extremes]
+    low_high = [float(np.mean(extreme.differences)) for extreme in one.extremes or one.words]
     return Effect(
         metric=one.metric,
         role=role,
@@ -195,6 +229,8 @@ def _effect(one: Measured, role: Role, test: Significance, finding: Finding, mar
         finding=finding,
         missing_a=int(one.a.missing.sum()),
         missing_b=int(one.b.missing.sum()),
+        alone=one.alone,
+        torn=one.torn,
         worst_case=(low_high[0], low_high[1]) if low_high else None,
     )
 
@@ -207,6 +243,12 @@ def _scaled(pairs: Pairs, metric: Metric, margin: float) -> Pairs:
     return Pairs.of(pairs.a * share, pairs.b, pairs.clusters, bounded=pairs.bounded)
 
 
-def _filled(column: Column, value: float) -> FloatArray:
-    """By case, as if every missing value were this one."""
-    return case_means(np.where(column.missing, value, column.values))
+def _filled(column: Column, value: float, alone: BoolArray) -> FloatArray:
+    """By case, as if every missing value were this one, and so were what only the other side has."""
+    known = case_means(np.where(column.missing, value, column.values))
+    return np.where(alone & np.isnan(known), value, known)
+
+
+def _apart(column: Column) -> FloatArray:
+    """By case, how far either word of a judge that said two things lies from what is between them; 0 where it said one."""
+    return np.zeros(len(column.values)) if column.noise is None else np.sqrt(np.nan_to_num(column.noise))

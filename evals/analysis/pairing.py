@@ -4,15 +4,15 @@ Knows rows and columns. Knows no statistics, and not which side is to be judged.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evals.cases import Case
+from evals.cases import Case, asked
 from evals.scorers.base import Metric
-from evals.scores import Column, FloatArray, ScoreTable
+from evals.scores import BoolArray, Column, FloatArray, ScoreTable
 from rag.errors import GroundwireError
 
 IntArray = NDArray[np.int64]
@@ -45,13 +45,24 @@ class Sides(NamedTuple):
         """Whether any case has it, or should."""
         return any(bool(side.missing.any()) or not np.isnan(side.values).all() for side in (self.a, self.b))
 
+    def only(self, cases: BoolArray) -> "Sides":
+        """The same, with values of these cases only."""
+        return Sides(self.metric, *(_blank(side, ~cases) for side in (self.a, self.b)))
+
+    @property
+    def alone(self) -> BoolArray:
+        """The cases that have it on one side, and to which it does not apply on the other."""
+        has_a, has_b = (~np.isnan(side.values).all(axis=1) for side in (self.a, self.b))
+        owes_a, owes_b = (side.missing.any(axis=1) for side in (self.a, self.b))
+        return np.asarray((has_a & ~has_b & ~owes_b) | (has_b & ~has_a & ~owes_a))
+
 
 def pair(a: ScoreTable, b: ScoreTable, cases: Mapping[str, Case]) -> Pairing:
     """Match the rows of two tables by case, whatever their order.
 
     Raises `GroundwireError` where a table has a case twice, or one that `cases` does not know.
     """
-    asked_a, asked_b = _asked(a, "A", cases), _asked(b, "B", cases)
+    asked_a, asked_b = _rows(a, "A", cases), _rows(b, "B", cases)
     shared = [id for id in asked_a if id in asked_b]
     alone = {"A": [id for id in asked_a if id not in asked_b], "B": [id for id in asked_b if id not in asked_a]}
     return Pairing(
@@ -83,16 +94,37 @@ def case_means(values: FloatArray) -> FloatArray:
 def clusters(cases: Sequence[Case], by: str | None) -> IntArray | None:
     """A label for each case, the same for cases that are not independent; null where all are.
 
-    By `document`, cases hang together that share a gold document, also through others; a case without one stands alone, as
-    does a case without the tag. Raises `GroundwireError` where no case has the tag.
+    Cases that ask the same hang together whatever they are clustered by. By `document`, so do cases that share a gold document,
+    also through others; a case without one stands alone, as does a case without the tag. Raises `GroundwireError` where no case has
+    the tag.
     """
+    keys = _shared(cases, by)
+    if not repeats(cases):
+        return None if by is None else _components(keys)
+    return _components([(*row, asked(case)) for row, case in zip(keys, cases, strict=True)])
+
+
+def repeats(cases: Sequence[Case]) -> int:
+    """Cases that ask what another of them asks."""
+    return len(cases) - len({asked(case) for case in cases})
+
+
+def _shared(cases: Sequence[Case], by: str | None) -> list[tuple[str, ...]]:
+    """Of each case, what it may share with others."""
     if by is None:
-        return None
-    keys = [case.gold_ids if by == DOCUMENT else tuple(case.tags[tag] for tag in [by] if tag in case.tags) for case in cases]
-    if by != DOCUMENT and cases and not any(keys):
+        return [()] * len(cases)
+    if by == DOCUMENT:
+        return [case.gold_ids for case in cases]
+    keys: list[tuple[str, ...]] = [(case.tags[by],) if by in case.tags else () for case in cases]
+    if cases and not any(keys):
         tags = sorted({tag for case in cases for tag in case.tags})
         raise GroundwireError(f"no case has the tag {by}", f"cluster by {', '.join([DOCUMENT, *tags])}")
-    return _components(keys)
+    return keys
+
+
+def _blank(column: Column, rows: BoolArray) -> Column:
+    values, missing = np.where(rows[:, None], np.nan, column.values), column.missing & ~rows[:, None]
+    return Column(values, missing, column.reasons, column.noise)
 
 
 def _column(table: ScoreTable, metric: str, rows: IntArray) -> Column:
@@ -102,7 +134,7 @@ def _column(table: ScoreTable, metric: str, rows: IntArray) -> Column:
     return table.columns[metric].rows(rows)
 
 
-def _components(keys: Sequence[tuple[str, ...]]) -> IntArray:
+def _components(keys: Sequence[tuple[Hashable, ...]]) -> IntArray:
     """Connected components of the graph whose edges lead from each case to its keys."""
     from scipy.sparse import coo_array
     from scipy.sparse.csgraph import connected_components
@@ -115,7 +147,7 @@ def _components(keys: Sequence[tuple[str, ...]]) -> IntArray:
     return np.asarray(connected_components(graph, directed=False)[1][: len(keys)], dtype=np.int64)
 
 
-def _asked(table: ScoreTable, side: str, cases: Mapping[str, Case]) -> dict[str, int]:
+def _rows(table: ScoreTable, side: str, cases: Mapping[str, Case]) -> dict[str, int]:
     """The row of each case that was asked."""
     twice = [id for id, count in Counter(table.case_ids).items() if count > 1]
     if twice:
@@ -124,8 +156,8 @@ def _asked(table: ScoreTable, side: str, cases: Mapping[str, Case]) -> dict[str,
     if strange:
         problem = f"run {side} has {_count(strange)} that the cases do not ({_some(strange)})"
         raise GroundwireError(problem, "compare it with the cases that it was asked")
-    asked = (table.trace_ids != "").any(axis=1)
-    return {id: row for row, id in enumerate(table.case_ids) if asked[row]}
+    traced = (table.trace_ids != "").any(axis=1)
+    return {id: row for row, id in enumerate(table.case_ids) if traced[row]}
 
 
 def _count(ids: Sequence[str]) -> str:

@@ -9,6 +9,7 @@ from statistics import NormalDist
 
 from evals.comparison import Design, Effect, Finding, Role, Verdict
 from evals.format import change, interval, probability, shown
+from evals.stats.paired import fewest_units
 
 _WORTH_NAMING = 1_000_000
 
@@ -38,7 +39,7 @@ def judge(
         verdict = Verdict.UNKNOWN
     deciding = [effect for effect in effects if effect.role is not Role.OTHER]
     deciding.sort(key=lambda effect: (effect.finding.value != verdict.value, effect.role is not Role.PRIMARY))
-    gaps = [f"{name} is a guardrail, and fewer than two independent cases have it on both sides" for name in unmeasured]
+    gaps = [f"{name} is a guardrail, and can be compared on fewer than two independent cases" for name in unmeasured]
     primaries = sum(effect.role is Role.PRIMARY for effect in effects)
     return verdict, (*gaps, *(_sentence(effect, primaries, asked or effect.pairs) for effect in deciding))
 
@@ -71,31 +72,58 @@ def _conclusion(effect: Effect, primaries: int, asked: int) -> str:
 
 def _open(effect: Effect, primaries: int, asked: int, tolerated: str) -> str:
     """Why it is not known, and what would settle it."""
-    missing, growth = _missing(effect), _growth(effect, primaries)
-    if missing and growth <= 1:
-        return missing
+    unknown, growth = _unknown(effect), _growth(effect, primaries)
+    if unknown and growth <= 1:
+        return unknown
+    fewest = fewest_units(_alpha(effect, primaries)) if effect.role is Role.PRIMARY else 1
+    if effect.units < min(fewest, effect.pairs):
+        return f"{effect.units} clusters can show no difference, however many cases they have: it takes {fewest}"
     needed = min(asked * growth, _WORTH_NAMING)
-    needed = max(round(float(f"{needed:.1e}")), asked + 1)
+    needed = max(round(float(f"{needed:.1e}")), asked + 1, fewest)
     settled = f"about {needed:,} cases would settle it" if needed < _WORTH_NAMING else "no number of cases would settle it soon"
     unsure = ", a share of what A has, which is uncertain too" if effect.excess else ""
     limit = f"it may be worse than the {tolerated} that are tolerated{unsure}: " if effect.role is Role.GUARDRAIL else ""
-    return f"{limit}{settled} if the difference stays what it is" + (f", and {missing}" if missing else "")
+    open_still = f", and {unknown}" if unknown else ""
+    return f"{limit}{_disagreement(effect)}{settled} if the difference stays what it is{open_still}"
 
 
-def _missing(effect: Effect) -> str:
-    """What missing values keep from being known; nothing where none is missing."""
+def _unknown(effect: Effect) -> str:
+    """What keeps it from being known, however many cases there are; nothing where all values are known."""
     missing = effect.missing_a + effect.missing_b
-    if effect.worst_case is not None:
-        low, high = (change(effect.metric, bound) for bound in effect.worst_case)
-        values = "1 missing value leaves" if missing == 1 else f"{missing:,} missing values leave"
-        return f"{values} open anything from {low} to {high}"
-    if missing and effect.role is Role.GUARDRAIL:
-        return "1 value is missing" if missing == 1 else f"{missing:,} values are missing"
-    return ""
+    if effect.worst_case is None:
+        are = "1 value is missing" if missing == 1 else f"{missing:,} values are missing"
+        return are if missing and effect.role is Role.GUARDRAIL else ""
+    kinds = (
+        (missing, "missing value", "missing values"),
+        (effect.alone, "case to which it applies on one side only", "cases to which it applies on one side only"),
+        (effect.torn, "case of which the judge said two things", "cases of which the judge said two things"),
+    )
+    told = " and ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in kinds if count)
+    low, high = (change(effect.metric, bound) for bound in effect.worst_case)
+    leaves = "leaves" if missing + effect.alone + effect.torn == 1 else "leave"
+    return f"{told} {leaves} open anything from {low} to {high}"
+
+
+def _disagreement(effect: Effect) -> str:
+    """Where interval and test do not say the same, which they do not at times: both have to."""
+    sure = effect.p_adjusted is not None and effect.p_adjusted <= 1 - effect.difference.level
+    apart = not effect.difference.low <= 0 <= effect.difference.high
+    if effect.role is not Role.PRIMARY or sure is apart:
+        return ""
+    if sure:
+        return "the test finds a difference that few cases carry, and the interval still holds 0: "
+    return "the interval leaves out 0, and the test, which is stricter, finds nothing yet: "
+
+
+def _alpha(effect: Effect, primaries: int) -> float:
+    """What Holm's correction asks of the first of several primary metrics."""
+    return (1 - effect.difference.level) / primaries
 
 
 def _growth(effect: Effect, primaries: int) -> float:
-    """Times as many cases until the interval, which shrinks with their square root, leaves out what it has to; two digits are enough."""
+    """Times as many cases until what keeps it open no longer does: the interval, which shrinks with their square root, has to leave
+    out what it must, and the test of a primary metric to find it as well; two digits are enough.
+    """
     estimate, margin = effect.difference, effect.margin or 0.0
     half = (estimate.high - estimate.low) / 2
     if effect.excess is not None:
@@ -106,10 +134,17 @@ def _growth(effect: Effect, primaries: int) -> float:
         loss = estimate.value if effect.metric.better == "lower" else -estimate.value
         return _ratio(half, abs(margin - loss)) ** 2
     tail = (1 - estimate.level) / 2
-    unit = NormalDist().inv_cdf(1 - tail)
-    different = half * NormalDist().inv_cdf(1 - tail / primaries) / unit
-    alike = half * NormalDist().inv_cdf(1 - 2 * tail) / unit
-    return min(_ratio(different, abs(estimate.value)), _ratio(alike, margin - abs(estimate.value))) ** 2
+    unit, wanted = (_deviations(share) for share in (2 * tail, _alpha(effect, primaries)))
+    towards = estimate.value - estimate.low if estimate.value > 0 else estimate.high - estimate.value
+    alike = half * _deviations(4 * tail) / unit
+    tested = 0.0 if effect.p <= 2 ** (1 - effect.units) else _ratio(wanted, _deviations(effect.p))
+    different = max(_ratio(towards * wanted / unit, abs(estimate.value)), tested)
+    return min(different, _ratio(alike, margin - abs(estimate.value))) ** 2
+
+
+def _deviations(p: float) -> float:
+    """Of the normal distribution, beyond which `p` lies on both sides together."""
+    return -NormalDist().inv_cdf(max(p, 1e-300) / 2)
 
 
 def _ratio(half: float, wanted: float) -> float:

@@ -34,11 +34,15 @@ def promote(
 ) -> None:
     """Make cases of questions that were really asked; each is to be read by a person before it counts."""
     from evals.cases import append
-    from evals.promotion import promoted
+    from evals.promotion import distinct, promoted
     from rag.runtime import Runtime
     from rag.settings import Settings
 
     with Runtime(Settings().existing()) as runtime:
-        found = [promoted(runtime.traces.get(id)) for id in traces]
+        asked = [promoted(runtime.traces.get(id)) for id in dict.fromkeys(traces)]
+    found = distinct(asked)
     append(found, to)
+    for case in asked:
+        if case not in found:
+            typer.echo(f"note: {case.id} is left out: another of these traces asks the same", err=True)
     typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")

@@ -26,6 +26,8 @@ class Standing:
     """By this one, failures among them."""
     failed: int = 0
     under_way: int = 0
+    at_once: int = 0
+    """The most calls that were under way together when one was answered."""
     spent: int = 0
     """Nano-dollars, now: what was answered before is not paid again."""
     unpriced: int = 0

@@ -3,12 +3,13 @@
 Knows in which order cases may be looked at, and when enough is known. Asks nothing, and knows no storage.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import isfinite
 from statistics import fmean
 
 from evals.analysis.compare import compare
 from evals.analysis.effects import gain
+from evals.cases import asked
 from evals.comparison import Design, Verdict
 from evals.execution.runs import Result, table
 from evals.judge import PREFERRED
@@ -61,6 +62,8 @@ class Early:
         self._looked_at: tuple[list[Result], list[Result]] = ([], [])
         self.looked_at = 0
         """Cases."""
+        self._observed: set[tuple[str, Hashable]] = set()
+        """Of which metric and question a value was: one that is asked again tells the tests nothing, which take cases for independent."""
         self.looks = looks(len(order))
         """The numbers of cases at which the verdict is looked at, all of them the last."""
         self.tests = {metric.name: Sequential((1 - design.level) / len(primary)) for metric in primary}
@@ -85,14 +88,19 @@ class Early:
         self.looked_at += 1
         for looked_at, results in zip(self._looked_at, both, strict=True):
             looked_at += results
-        for metric in self._metrics:
-            a, b = (_mean([result.scores for result in results], metric.name) for results in both)
-            if a is not None and b is not None:
-                self.tests[metric.name].observe(b - a)
+        self._observe(both)
         if any(self._worse(metric) for metric in self._metrics) and self._verdict() is Verdict.WORSE:
             self.known = "a primary metric is known to be worse"
         elif self.looked_at in self.looks[:-1] and (verdict := self._verdict()) in KNOWN:
             self.known = f"the verdict is known: {verdict}"
+
+    def _observe(self, both: tuple[list[Result], list[Result]]) -> None:
+        question = asked(both[0][0].case)
+        for metric in self._metrics:
+            a, b = (_mean([result.scores for result in results], metric.name) for results in both)
+            if a is not None and b is not None and (metric.name, question) not in self._observed:
+                self._observed.add((metric.name, question))
+                self.tests[metric.name].observe(b - a)
 
     def _worse(self, metric: Metric) -> bool:
         decided = self.tests[metric.name].decided

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from evals import judge
 from evals.cases import Case
 from rag.answer.release import Policy
-from rag.ceiling import SENTENCE
+from rag.ceiling import SENTENCE_TOKENS
 from rag.conversation import rewriter
 from rag.conversation.history import standalone
 from rag.llms import OURS
@@ -29,7 +29,7 @@ async def lengths(pipeline: Pipeline, cases: Sequence[Case]) -> list[int]:
     """Tokens of the prompts of the first cases."""
     model = pipeline.assembly.models[0]
     llm = pipeline.router.llm(model)
-    return [sum(await llm.count_tokens(model, await _texts(pipeline, case))) for case in cases[:SAMPLED]]
+    return [sum(await llm.count_tokens(await _texts(pipeline, case))) for case in cases[:SAMPLED]]
 
 
 def said(case: Case) -> int:
@@ -71,7 +71,7 @@ def _validation_price(pipeline: Pipeline, prompt: int, drafts: int) -> int | Non
     variant = pipeline.variant
     if variant.validator.judge is None:
         return 0
-    said, sentences = variant.llm.max_tokens, math.ceil(variant.llm.max_tokens / SENTENCE)
+    said, sentences = variant.llm.max_tokens, math.ceil(variant.llm.max_tokens / SENTENCE_TOKENS)
     calls, claims = (sentences, sentences) if variant.release.gate == "sentence" else (drafts, drafts * min(CLAIMS, sentences))
     read = calls * prompt + drafts * 3 * said
     return _cost(pipeline.router, variant.validator.judge, TRIES * read, TRIES * TOKENS_PER_CLAIM * (claims + calls))
@@ -91,7 +91,7 @@ async def _texts(pipeline: Pipeline, case: Case) -> list[str]:
     """What would be sent, with what was said before."""
     retrieval = pipeline.variant.retriever
     query = standalone(case.question, case.history)
-    vector = await pipeline.retriever.embedded(query)
+    vector = await pipeline.retriever.aembed(query)
     found = await to_thread(
         pipeline.retriever.search,
         query,

@@ -26,12 +26,12 @@ from evals.scorers.base import Scorer
 from prompts.library import Library
 from rag.conversation.history import standalone
 from rag.errors import GroundwireError
-from rag.llms import OURS, elsewhere, open_llm
+from rag.llms import OURS, open_llm, worker
 from rag.llms.base import LLM, Attempt, CallPolicy
 from rag.llms.breaker import Breaker
-from rag.llms.elsewhere import Elsewhere
 from rag.llms.extractive import NAME as EXTRACTIVE
 from rag.llms.router import Router
+from rag.llms.worker import WorkerLLM
 from rag.pipeline import Pipeline
 from rag.revision import revision
 from rag.runtime import Runtime
@@ -48,7 +48,6 @@ THROTTLED_TRIES = 10
 """A case that the provider had no room for is asked again: the pace was wrong, not the answer."""
 FIRST_WAIT = 0.05
 """Seconds before it is asked again, doubled each time: the pace needs as long to find out what there is room for."""
-FAILURES = (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.DISCONNECTED)
 HOPELESS = 20
 """Requests that failed in a row: the upstream is gone, and the rest would be lost the same way."""
 
@@ -96,7 +95,7 @@ class Execution:
         self._missing_keys: dict[str, str] = {}
         remote = any(not model.startswith(OURS) for model in self._models(judge_model))
         if remote:
-            elsewhere.start()
+            worker.prestart()
         self._retriever = Lookahead(runtime.retriever(collection))
         self._gone = gold_missing(cases, runtime.corpus.documents(collection))
         if remote:
@@ -128,8 +127,8 @@ class Execution:
         """Of a provider: in a process of its own, for litellm does as much for a call as all the rest that is done for a case."""
         if model == EXTRACTIVE:
             return open_llm(model)
-        llm = open_llm(model) if model.startswith(OURS) else Elsewhere(model)
-        if isinstance(llm, Elsewhere) and llm.missing_key:
+        llm = open_llm(model) if model.startswith(OURS) else WorkerLLM(model)
+        if isinstance(llm, WorkerLLM) and llm.missing_key:
             self._missing_keys[model] = llm.missing_key
         return Remembering(llm, self._responses, sample, self._pace(model))
 
@@ -235,7 +234,7 @@ class Execution:
         """Cases and repeats that an earlier command has answered."""
         known = set()
         for result in self.runs.results(self.records[side].id):
-            if self._limits.retry_failed and result.outcome in FAILURES:
+            if self._limits.retry_failed and not result.outcome.succeeded:
                 continue
             known.add((result.case.id, result.repeat))
             self._show(side, result, watcher)
@@ -324,15 +323,17 @@ class Execution:
                 repeat=repeat,
                 trace_id=trace.id,
                 outcome=trace.outcome or Outcome.FAILED,
-                failure=trace.reason if trace.outcome in FAILURES else None,
+                failure=None if trace.succeeded else trace.reason,
                 scores=scores,
                 scorers=tuple(scorer.identity for scorer in self._scorers),
                 cost_nanodollars=trace.cost_nanodollars,
                 judge_nanodollars=judge_nanodollars,
                 seconds=(trace.latency_ms or 0.0) / 1000,
+                timed=self._timed(trace),
             )
             await self.runs.record(self.records[side].id, result)
             self._count(trace, attempts)
+            self.standing.at_once = max(self.standing.at_once, pace.under_way)
             if watcher:
                 # Looking takes time now and then: not that of the answers under way.
                 async with self._showing:
@@ -342,11 +343,17 @@ class Execution:
             pace.begun -= 1
             self._settled.set()
 
+    def _timed(self, trace: Trace) -> tuple[str, ...]:
+        """Which askings made its calls: a kept answer comes with what it took when it was made."""
+        kept = {attempt.replayed.asking or "" for attempt in trace.attempts if attempt.replayed}
+        made = not trace.attempts or any(attempt.replayed is None for attempt in trace.attempts)
+        return tuple(sorted(kept | {self._responses.asking} if made else kept))
+
     async def _answered(self, side: int, case: Case, repeat: int, pace: Pace) -> Trace:
         """The trace of one request; where the provider had no room for it, of the next try."""
         for tries in range(THROTTLED_TRIES - 1):
             trace = await self._pipelines[side][repeat].answer(case.question, Channel.EVALS, case.where, history=case.history)
-            throttled = trace.outcome in FAILURES and bool(trace.attempts) and trace.attempts[-1].throttled
+            throttled = not trace.succeeded and bool(trace.attempts) and trace.attempts[-1].throttled
             if not throttled or self._closed(pace) or self.standing.ended:
                 return trace
             self.standing.pay(trace.attempts)
@@ -357,7 +364,7 @@ class Execution:
         standing = self.standing
         standing.dearest = max(standing.dearest or 0, standing.pay(attempts))
         standing.answered += 1
-        failed = trace.outcome in FAILURES
+        failed = not trace.succeeded
         standing.failed += failed
         self._in_a_row = self._in_a_row + 1 if failed else 0
         if self._in_a_row == HOPELESS:

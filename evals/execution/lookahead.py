@@ -39,10 +39,10 @@ class Lookahead(Retriever):
         vector = self._vectors.get(question)
         return super().embed(question) if vector is None else vector
 
-    async def embedded(self, question: str) -> Vectors:
+    async def aembed(self, question: str) -> Vectors:
         """See `Retriever`."""
         vector = self._vectors.get(question)
-        return await super().embedded(question) if vector is None else vector
+        return await super().aembed(question) if vector is None else vector
 
     def search(self, question: str, vector: Vectors, *, mode: Mode, top_k: int, candidates: int, where: Filter) -> Found:
         """See `Retriever`."""

@@ -12,6 +12,7 @@ from evals.analysis.pairing import case_means, clusters, pair, sides
 from evals.execution.runs import Run, Runs
 from evals.scorers.base import Metric
 from evals.stats.paired import Pairs
+from rag.llms.pricing import total
 
 RECENT = 200
 """Runs that are looked through."""
@@ -57,13 +58,13 @@ def pilot(runs: Runs, planned: Sequence[Run], metrics: Sequence[Metric], cluster
             )
     totals = [runs.totals(run.id) for run in (a, b)]
     answers = sum(int((table.trace_ids != "").sum()) for table in tables)
-    costs = [total.cost_nanodollars for total in totals]
+    nanodollars = total(run.cost_nanodollars for run in totals)
     return Pilot(
         source=f"measured on {len(pairing.cases):,} cases of {a.name} and {b.name}",
         pairs=pairs,
         cluster_sizes=() if together is None else tuple(np.bincount(together).tolist()),
-        nanodollars=None if None in costs else sum(cost for cost in costs if cost is not None) / answers,
-        seconds=sum(total.seconds for total in totals) / answers,
+        nanodollars=None if nanodollars is None else nanodollars / answers,
+        seconds=sum(run.seconds for run in totals) / answers,
     )
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, select
 from evals.execution.pace import Pace
 from rag.errors import UpstreamError
 from rag.ledger import schema
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.writer import Writer
 from rag.llms.base import LLM, Completion, Request, Timing, Usage
 from rag.types import Value
@@ -44,6 +44,8 @@ class Responses:
         self._writer = writer
         self._known = set() if fresh else self._keys()
         self._uncommitted: dict[str, Response] = {}
+        self.asking = datetime.now(UTC).isoformat()
+        """What calls are made for, by when it began: they are as fast as that hour, and as what else is asked in it."""
         self.under_way: dict[str, Future[None]] = {}
         """Calls that are being made, by key: done when they end, however they end."""
 
@@ -55,7 +57,7 @@ class Responses:
         if (response := self._uncommitted.get(key)) is not None:
             return response
         columns = schema.responses.c
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             body = connection.execute(select(columns.body).where(columns.key == key)).scalar_one()
         return Response.model_validate_json(body)
 
@@ -71,7 +73,7 @@ class Responses:
         self._uncommitted.pop(key, None)
 
     def _keys(self) -> set[str]:
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             return set(connection.execute(select(schema.responses.c.key)).scalars())
 
 
@@ -122,6 +124,7 @@ class Remembering:
                         timing = Timing(
                             first_token_ms=None if first is None else (first - started) * 1e3,
                             total_ms=(time.perf_counter() - started) * 1e3,
+                            asking=self._responses.asking,
                         )
                         self._responses.keep(key, Response(text=text, completion=piece, timing=timing))
                         self._pace.answered()
@@ -131,17 +134,17 @@ class Remembering:
                 self._pace.push_back(error.retry_after)
             raise
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See `rag.llms.base.LLM`."""
-        return await self._llm.count_tokens(model, texts)
+        return await self._llm.count_tokens(texts)
 
-    def window(self, model: str) -> int | None:
+    def window(self) -> int | None:
         """See `rag.llms.base.LLM`."""
-        return self._llm.window(model)
+        return self._llm.window()
 
-    def cost(self, model: str, usage: Usage) -> int | None:
+    def cost(self, usage: Usage) -> int | None:
         """See `rag.llms.base.LLM`."""
-        return self._llm.cost(model, usage)
+        return self._llm.cost(usage)
 
     def estimate(self, request: Request, text: str) -> Usage:
         """See `rag.llms.base.LLM`."""

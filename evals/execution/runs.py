@@ -18,7 +18,7 @@ from evals.scorers.base import Missing, Scores
 from evals.scores import Column, ScoreTable
 from rag.errors import NotFoundError
 from rag.ledger import schema
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.writer import Writer
 from rag.trace import Outcome
 from rag.types import Value
@@ -77,6 +77,8 @@ class Result(Value):
     """Of the answer, as billed when it was made."""
     judge_nanodollars: int | None = 0
     seconds: float
+    timed: tuple[str, ...] = ()
+    """The askings that made its calls, each by when it began: more than one where some answers were kept. Of old results, none."""
 
 
 class Totals(NamedTuple):
@@ -114,7 +116,7 @@ class Runs:
 
     def forget(self, run_id: str) -> None:
         """Remove a run and all its results."""
-        with told(self._engine.url), self._engine.begin() as connection:
+        with translated(self._engine.url), self._engine.begin() as connection:
             connection.execute(delete(schema.results).where(schema.results.c.run_id == run_id))
             connection.execute(delete(schema.runs).where(schema.runs.c.id == run_id))
 
@@ -129,7 +131,7 @@ class Runs:
     def latest(self, limit: int) -> list[tuple[Run, int]]:
         """At most `limit` runs, newest first, each with how many results it has."""
         counted = select(func.count()).select_from(schema.results)
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             return [
                 (run, connection.execute(counted.where(schema.results.c.run_id == run.id)).scalar_one())
                 for run in self._latest(limit=limit)
@@ -139,7 +141,7 @@ class Runs:
         """By case and repeat; not all in memory at once."""
         columns = schema.results.c
         query = select(columns.body).where(columns.run_id == run_id).order_by(columns.case_id, columns.repeat)
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=256).execute(query):
                 yield Result.model_validate_json(row.body)
 
@@ -147,7 +149,7 @@ class Runs:
         """Of all results of a run: another one as soon as any is written, or written anew."""
         columns, found = schema.results.c, hashlib.sha256()
         query = select(columns.body).where(columns.run_id == run_id).order_by(columns.case_id, columns.repeat)
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             for row in connection.execution_options(yield_per=256).execute(query):
                 found.update(row.body.encode())
         return found.hexdigest()
@@ -168,7 +170,7 @@ class Runs:
 
     def _latest(self, *conditions: object, limit: int = 1) -> list[Run]:
         query = select(schema.runs.c.body).where(*conditions).order_by(schema.runs.c.created_at.desc()).limit(limit)  # type: ignore[arg-type]
-        with told(self._engine.url), self._engine.connect() as connection:
+        with translated(self._engine.url), self._engine.connect() as connection:
             return [Run.model_validate_json(row.body) for row in connection.execute(query)]
 
 
@@ -180,13 +182,13 @@ def table(results: Iterable[Result]) -> ScoreTable:
     """The scores of results as columns."""
     cells: dict[str, list[tuple[int, int, float]]] = {}
     reasons: dict[str, Counter[str]] = {}
-    traces: list[tuple[int, int, str]] = []
+    traces: list[tuple[int, int, str, str]] = []
     places: dict[str, int] = {}
     outcomes: Counter[str] = Counter()
     failures: Counter[str] = Counter()
     for result in results:
         place = places.setdefault(result.case.id, len(places))
-        traces.append((place, result.repeat, result.trace_id))
+        traces.append((place, result.repeat, result.trace_id, " ".join(result.timed)))
         outcomes[result.outcome] += 1
         if result.failure:
             failures[result.failure] += 1
@@ -195,12 +197,15 @@ def table(results: Iterable[Result]) -> ScoreTable:
             cells.setdefault(metric, []).append((place, result.repeat, value))
             if isinstance(score, Missing):
                 reasons.setdefault(metric, Counter())[score.reason.partition(": ")[0]] += 1
-    shape = (len(places), 1 + max((repeat for _, repeat, _ in traces), default=0))
-    ids = np.full(shape, "", dtype="<U36")
-    for place, repeat, trace_id in traces:
-        ids[place, repeat] = trace_id
+    shape = (len(places), 1 + max((repeat for _, repeat, *_ in traces), default=0))
+    ids, timed = (
+        np.full(shape, "", dtype="<U36"),
+        np.full(shape, "", dtype=f"<U{max((len(one[3]) for one in traces), default=1)}"),
+    )
+    for place, repeat, trace_id, askings in traces:
+        ids[place, repeat], timed[place, repeat] = trace_id, askings
     columns = {metric: _column(found, shape, reasons.get(metric, Counter())) for metric, found in cells.items()}
-    return ScoreTable(tuple(places), columns, ids, outcomes, failures)
+    return ScoreTable(tuple(places), columns, ids, timed, outcomes, failures)
 
 
 def _column(cells: list[tuple[int, int, float]], shape: tuple[int, int], reasons: Counter[str]) -> Column:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from rag.answer.wording import vocabulary
 from rag.embedders.base import Embedder, Vectors
 from rag.text import analyzer
 from rag.text.sentences import sentences
@@ -24,7 +25,7 @@ class UnigramPrecision:
 
     def validate(self, question: str, answer: str, passages: Sequence[Passage]) -> list[Claim]:
         """One claim, the whole answer."""
-        said = frozenset[str]().union(*(_terms(passage.text) for passage in passages))
+        said = frozenset[str]().union(*(vocabulary(passage.text, "en") for passage in passages))
         terms = analyzer.terms(answer, "en")
         return _measured(answer, sum(term in said for term in terms) / len(terms)) if terms else []
 
@@ -44,11 +45,6 @@ class MaximumCosine:
             return []
         closest = max(float(np.dot(self._vector(answer), self._vector(text))) for text in texts)
         return _measured(answer, min(max(closest, 0.0), 1.0))
-
-
-@functools.lru_cache(maxsize=1024)
-def _terms(text: str) -> frozenset[str]:
-    return frozenset(analyzer.terms(text, "en"))
 
 
 def _measured(answer: str, score: float) -> list[Claim]:

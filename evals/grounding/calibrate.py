@@ -1,4 +1,4 @@
-"""A calibration from labels: curves, thresholds, how sure they are, and how many labels are still worth having.
+"""A calibration from labels: curves, thresholds, and how sure they are.
 
 Knows labelled responses and validators. Knows no command line, and nothing of texts without labels.
 """
@@ -19,6 +19,7 @@ from evals.grounding.discrimination import best_threshold
 from evals.grounding.judgements import LEAST, Curves, Progress, Sample, Stage, Weakest, Weighting, judge, weakest
 from evals.grounding.labels import LabelSet, load_sets
 from evals.grounding.reliability import Reliability, reliability, separation
+from evals.grounding.worth import Worth, worth
 from evals.scores import FloatArray
 from rag.errors import GroundwireError
 from rag.types import Tier
@@ -43,24 +44,8 @@ TOLERATED = 0.25
 """How often a verdict other than "cannot tell" may be wrong at the edge of its zone (Chow, 1970)."""
 RESAMPLES = 200
 LEVEL = 0.95
-REGRET = 0.005
-"""Balanced accuracy that is not worth more labels."""
 GRID = np.linspace(0.0, 1.0, 1001)
 DECILES = np.arange(1, 10) / 10
-
-
-class Worth(Measured):
-    """What further labels of the same kind would bring."""
-
-    half_width: float
-    """Of the 95 % interval of balanced accuracy, now."""
-    to_halve: int
-    """Labels that would halve it: it shrinks with the root of their number, so three times as many again."""
-    regret: float
-    """Balanced accuracy that the threshold loses, on average, for having been fitted to so few: found by resampling."""
-    to_settle: int
-    """Labels that would bring it down to `REGRET`, if it falls with the root of their number, as it was seen to in simulation. It falls
-    with the number itself where a curve has two coefficients, and more slowly where it is free to bend (Brunk, 1970)."""
 
 
 class Calibrated(Measured):
@@ -190,24 +175,6 @@ def reference(values: FloatArray) -> Reference:
     edges = np.unique(np.quantile(values, DECILES).round(4))
     counts = np.bincount(np.searchsorted(edges, values), minlength=len(edges) + 1)
     return Reference(edges=tuple(edges.tolist()), counts=tuple(counts.tolist()))
-
-
-def worth(sample: Sample, separated: Estimate, drawn: Sequence[Curves]) -> Worth:
-    """From the interval of balanced accuracy, and from what resampled curves would lose if the sample's own were the truth."""
-    truth = sample.probabilities(sample.curves())
-    weights, n = sample.weights, len(truth)
-
-    def accuracy(probability: FloatArray) -> float:
-        kept = probability >= sample.share
-        return float(np.average(kept, weights=weights * truth) + np.average(~kept, weights=weights * (1 - truth))) / 2
-
-    regret = accuracy(truth) - float(np.mean([accuracy(sample.probabilities(curves)) for curves in drawn]))
-    return Worth(
-        half_width=(separated.high - separated.low) / 2,
-        to_halve=3 * n,
-        regret=max(0.0, regret),
-        to_settle=max(0, round(n * ((max(0.0, regret) / REGRET) ** 2 - 1))),
-    )
 
 
 def _calibrated(name: str, sets: Sequence[LabelSet], sample: Sample, validator: str, command: str) -> Calibrated:

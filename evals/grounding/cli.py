@@ -74,12 +74,15 @@ def calibrate(
     force: Annotated[bool, typer.Option("--force", help="Replace the file where it is there already.")] = False,
 ) -> None:
     """Say what a validator's scores are worth here, from labels or without, and write it down for variants to name."""
+    from rich.console import Group
+
     from evals.grounding.calibrate import begun, write
     from evals.grounding.calibrate import calibrate as fitted
     from evals.grounding.calibrate import shipped as fitted_as_shipped
     from evals.grounding.conformal import conformal
-    from evals.grounding.labels import LabelSet, load
-    from evals.report.calibration import calibration_table, zones_table
+    from evals.grounding.labels import LabelSet, load, load_sets
+    from evals.grounding.transfer import transfer
+    from evals.report.calibration import calibration_table, transfer_table, zones_table
     from evals.report.progress import counted
     from rag.validators.cascade import Cascade
     from rag.validators.lexical import LexicalValidator
@@ -98,7 +101,8 @@ def calibrate(
             calibration, page = found.calibration, calibration_table(found)
         elif shipped is not None:
             found = fitted_as_shipped(to.stem, shipped, *parts, command=command, seed=seed, progress=progress)
-            calibration, page = found.calibration, calibration_table(found)
+            carried = transfer(load_sets(shipped), *parts, seed=seed, progress=progress)
+            calibration, page = found.calibration, Group(calibration_table(found), "", transfer_table(carried))
         elif collection is not None:
             with _runtime() as runtime:
                 excerpts = _excerpts(runtime, collection)

@@ -3,7 +3,7 @@
 Knows drafts whose claims people labelled, and the release policy `quote`. Knows no validator: it is given one.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,9 +11,10 @@ from pydantic import ValidationError
 
 from evals.grounding.labels import MENDS, Label
 from evals.jsonl import Fault, read, refusal
-from rag.answer.release import UNGROUNDED, Action, Policy, release
+from rag.answer.release import Action, Policy, release
+from rag.answer.withholding import Uncertain
 from rag.llms.base import REFUSAL
-from rag.types import Passage, Value, Verdict
+from rag.types import Passage, Value
 from rag.validators.base import Validator
 
 
@@ -95,15 +96,15 @@ def load_labelled(labels: Path, drafts: Path) -> list[Labelled]:
     return [Labelled(draft, tuple(sorted(places[id]))) for id, draft in written.items()]
 
 
-def gated(labelled: Sequence[Labelled], validator: Validator, withheld: Set[Verdict] = UNGROUNDED) -> Rates:
-    """What the policy `quote` lets through of the drafts, by the verdicts of `validator`, where the `withheld` ones are quoted.
+def gated(labelled: Sequence[Labelled], validator: Validator, uncertain: Uncertain = Uncertain.PASS) -> Rates:
+    """What the policy `quote` lets through of the drafts, by the verdicts of `validator`, where what `uncertain` withholds is quoted.
 
     Quotations are the passages' own words, and count as supported claims; what is not labelled does not count.
     """
     before = [[place.hallucinated for place in places] for _, places in labelled]
     after, stood = [], []
     for draft, places in labelled:
-        standing, quotations = released(draft, places, validator, withheld)
+        standing, quotations = released(draft, places, validator, uncertain)
         stood += standing
         after.append([place.hallucinated for place in standing] + [False] * quotations)
     supported = sum(not hallucinated for answer in before for hallucinated in answer)
@@ -111,13 +112,13 @@ def gated(labelled: Sequence[Labelled], validator: Validator, withheld: Set[Verd
     return Rates(_count(before), _count(after), kept / supported if supported else 1.0)
 
 
-def released(draft: Draft, places: Sequence[Place], validator: Validator, withheld: Set[Verdict]) -> tuple[list[Place], int]:
+def released(draft: Draft, places: Sequence[Place], validator: Validator, uncertain: Uncertain) -> tuple[list[Place], int]:
     """The labelled claims that reach the reader as they were written, and how many quotations take the place of others."""
     claims = validator.validate(draft.question, draft.draft, draft.passages)
-    outcome = release(Policy.QUOTE, draft.draft, claims, draft.passages, REFUSAL, withheld=withheld)
+    outcome = release(Policy.QUOTE, draft.draft, claims, draft.passages, REFUSAL, uncertain=uncertain)
     if outcome.action is Action.REFUSED:
         return [], 0
-    gone = [claim for claim in claims if claim.verdict in withheld]
+    gone = [claim for claim in claims if uncertain.withholds(claim)]
     standing = [place for place in places if not any(place.start < claim.end and claim.start < place.end for claim in gone)]
     return standing, outcome.quotations
 

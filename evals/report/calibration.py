@@ -9,11 +9,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from evals.grounding.calibrate import REGRET, Calibrated
+from evals.grounding.calibrate import Calibrated
 from evals.grounding.conformal import Zones
 from evals.grounding.drift import Drift, Finding
 from evals.grounding.reliability import Reliability
 from evals.grounding.transfer import LABELS, Transfer
+from evals.grounding.worth import REGRET
 from evals.report.text import line
 from rag.validators.calibration import Calibration
 

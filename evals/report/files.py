@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from evals.comparison import Comparison
+from evals.comparison import GRAVEST, Comparison
 from evals.measurement import Measurement
 from evals.report import html, junit, markdown
 from prompts.files import replace
@@ -31,11 +31,17 @@ def write(told: Comparison | Measurement, folder: Path) -> Path:
     return folder / PAGE
 
 
-def write_comment(comparisons: Sequence[Comparison], notes: Sequence[str], path: Path) -> None:
-    """One comment for all prompts of a pull request, notes on what was not compared below."""
-    parts = [markdown.comment(comparison) for comparison in comparisons]
-    parts += ["\n".join(f"- {markdown.inline(note)}" for note in notes)] if notes else []
-    _written(path, "\n\n".join(parts) + "\n")
+def write_comment(comparisons: Sequence[Comparison], faults: Sequence[str], notes: Sequence[str], path: Path) -> None:
+    """One comment for all prompts of a pull request, the gravest first: what could not be compared and should have been, the verdicts,
+    and notes on what was not to be compared.
+    """
+    ordered = sorted(comparisons, key=lambda comparison: GRAVEST.index(comparison.verdict))
+    parts = [
+        "\n".join(f"- **Problem:** {markdown.inline(fault)}" for fault in faults),
+        *map(markdown.comment, ordered),
+        "\n".join(f"- {markdown.inline(note)}" for note in notes),
+    ]
+    _written(path, "\n\n".join(filter(None, parts)) + "\n")
 
 
 def _written(path: Path, text: str) -> None:

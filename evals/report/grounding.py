@@ -15,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from evals.comparison import Estimate
-from evals.grounding import benchmark
-from evals.grounding.benchmark import FlipFigures, Measured, Report, SetFigures
+from evals.grounding.benchmark import Measured, Report
+from evals.grounding.benchmark import Progress as Watcher
+from evals.grounding.figures import FlipFigures, SetFigures
+from evals.grounding.speed import CLAIMS, PASSAGES
 
 UNKNOWN = "-"
 GAP = 2
@@ -74,7 +76,7 @@ def markdown(report: Report) -> str:
 
 
 @contextmanager
-def watched() -> Iterator[benchmark.Progress]:
+def watched() -> Iterator[Watcher]:
     """Draw a bar for each validator, on stderr, so that stdout stays what was asked for."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as bars:
@@ -120,7 +122,7 @@ def _cost(measured: Measured) -> str:
     memory = f"peak RAM {measured.peak_mb:,.0f} MB, before it was opened {measured.peak_mb_before:,.0f}"
     if measured.speed is None:
         return memory
-    speed, about = measured.speed, f"{benchmark.CLAIMS} claims over {benchmark.PASSAGES} passages"
+    speed, about = measured.speed, f"{CLAIMS} claims over {PASSAGES} passages"
     new, again = (
         f"{speed.ms_p50:.1f} ms (p95 {speed.ms_p95:.1f})",
         f"{speed.again_ms_p50:.1f} (p95 {speed.again_ms_p95:.1f}) the second time",

@@ -14,10 +14,11 @@ from evals import format
 from evals.comparison import Answer, Comparison, Effect, Finding, Role
 from evals.measurement import Measurement
 from evals.report import plots, words
-from evals.report.text import line, printable
+from evals.report.text import line
 from evals.scorers.base import Metric
 from evals.stats.quantiles import NEEDED
 from prompts.difference import difference
+from prompts.terminal import printable
 from rag.trace import dollars
 from rag.types import Claim, Verdict
 

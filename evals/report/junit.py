@@ -10,8 +10,8 @@ from evals.comparison import Comparison, Effect, Estimate, Finding, Role, Verdic
 from evals.format import between, change, interval, probability, shown
 from evals.measurement import Measurement
 from evals.report import words
-from evals.report.text import printable
 from evals.scorers.base import Metric
+from prompts.terminal import printable
 
 
 def document(told: Sequence[Comparison | Measurement]) -> str:
@@ -91,13 +91,14 @@ def _case(comparison: Comparison, suite: str, effect: Effect) -> ElementTree.Ele
 
 
 def _unmeasured(comparison: Comparison, suite: str, metric: str, role: Role) -> ElementTree.Element:
-    """Of a declared metric that has no effect, so that nothing measured is not nothing wrong."""
+    """Of a declared metric that decided nothing, so that nothing measured is not nothing wrong."""
     case = ElementTree.Element("testcase", classname=suite, name=printable(metric))
-    told = f"{metric} ({role}): not measured, as fewer than two independent cases have it on both sides"
+    few = " on enough cases" if any(effect.metric.name == metric for effect in comparison.effects) else ""
+    told = f"{metric} ({role}): not measured{few}, see the report's problems"
     if comparison.verdict is Verdict.UNTRUSTWORTHY:
         _result(case, "error", _reasons(comparison), told)
     else:
-        _result(case, "skipped", told)
+        _result(case, "skipped", told, "\n".join(comparison.problems))
     return case
 
 

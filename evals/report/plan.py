@@ -28,6 +28,8 @@ def plan_table(plan: Plan) -> Table:
 
 def _row(plan: MetricPlan) -> tuple[str, ...]:
     metric, wanted = plan.metric, change(plan.metric, plan.effect).lstrip("+")
+    if plan.power == 0:
+        return metric.label, "none", wanted, "0%", "", ""
     if plan.assumption is None or plan.power is None:
         return metric.label, "", wanted, "unknown", "", "nothing can be assumed: a pilot would tell"
     detectable = "none" if plan.detectable is None else change(metric, plan.detectable).lstrip("+")
@@ -52,7 +54,11 @@ def _bill(plan: Plan) -> str:
     )
     time = "an unknown time" if plan.seconds is None else _between(*(_duration(bound) for bound in plan.seconds))
     time += "" if plan.timed else " (assumed: none was timed yet)"
-    return f"{plan.calls:,} calls ({plan.cases:,} cases{repeats} x 2 variants): {cost}, {time}"
+    bill = f"{plan.calls:,} calls ({plan.cases:,} cases{repeats} x 2 variants): {cost}, {time}"
+    if plan.units >= plan.fewest:
+        return bill
+    what = "cases" if plan.units == plan.cases else "clusters, however many cases they have,"
+    return f"{bill}\n{plan.units} {what} can show no difference: it takes {plan.fewest}"
 
 
 def _between(low: str, high: str) -> str:

@@ -13,8 +13,8 @@ from markupsafe import Markup
 from evals.comparison import Effect, Estimate, Finding, Role, TagEffect, VarianceShares
 from evals.format import between, change, interval, shown
 from evals.measurement import Mean
-from evals.report.text import printable
 from evals.scorers.base import Metric
+from prompts.terminal import printable
 
 FOREST = (300, 56)
 """Width and height of one row."""

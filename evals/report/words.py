@@ -6,7 +6,7 @@ Knows sentences. Knows no markup; names and reasons come out as they came in.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from evals.comparison import Comparison, EarlyStop, Effect, Finding, Flip, Role, Verdict
+from evals.comparison import Agreement, Comparison, EarlyStop, Effect, Finding, Flip, Role, Verdict
 from evals.measurement import Mean, Measurement
 from evals.report.text import line
 from rag.trace import dollars
@@ -63,8 +63,8 @@ def declared(comparison: Comparison) -> list[Effect]:
 
 
 def unmeasured(comparison: Comparison) -> list[tuple[str, Role]]:
-    """The names of the metrics that were declared to decide and have no effect."""
-    design, measured = comparison.design, {effect.metric.name for effect in comparison.effects}
+    """The names of the metrics that were declared to decide, and have no effect that does."""
+    design, measured = comparison.design, {effect.metric.name for effect in declared(comparison)}
     named = dict.fromkeys(design.primary, Role.PRIMARY)
     for guardrail in design.guardrails:
         named.setdefault(guardrail.metric, Role.GUARDRAIL)
@@ -127,6 +127,12 @@ def moment(created_at: str) -> str:
     return f"{created_at[:16].replace('T', ' ')} UTC"
 
 
+def agreed(agreement: Agreement) -> str:
+    """How far the judge says what people said: `agrees with people on 83 % of 30 answers, kappa .61`."""
+    answers = counted(agreement.labels, "answer")
+    return f"agrees with people on {percent(round(agreement.share, 3))} of {answers}, kappa {agreement.kappa:.2f}"
+
+
 def models(told: Comparison | Measurement) -> str:
     """Who answered; both where they differ."""
     if isinstance(told, Measurement):
@@ -137,14 +143,20 @@ def models(told: Comparison | Measurement) -> str:
 def basis(told: Comparison | Measurement) -> Sequence[tuple[str, str]]:
     """What the numbers rest on, as terms and values."""
     judge = [("Judge", f"{told.judge}, {dollars(told.judge_nanodollars)}")] if told.judge else []
+    judge += [("Judge and people", agreed(told.agreement))] if told.agreement else []
+    early = told.early if isinstance(told, Comparison) else None
+    stopped = [("Stopped early", _stopped(early))] if early and early.stopped else []
+    at_once = [("At once", f"{counted(told.at_once, 'call')} at most")] if told.at_once else []
     return (
         ("Cases", _asked(told)),
+        *stopped,
         ("Case file", told.cases),
         ("Collection", told.collection),
         ("Model", models(told)),
         *judge,
         ("Spent", dollars(told.spent_nanodollars)),
         ("Took", duration(told.seconds)),
+        *at_once,
         ("When", moment(told.created_at)),
     )
 
@@ -153,10 +165,12 @@ def foundation(told: Comparison | Measurement) -> str:
     """The same on one line."""
     said = dict(basis(told))
     judge = f"judge {said['Judge']} · " if "Judge" in said else ""
-    stopped = _stopped(told.early) if isinstance(told, Comparison) else ""
+    judge += f"{said['Judge and people']} · " if "Judge and people" in said else ""
+    stopped = f", stopped early: {said['Stopped early']}" if "Stopped early" in said else ""
+    at_once = f", {said['At once']} at once" if "At once" in said else ""
     return (
         f"{said['Cases']}{stopped}, from {said['Case file']} · collection {said['Collection']} · {said['Model']} · {judge}"
-        f"spent {said['Spent']} in {said['Took']} · {said['When']}"
+        f"spent {said['Spent']} in {said['Took']}{at_once} · {said['When']}"
     )
 
 
@@ -168,11 +182,9 @@ def _asked(told: Comparison | Measurement) -> str:
     return f"{counted(told.asked, 'case')}, {asked} on both sides{clusters}"
 
 
-def _stopped(early: EarlyStop | None) -> str:
-    if early is None or not early.stopped:
-        return ""
+def _stopped(early: EarlyStop) -> str:
     paid = "" if early.saved_nanodollars is None else f" ({dollars(early.saved_nanodollars)})"
-    return f", stopped early: {early.planned:,} were planned, {counted(early.saved_calls, 'call')} saved{paid}"
+    return f"{early.planned:,} were planned, {counted(early.saved_calls, 'call')} saved{paid}"
 
 
 def _both(a: str, b: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Literal, Protocol
 
 from evals.cases import Case
-from rag.trace import Outcome, Trace
+from rag.trace import Trace
 from rag.types import Value
 
 
@@ -50,8 +50,3 @@ class Scorer(Protocol):
     def score(self, trace: Trace, case: Case) -> Scores:
         """The metrics that apply."""
         ...
-
-
-def failed(trace: Trace) -> bool:
-    """Whether it ended with neither an answer nor a refusal, or never ended."""
-    return trace.outcome not in (Outcome.ANSWERED, Outcome.REFUSED)

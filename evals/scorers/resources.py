@@ -4,7 +4,7 @@ Knows units. A replayed call counts with what it took and cost when it was made.
 """
 
 from evals.cases import Case
-from evals.scorers.base import Metric, Missing, Scores, failed
+from evals.scorers.base import Metric, Missing, Scores
 from rag.trace import Trace
 
 
@@ -32,7 +32,7 @@ class Resources:
             "prompt_tokens": float(usage.prompt),
             "completion_tokens": float(usage.completion),
             "cost": _cost(trace),
-            "failed": float(failed(trace)),
+            "failed": float(not trace.succeeded),
         }
 
 

@@ -23,7 +23,8 @@ def of_mean(values: FloatArray, clusters: NDArray[np.int64], support: Interval |
     that scores, costs and latencies have, either alone falls short somewhere, and BCa more often than both. Where most units have
     the very same mean, nothing can be learnt from resampling the few others: two pseudo-units are added, one a typical deviation
     above that mean and one below, as Bonett and Price (2012) do for proportions; where values are bounded, what is typical starts
-    from the largest possible deviation. Where all have the same mean and values are bounded, the bound is that of Clopper and
+    from the largest possible deviation. Student's t then has the degrees of freedom of the few that deviate (Satterthwaite, 1946):
+    their spread is known no better than that. Where all have the same mean and values are bounded, the bound is that of Clopper and
     Pearson (1934) on the share of units that could differ, each by as much as can be: about 3.7 / units.
     """
     value, units = float(np.mean(values)), int(clusters.max()) + 1
@@ -97,16 +98,18 @@ def _sparse(deviations: FloatArray, sizes: FloatArray, largest: float, level: fl
     """Of the mean deviation; `largest` is that of one case where it is known, else 0."""
     size, known = float(np.mean(sizes)), float(largest > 0)
     typical = np.sqrt((np.sum(deviations**2) + (largest * size) ** 2) / (np.count_nonzero(deviations) + known))
-    return _student(np.append(deviations, (typical, -typical)), np.append(sizes, (size, size)), level)
+    padded = np.append(deviations, (typical, -typical))
+    freedom = 2 * np.sum(padded**2) ** 2 / np.sum(padded**4)
+    return _student(padded, np.append(sizes, (size, size)), level, min(freedom, len(padded) - 1))
 
 
-def _student(sums: FloatArray, sizes: FloatArray, level: float) -> Interval:
+def _student(sums: FloatArray, sizes: FloatArray, level: float, freedom: float | None = None) -> Interval:
     """Of the ratio of sums to sizes over independent units, by its linearised standard error."""
     from scipy.special import stdtrit
 
     units, value = len(sums), float(sums.sum() / sizes.sum())
     error = np.sqrt(units / (units - 1) * np.sum((sums - value * sizes) ** 2)) / sizes.sum()
-    half = float(stdtrit(units - 1, (1 + level) / 2) * error)
+    half = float(stdtrit(freedom or units - 1, (1 + level) / 2) * error)
     return value - half, value + half
 
 

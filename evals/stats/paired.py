@@ -3,6 +3,7 @@
 Knows pairs, clusters and bounds. Knows nothing of metrics, of what a margin means, or of verdicts.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Self
 
@@ -96,6 +97,11 @@ def naive_difference(pairs: Pairs, *, level: float = 0.95) -> Estimate:
 def significance(pairs: Pairs, *, seed: int = 0) -> Significance:
     """Two-sided, of no difference: McNemar's exact test for shares, else the signs of whole clusters' differences are flipped."""
     return _mcnemar(*_discordant(pairs)) if pairs.proportions else _sign_flip(pairs, seed)
+
+
+def fewest_units(alpha: float) -> int:
+    """Independent ones without which no test here finds anything: that all of k differ the same way is chance in 2 of 2^k."""
+    return 1 + math.ceil(math.log2(1 / alpha))
 
 
 def equivalent(pairs: Pairs, margin: float, *, level: float = 0.95, seed: int = 0) -> bool:

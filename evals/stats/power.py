@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from evals.comparison import Design
 from evals.scorers.base import Metric
 from evals.scores import FloatArray
-from evals.stats.paired import Pairs
+from evals.stats.paired import Pairs, fewest_units
 from rag.types import Value
 
 POWER = 0.8
@@ -67,6 +67,10 @@ class Plan(Value):
     """What a comparison of two variants can find, and what it takes."""
 
     cases: int
+    units: int
+    """Independent ones: clusters, or the cases themselves."""
+    fewest: int
+    """Units, without which no test finds anything."""
     repeats: int
     calls: int
     """Of both sides together."""
@@ -114,14 +118,19 @@ def plan(
     alpha = (1 - design.level) / max(1, len(metrics))
     wanted = design.margin if effect is None else effect
     rounds = calls / min(concurrency, calls)
+    units, fewest = len(cluster_sizes) or cases, fewest_units(alpha)
     return Plan(
         cases=cases,
+        units=units,
+        fewest=fewest,
         repeats=repeats,
         calls=calls,
         alpha=alpha,
         power=power,
         metrics=tuple(
             _metric_plan(metric, _assumption(metric, repeats, cluster_sizes, pilot or {}, source), cases, wanted, power, alpha)
+            if units >= fewest
+            else MetricPlan(metric=metric, effect=wanted, assumption=None, power=0.0)
             for metric in metrics
         ),
         nanodollars=nanodollars and (round(calls * nanodollars[0]), round(calls * nanodollars[1])),
@@ -232,7 +241,7 @@ def _metric_plan(
         effect=effect,
         assumption=assumption,
         detectable=minimum_detectable_effect(assumption, cases, power=power, alpha=alpha),
-        needed=cases_needed(assumption, effect, power=power, alpha=alpha) if effect else None,
+        needed=max(fewest_units(alpha), cases_needed(assumption, effect, power=power, alpha=alpha)) if effect else None,
         power=predicted_power(assumption, effect, cases, alpha=alpha),
     )
 

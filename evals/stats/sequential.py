@@ -49,6 +49,11 @@ class Sequential:
             self._decided = "better" if above > below else "worse"
 
     @property
+    def observed(self) -> int:
+        """Units."""
+        return len(self._differences)
+
+    @property
     def p(self) -> float:
         """Of "the mean is 0", from the strongest evidence so far: it never rises, and is at most `alpha` once decided."""
         return math.exp(-self._evidence)

@@ -5,7 +5,7 @@ Knows where they are, and what the answer says without them; knows no passage. L
 
 import bisect
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 NUMBER = r"[1-9]\d{0,2}"
@@ -66,6 +66,24 @@ def uncited(answer: str, markers: Sequence[Citation]) -> Uncited:
             length += start - origin
         origin = end
     return Uncited("".join(kept), starts, origins)
+
+
+def corrected(answer: str, wrong: Collection[int], right: int) -> str:
+    """`answer` where `right` is cited in place of the `wrong` numbers, once; a marker with nothing else in it is left out."""
+    markers = citations(answer)
+    cited = {number for marker in markers for number in marker.numbers}
+    due = right in wrong or right not in cited
+    parts = []
+    position = 0
+    for start, end, numbers in markers:
+        if not set(wrong).isdisjoint(numbers):
+            left = [number for number in numbers if number not in wrong] + [right] * due
+            due = False
+            gap = answer[start : answer.index("[", start)]
+            instead = f"[{', '.join(map(str, left))}]" if left else ""
+            parts += [answer[position:start], gap + instead if left or answer.startswith("[", end) else ""]
+            position = end
+    return "".join([*parts, answer[position:]])
 
 
 def _numbers(listed: str) -> tuple[int, ...]:

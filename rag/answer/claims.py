@@ -15,21 +15,30 @@ from rag.text.pronouns import declares, resolve
 from rag.text.sentences import MARKER, Span, sentences
 from rag.text.speech import (
     ADDS,
+    ANNOUNCES,
+    ASIDE,
     COMMONPLACES,
     CONCEDES,
     COUNTS,
     DECLINES,
+    DENIES,
     DESCRIBES,
     ECHOES,
     FINITE,
     GOES_ON,
     GREETS,
+    INDIRECT,
+    INFERS,
+    JOINS,
     NEGATIVE,
     OPENS_QUESTION,
     POLAR,
+    REASON,
+    REFUSES,
     REPLIES,
     TALKS,
     TELLS,
+    TOPIC,
     spoken,
 )
 
@@ -51,6 +60,9 @@ ORNAMENT = re.compile(rf"(?:{TAG}>[ \t]*\n|[\s\u2600-\u27bf\u2b00-\u2bff\U0001f0
 """What stands before a sentence and is no part of it: lines that are tags, and emoji, which often end the sentence before."""
 ADDITIONS = 4
 """Clauses beside a refusal, or after talk, that are looked at."""
+CLAUSES = 12
+"""Places in a refusal where a clause may begin, that are looked at."""
+PRONOUN = re.compile(rf"(?:it|they|you|he|she|this|that|there)(?:'s|\u2019s| {FINITE.pattern})", re.IGNORECASE)
 STOPS = (".", "!", "\u3002", "\uff01")
 PAUSES = ",;:.\u2013\u2014"
 BOLD, LEAD_IN, ITEM, HEAD = 7, 8, 10, 99
@@ -68,6 +80,8 @@ class Statement(NamedTuple):
     citations: tuple[int, ...]
     resolved: str
     """`text` with a pronoun that is its subject replaced by what it stands for, where the sentence before leaves no doubt."""
+    reply: bool = False
+    """Whether `text` is a bare yes or no: `resolved` is then in the words of the question."""
 
 
 class Kind(enum.Enum):
@@ -105,8 +119,8 @@ class Part(NamedTuple):
 def parts(answer: str, language: str = "en", *, unfinished: bool = False) -> list[Part]:
     """The sentences of `answer`, in order; a citation belongs to the one it follows, or whose line it opens.
 
-    A label or a reply states something where no statement, code or refusal follows, or, but for lead-ins, where it cites. Of an
-    `unfinished` answer more may come.
+    A label or a reply states something where no statement, code or refusal follows, or where it cites. Of an `unfinished`
+    answer more may come.
     """
     markers = citations(answer)
     bare = uncited(answer, markers)
@@ -116,7 +130,7 @@ def parts(answer: str, language: str = "en", *, unfinished: bool = False) -> lis
     for index in reversed(range(len(found))):
         part = found[index]
         after = found[index + 1] if index + 1 < len(found) else None
-        cites = cited[index] and not _bare(bare.text[part.start : part.end]).endswith(LEADS)
+        cites = part.stated and cited[index] and not _announces(bare.text[slice(*part.stated)])
         if part.kind in LEADS_ON and part.stated and (cites or not below or _beside(bare.text, part, after)):
             found[index] = part = part._replace(kind=Kind.STATES)
         below = below or part.kind in (Kind.STATES, Kind.CODE) or declines(bare.text[part.start : part.end])
@@ -124,8 +138,10 @@ def parts(answer: str, language: str = "en", *, unfinished: bool = False) -> lis
 
 
 def asides(text: str) -> list[Part]:
-    """The sentences of `text`, whatever stands before or after it."""
-    return _read(text, "en")
+    """The sentences of `text`, whatever stands before or after it; a citation that opens one is no part of it."""
+    markers = citations(text)
+    bare = uncited(text, markers)
+    return [_placed(part, (), bare) for part in _read(bare.text, "en")]
 
 
 def statements(answer: str, language: str = "en", question: str = "") -> list[Statement]:
@@ -142,8 +158,9 @@ def statements(answer: str, language: str = "en", question: str = "") -> list[St
         start, end = part.stated
         end = max([end, *(marker.end for marker in part.cited)])
         numbers = dict.fromkeys(number for marker in part.cited for number in marker.numbers)
-        before = _replied(part.text, question) or (resolve(part.text, before) if language == "en" else part.text)
-        found.append(Statement(start, end, part.text, tuple(numbers), before))
+        replied = _replied(part.text, question)
+        before = replied or (resolve(part.text, before) if language == "en" else part.text)
+        found.append(Statement(start, end, part.text, tuple(numbers), before, reply=replied is not None))
     return found
 
 
@@ -162,7 +179,7 @@ def _replied(text: str, question: str) -> str | None:
     asked = POLAR.match(question)
     if not asked or not REPLIES.fullmatch(said):
         return None
-    return f"{asked['verb']}{' not' if said in NEGATIVE else ''}{asked['rest'].rstrip(' ?')}"
+    return f"{asked['verb']}{' not' if NEGATIVE.fullmatch(said) else ''}{asked['rest'].rstrip(' ?')}"
 
 
 def _read(text: str, language: str) -> list[Part]:
@@ -170,8 +187,11 @@ def _read(text: str, language: str) -> list[Part]:
     found: list[Part] = []
     for start, end in sentences(text, language):
         if ROW_RULE.fullmatch(text, start, end) and found and text[found[-1].start] == ROW:
-            head = (found.pop().start, end)
-            found.append(Part(*head, Kind.STATES if _asserts(text[slice(*head)]) else Kind.LABEL, head, HEAD))
+            above = found.pop()
+            head = (above.start, end)
+            # A second rule tells nothing that the first did not.
+            kind = above.kind if above.rank == HEAD else Kind.STATES if _asserts(text[slice(*head)]) else Kind.LABEL
+            found.append(Part(*head, kind, head, HEAD))
             continue
         marker = MARKER.match(text, start, end)
         body = marker.end() if marker else start
@@ -211,10 +231,10 @@ def _cited(answer: str, markers: list[Citation], spans: list[tuple[int, int]]) -
     for marker in markers:
         while index + 1 < len(spans) and spans[index + 1][0] < marker.start:
             index += 1
-        opens_line = OPENING.fullmatch(answer, answer.rfind("\n", 0, marker.start) + 1, marker.start)
         if spans:
-            follows = opens_line and index + 1 < len(spans) and spans[index][1] <= marker.start
-            cited[index + bool(follows)].append(marker)
+            between = index + 1 < len(spans) and spans[index][1] <= marker.start
+            opens_line = between and OPENING.fullmatch(answer, answer.rfind("\n", 0, marker.start) + 1, marker.start)
+            cited[index + bool(opens_line)].append(marker)
     return cited
 
 
@@ -253,20 +273,33 @@ def _kind(sentence: str) -> tuple[Kind, Span | None, int]:
         stated = _told(sentence)
         return (Kind.STATES if stated else Kind.LABEL if rank else Kind.TALKS), stated, rank
     if DECLINES.search(said):
-        stated = _besides(sentence)
+        stated = _beyond(sentence)
         return (Kind.STATES if stated else Kind.LABEL if leads else Kind.TALKS), stated, rank
     if heading and not text.endswith(STOPS):
         return (Kind.STATES if _asserts(text) else Kind.LABEL), whole, rank
     if leads:
-        return (Kind.STATES if NUMBER.search(text) and not COUNTS.match(said) else Kind.LABEL), whole, rank
+        tells = DENIES.search(said) or (NUMBER.search(text) and not COUNTS.match(said))
+        return (Kind.STATES if tells else Kind.LABEL), whole, rank
     return Kind.STATES, (0, len(sentence)), 0
+
+
+def _announces(text: str) -> bool:
+    """Whether it is a lead-in that states nothing without what follows it."""
+    said = spoken(_bare(text))
+    return said.endswith(LEADS) and ANNOUNCES.search(said.rstrip("".join(LEADS))) is not None
 
 
 def _asserts(text: str) -> bool:
     """Whether a phrase is more than the name of something: it has a verb, or a number."""
     phrase = NUMBERING.sub("", text, count=1) if NUMBERING.match(text) else text
-    verb = FINITE.search(spoken(phrase)) and not OPENS_QUESTION.match(spoken(phrase))
-    return bool(verb or NUMBER.search(phrase) or declares(phrase[:1].upper() + phrase[1:]))
+    return _predicates(phrase) or NUMBER.search(phrase) is not None
+
+
+def _predicates(phrase: str) -> bool:
+    """Whether it has a verb, the commonest."""
+    said = spoken(phrase)
+    verb = FINITE.search(said) and not OPENS_QUESTION.match(said)
+    return bool(verb) or declares(phrase[:1].upper() + phrase[1:])
 
 
 def _told(sentence: str) -> Span | None:
@@ -276,6 +309,51 @@ def _told(sentence: str) -> Span | None:
         if _asserts(_bare(rest)) and states(rest):
             return found.end(), len(sentence)
     return None
+
+
+def _beyond(sentence: str) -> Span | None:
+    """What a sentence states that declines: all of it where a clause of the refusal's own does."""
+    stated = _besides(sentence)
+    refusal = sentence if stated is None else sentence[: stated[0]] or sentence[stated[1] :]
+    return (0, len(sentence)) if _infers(_bare(refusal)) else stated
+
+
+def _infers(refusal: str) -> bool:
+    """Whether a clause of it states something: "not mentioned, so it is free", "it is free (they do not say why)"."""
+    reason = REASON.match(refusal)
+    if reason and any(_predicates(clause) and _is_of_matter(clause) for clause in reason.groups()):
+        return True
+    return any(
+        _goes_on(joint, refusal[: joint.start()], refusal[joint.end() :]) for joint in islice(JOINS.finditer(refusal), CLAUSES)
+    )
+
+
+def _goes_on(joint: re.Match[str], before: str, rest: str) -> bool:
+    """Whether a statement leads to a refusal, or a refusal to a statement."""
+    word = (joint["word"] or "").lower().removeprefix("and ")
+    if declines(before):
+        if word.partition(" ")[0] in INFERS:
+            follows = _asserts(rest) and not (word == "and" and INDIRECT.search(before))
+        else:
+            follows = not joint[0].startswith(",") and not word and _begins_clause(rest)
+        return follows and _is_of_matter(rest)
+    if not (REFUSES.match(spoken(rest)) and declines(rest) and _is_of_matter(before)):
+        return False
+    topic = TOPIC.match(spoken(before))
+    if word or "(" in joint[0]:
+        return _predicates(before) if topic else len(WORD.findall(before)) > 1
+    return _predicates(before) and not topic
+
+
+def _is_of_matter(clause: str) -> bool:
+    """Whether it states something, and not of who answers, what was asked, or what the sources are about."""
+    said = spoken(clause)
+    return not (declines(clause) or ASIDE.match(said) or DESCRIBES.match(said)) and states(clause)
+
+
+def _begins_clause(text: str) -> bool:
+    """Whether a subject and its verb come first."""
+    return declares(text[:1].upper() + text[1:]) or PRONOUN.match(text) is not None
 
 
 def _besides(sentence: str) -> Span | None:

@@ -16,7 +16,8 @@ class Echo:
     """For the text of one draft. `stops` are the closing tags: what a model says behind one that it repeats is another passage."""
 
     def __init__(self, messages: Sequence[Message], fence: str) -> None:
-        named = re.compile(rf"[\w-]*{fence}[\w-]*")
+        # From the beginning of a word: from within one, as many tries as it has characters would each run to its end.
+        named = re.compile(rf"(?<![\w-])[\w-]*?{fence}[\w-]*")
         names = sorted({name for message in messages for name in named.findall(message.content)} if fence else ())
         self.stops = tuple(f"</{name}" for name in names if any(f"</{name}" in message.content for message in messages))
         self._beginnings = [beginning for name in names for beginning in (f"<{name}", f"</{name}", name)]

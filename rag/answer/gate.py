@@ -16,6 +16,8 @@ ENDS = re.compile(r"[.!?:;\n\u2026\u3002\uff01\uff1f\u061f\u0964]")
 """Without one of these, no sentence can have ended."""
 UNFINISHED = re.compile(r"\[[\d\s,;\u2013-]*\Z")
 """What may become a citation of the sentence before it."""
+CLOSERS = 100
+"""Marks that may stand behind the end of a sentence."""
 ENDED = re.compile(r"(?:[.!?:;|\u2026\u3002\uff01\uff1f\u061f\u0964]|`{3}|~{3})[\s*_\"'`\u201d\u00bb)\]]*\Z")
 """A sentence with a mark at its end, and what closes a quotation or emphasis."""
 LONG = 400
@@ -93,7 +95,8 @@ def finished(draft: str, language: str) -> str:
     """A draft that was cut off, up to the end of its last whole sentence."""
     found = parts(draft, language)
     last = draft[found[-1].start : found[-1].end] if found else ""
-    return draft if ENDED.search(last) and not MARKER.fullmatch(last) else draft[: found[-1].start if found else 0]
+    ended = ENDED.search(last, max(0, len(last) - CLOSERS))
+    return draft if ended and not MARKER.fullmatch(last) else draft[: found[-1].start if found else 0]
 
 
 def after(claims: Sequence[Claim], offset: int) -> list[Claim]:

@@ -1,35 +1,37 @@
-"""What was said before a question: whether the question rests on it, and what of it is searched for, and sent to a model.
+"""The conversation before a question: whether the question depends on it, and what of it is searched for and sent to a model.
 
-Knows turns. Which words rest on others is told by `rag.conversation.followup`.
+Knows turns. `rag.conversation.followup` knows which words depend on others.
 """
 
 from collections.abc import Iterator, Sequence
 
-from prompts.prompt import plain
+from prompts.template import break_control_tokens
 from rag.context import Count
 from rag.conversation.followup import follows
 from rag.types import Message
 
 USER, ASSISTANT = "user", "assistant"
 TURNS = 3
-"""Earlier questions that a query takes up at most."""
+"""How many earlier questions a query includes at most."""
 TURN = 500
-"""Characters of an earlier turn that count: what a long one is about stands at its beginning."""
+"""Characters of an earlier turn that are read: the beginning of a long one says what it is about."""
+TOKEN = 16
+"""Characters of a token at most: a backend that counts none at all must not be sent a conversation of any length."""
 
 
 def depends(question: str, history: Sequence[Message]) -> bool:
-    """Whether `question` can only be understood with what was said before, by its words. Takes well under a millisecond."""
-    before = next(_asked(history), None)
+    """Whether `question` can only be understood with the conversation before it. Takes well under a millisecond."""
+    before = next(_user_turns(history), None)
     return before is not None and follows(question, before)
 
 
 def standalone(question: str, history: Sequence[Message]) -> str:
-    """What to search for in place of `question`, in lines: it, and the questions that it rests on, the latest first.
+    """What to search for instead of `question`: it and the questions that it depends on, one per line, the latest first.
 
-    They reach back to one that stands by itself, and three of them at most. A question that rests on nothing is returned as it is.
+    At most three earlier questions, back to the first that depends on none. A question that depends on nothing is returned as it is.
     """
     lines = [question]
-    earlier = _asked(history)
+    earlier = _user_turns(history)
     before = next(earlier, None)
     while before is not None and len(lines) <= TURNS and follows(lines[-1], before):
         lines.append(before)
@@ -38,13 +40,14 @@ def standalone(question: str, history: Sequence[Message]) -> str:
 
 
 async def recent(history: Sequence[Message], budget: int, count: Count) -> tuple[Message, ...]:
-    """The latest turns that together have at most `budget` tokens, to be sent before the question: whole, oldest first.
+    """The latest whole turns that together have at most `budget` tokens, oldest first; they are sent before the question.
 
-    A turn is a question and what was answered; where not even the latest fits, its question alone is taken, if that does. Other
-    roles are left out, and a chat model's control tokens are broken, as in a prompt.
+    A turn is a question and its answer; if not even the latest turn fits, its question alone is sent, if that fits. Other roles are
+    left out, and control tokens of chat models are broken up, as in a prompt.
     """
     turns = _turns(history)
-    sizes = await count([message.content for turn in turns for message in turn])
+    said = [message.content for turn in turns for message in turn]
+    sizes = [max(tokens, len(text) // TOKEN) for tokens, text in zip(await count(said), said, strict=True)]
     kept: list[Message] = []
     for turn in reversed(turns):
         tokens, sizes = sizes[-len(turn) :], sizes[: -len(turn)]
@@ -57,20 +60,20 @@ async def recent(history: Sequence[Message], budget: int, count: Count) -> tuple
     return tuple(kept)
 
 
-def _asked(history: Sequence[Message]) -> Iterator[str]:
-    """The user's turns, the latest first, as far as they count."""
+def _user_turns(history: Sequence[Message]) -> Iterator[str]:
+    """The beginnings of the user's messages, the latest first."""
     said = (message.content.strip()[:TURN] for message in reversed(history) if message.role == USER)
     return (text for text in said if text)
 
 
 def _turns(history: Sequence[Message]) -> list[list[Message]]:
-    """The latest, oldest first; each begins with the user."""
+    """The latest turns, oldest first; each begins with the user."""
     turns: list[list[Message]] = [[]]
     for message in reversed(history):
         if not message.content.strip():
             continue
         if message.role in (USER, ASSISTANT):
-            turns[0].insert(0, Message(role=message.role, content=plain(message.content)))
+            turns[0].insert(0, Message(role=message.role, content=break_control_tokens(message.content)))
         if message.role == USER:
             turns.insert(0, [])
         if len(turns) > TURNS:

@@ -1,6 +1,6 @@
-"""A model that rewrites a question, asked after others, into one that stands by itself.
+"""A model that rewrites a follow-up question so that it can be understood by itself.
 
-Knows a prompt and how far a reply may be trusted. Knows no provider.
+Knows a prompt, and how far a reply can be trusted. Knows no provider.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,11 @@ from contextlib import aclosing
 from itertools import islice
 
 from prompts.fence import fence
-from prompts.prompt import Prompt, plain
+from prompts.prompt import Prompt
+from prompts.template import break_control_tokens
 from rag.conversation.history import ASSISTANT, TURN, USER, standalone
 from rag.errors import UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Purpose, Request
+from rag.llms.base import CallLog, CallPolicy, Purpose, Request
 from rag.llms.router import Router
 from rag.text import analyzer
 from rag.text.characters import sound
@@ -19,19 +20,19 @@ from rag.text.speech import DECLINES, GREETS, TALKS, spoken
 from rag.types import Message
 
 SHOWN = 6
-"""Messages that a rewriting model is shown."""
-MESSAGE = 1000
-"""Characters of each."""
+"""How many messages, the latest, the model is shown."""
+SHOWN_CHARACTERS = 1000
+"""Characters of each message that the model is shown."""
 SHOWN_BYTES = 4000
-"""Of all of them together, the latest first."""
+"""Bytes of all messages together that the model is shown, the latest first."""
 PROMPT_TOKENS = 6000
-"""Of a rewriting's prompt without the question, at most, by any tokenizer: a token is a byte at least."""
-LONGEST = 300
-"""Characters that a rewriting may have beyond twice those of the question."""
+"""An upper bound on the prompt without the question, by any tokenizer: a token has at least one byte."""
+EXTRA_CHARACTERS = 300
+"""A rewritten question may be this much longer than twice the question."""
 KNOWN = 0.5
-"""The share of a rewriting's terms, at least, that were said before."""
+"""At least this share of the rewritten question's terms must occur in the conversation."""
 SECONDS = 10.0
-"""That a rewriting is waited for: the deterministic one costs nothing."""
+"""How long to wait for the model; `standalone` answers at once."""
 MAX_TOKENS = 200
 QUESTION_MARKS = ("?", "\uff1f", "\u061f", ";", "\u037e")
 FULL_STOPS = (".", "\u3002")
@@ -40,8 +41,7 @@ FULL_STOPS = (".", "\u3002")
 class Rewriter:
     """One model with one version of the `rewrite` prompt. Calls may overlap.
 
-    Raises `GroundwireError` where the model does not exist. It is tried once, and the policy's fallbacks are not used: where it
-    fails, words that were said do.
+    Raises `GroundwireError` if the model does not exist. It is tried once and has no fallback: if it fails, `standalone` replaces it.
     """
 
     def __init__(self, router: Router, model: str, prompt: Prompt, policy: CallPolicy) -> None:
@@ -53,7 +53,7 @@ class Rewriter:
         self._policy = policy.model_copy(update={"fallbacks": (), "attempts": 1, "total_seconds": seconds})
 
     def request(self, question: str, history: Sequence[Message]) -> Request:
-        """What the model is asked: the latest messages and the question, fenced, for whoever wrote them may want something else."""
+        """The request: the latest messages and the question, fenced, because their text may contain instructions."""
         shown = _shown(history)
         texts = [message.content for message in shown]
         rendered = self.prompt.render(history=shown, question=question, fence=fence(texts, question))
@@ -66,13 +66,10 @@ class Rewriter:
             whole=True,
         )
 
-    async def rewrite(self, question: str, history: Sequence[Message], began: float, attempts: list[Attempt]) -> str:
-        """The question as it would be asked by itself; `standalone` where the call fails or brings no such question.
-
-        The try is appended to `attempts`, as by `Router.stream`, for which `began` is meant, too.
-        """
+    async def rewrite(self, question: str, history: Sequence[Message], log: CallLog) -> str:
+        """The rewritten question; that of `standalone` if the call fails, or its reply is not such a question."""
         try:
-            pieces = self._router.stream(self.request(question, history), self._policy, Purpose.REWRITE, began, attempts)
+            pieces = self._router.stream(self.request(question, history), self._policy, Purpose.REWRITE, log)
             async with aclosing(pieces):
                 reply = sound("".join([piece async for piece in pieces if isinstance(piece, str)])).strip()
         except UpstreamError:
@@ -81,12 +78,12 @@ class Rewriter:
 
 
 def _shown(history: Sequence[Message]) -> list[Message]:
-    """The beginnings of the latest messages, oldest first, as many as there is room for."""
+    """The beginnings of the latest messages, oldest first, as many as fit into `SHOWN_BYTES`."""
     spoken_by = (message for message in reversed(history) if message.role in (USER, ASSISTANT))
     shown: list[Message] = []
     room = SHOWN_BYTES
     for message in islice(spoken_by, SHOWN):
-        content = plain(message.content[:MESSAGE]).encode()[:room].decode(errors="ignore")
+        content = break_control_tokens(message.content[:SHOWN_CHARACTERS]).encode()[:room].decode(errors="ignore")
         room -= len(content.encode())
         if not content:
             break
@@ -95,9 +92,9 @@ def _shown(history: Sequence[Message]) -> list[Message]:
 
 
 def _asks_the_same(reply: str, question: str, history: Sequence[Message]) -> bool:
-    """Whether a model's reply is one line that asks, of what was spoken of."""
+    """Whether a reply is a one-line question about what the conversation is about."""
     said = spoken(reply)
-    if not said or "\n" in reply or len(reply) > 2 * len(question) + LONGEST:
+    if not said or "\n" in reply or len(reply) > 2 * len(question) + EXTRA_CHARACTERS:
         return False
     if DECLINES.search(said) or TALKS.match(said) or GREETS.fullmatch(said):
         return False
@@ -107,7 +104,7 @@ def _asks_the_same(reply: str, question: str, history: Sequence[Message]) -> boo
     language = analyzer.language(" ".join((question, *(message.content[:TURN] for message in history[-SHOWN:]))))
     before = {
         term
-        for text in (question, *(message.content[:MESSAGE] for message in history[-SHOWN:]))
+        for text in (question, *(message.content[:SHOWN_CHARACTERS] for message in history[-SHOWN:]))
         for term in analyzer.terms(text, language)
     }
     terms = analyzer.asked(reply, (language,))

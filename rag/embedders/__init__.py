@@ -5,7 +5,7 @@ from rag.errors import GroundwireError
 
 
 def open_embedder(name: str) -> Embedder:
-    """`onnx`, `hash`, or `sentence-transformers:<hub model or folder>`. Raises `GroundwireError` where it cannot be had."""
+    """`onnx`, `hash`, or `sentence-transformers:<hub model or folder>`. Raises `GroundwireError` if it is unknown or not installed."""
     backend, _, model = name.partition(":")
     match backend, model:
         case "onnx", "":

@@ -14,19 +14,21 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """What decides the vectors, for caches and traces: `onnx:all-MiniLM-L6-v2-int8@<first 12 hex of the weights' sha256>`."""
+        """Changes whenever the vectors may: `onnx:all-MiniLM-L6-v2-int8@<first 12 hex of the weights' sha256>`."""
         ...
 
     @property
-    def dimensions(self) -> int: ...
+    def dimensions(self) -> int:
+        """The length of a vector."""
+        ...
 
     @property
     def max_tokens(self) -> int:
-        """Longer text would be truncated, special tokens included."""
+        """The most tokens of a text, special tokens included; longer text is truncated."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, special tokens included, never truncated."""
+        """The tokens of each whole text, special tokens included."""
         ...
 
     def embed(self, texts: Sequence[str]) -> Vectors:

@@ -1,6 +1,6 @@
-"""Words hashed into a vector: no weights, no model, deterministic everywhere.
+"""Words hashed into a vector: no weights, no model, the same on every machine.
 
-For trying things out and for tests whose point is not the model. Knows words; knows no meaning.
+For first steps, and for tests that are not about the model. Knows words; knows no meaning.
 """
 
 import hashlib
@@ -13,11 +13,11 @@ from rag.embedders.base import Vectors
 
 _WORD = re.compile(r"\w+")
 _MARKS = 2
-"""What stands before and after the words of a text; a text without words still has a vector."""
+"""Special tokens before and after the words of a text."""
 
 
 class HashingEmbedder:
-    """A bag of lower-case words, each a signed unit in one dimension."""
+    """A bag of lower-case words: each adds 1 or -1 to one dimension. A text without words has a vector, too."""
 
     identity = "hash:words@1"
     dimensions = 256

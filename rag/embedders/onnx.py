@@ -11,19 +11,20 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from rag import weights
+from rag.digest import file_sha256
 from rag.embedders.base import Vectors
 
 _BATCH_TOKENS = 512
-"""Of one run, padding included: more gains no speed, and memory grows with it."""
+"""Tokens in one batch, padding included: more would not be faster, and take more memory."""
 _WORTH_TOKENS = 64
-"""Of one run, so that a second core is worth its while."""
+"""Tokens in one batch at least: less does not make up for the overhead of a second thread."""
 _ALLOWED = os.environ.get("OMP_NUM_THREADS", "")
 THREADS = min(2, (int(_ALLOWED) if _ALLOWED.isdecimal() else 0) or os.cpu_count() or 1)
-"""Unless the environment allows fewer, as it does in a process that is one of many."""
+"""Fewer if `OMP_NUM_THREADS` says so, as it does in one of many worker processes."""
 
 
 class OnnxEmbedder:
-    """Mean pooling over the tokens, then rows of length 1: what sentence-transformers does with this model."""
+    """Mean pooling over the tokens, then rows of length 1, as sentence-transformers does with this model."""
 
     dimensions = 384
     max_tokens = 256
@@ -33,13 +34,13 @@ class OnnxEmbedder:
         from tokenizers import Tokenizer
 
         model = weights.locate(weights.MINILM_ONNX)
-        self.identity = f"onnx:all-MiniLM-L6-v2-int8@{weights.sha256(model)[:12]}"
+        self.identity = f"onnx:all-MiniLM-L6-v2-int8@{file_sha256(model)[:12]}"
         self._tokenizer = Tokenizer.from_file(str(weights.locate(weights.MINILM_TOKENIZER)))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         options = onnxruntime.SessionOptions()
-        # Batches share the cores, not the work of one: threads within a run wait for each other spinning, which takes a core from
-        # whoever serves, and gains a lone question less than a millisecond.
+        # Threads run whole batches. Threads within a batch would spin while they wait for each other, which takes a core from the
+        # server, and saves a single question less than a millisecond.
         options.intra_op_num_threads = 1
         self._threads = ThreadPoolExecutor(THREADS, "embedder")
         # The arena would keep the memory of the largest batch for good.
@@ -76,7 +77,7 @@ class OnnxEmbedder:
 
 
 def _batches(lengths: Sequence[int], most: int) -> Iterator[list[int]]:
-    """Rows of like length together, so that little is padding."""
+    """The rows in batches of at most `most` tokens; rows of similar length together, so that there is little padding."""
     batch: list[int] = []
     for row in sorted(range(len(lengths)), key=lengths.__getitem__):
         if batch and (len(batch) + 1) * lengths[row] > most:

@@ -1,6 +1,6 @@
 """Any model of sentence-transformers, on torch: an extra.
 
-Knows that library. Its instructions for queries ("query: ") are not used: a question is embedded as a passage is.
+Knows that library. Its prompts for queries ("query: ") are not used: a question is embedded like a passage.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ _MINILM = ("all-MiniLM-L6-v2", "sentence-transformers/all-MiniLM-L6-v2")
 
 
 class SentenceTransformersEmbedder:
-    """`model` is a model of the hub or a folder; all-MiniLM-L6-v2 also comes from the package that carries it."""
+    """`model` is a model of the Hugging Face hub or a folder; for all-MiniLM-L6-v2 the package that contains it is used, if installed."""
 
     def __init__(self, model: str) -> None:
         self._model = _load(model)
@@ -31,7 +31,7 @@ class SentenceTransformersEmbedder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         if not texts:
             return []
-        # The library sets truncation on the one tokenizer there is.
+        # Calls change the truncation of the shared tokenizer.
         with self._tokenizing:
             tokens = self._model.tokenizer(list(texts), truncation=False, verbose=False)
         return [len(ids) for ids in tokens["input_ids"]]
@@ -63,7 +63,7 @@ def _load(model: str) -> Any:
 
 
 def _digest(model: Any) -> str:
-    """sha256 over the parameters as loaded, so that a folder and a hub model of the same weights agree."""
+    """The sha256 of the loaded parameters, the same for a folder and a hub model with the same weights."""
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())

@@ -1,22 +1,22 @@
-"""Bytes into text: UTF-8, UTF-16 with its mark, or an older encoding where the bytes leave no doubt which.
+"""Decodes bytes: UTF-8, UTF-16 with a byte order mark, or an older encoding if the bytes leave no doubt which.
 
-Knows evidence; prefers no text over wrong text.
+Prefers no text over wrong text.
 """
 
 import codecs
 
 LEAST_COHERENCE = 0.1
-"""How much the letters must occur as they do in a language; charset-normalizer gives 0 to 1."""
+"""How much the letter frequencies must resemble a language, 0 to 1 by charset-normalizer."""
 MOST_CHAOS = 0.05
-"""How much the text may look scrambled; also 0 to 1."""
+"""How scrambled the text may look, also 0 to 1."""
 LEAST_BYTES = 5
-"""Beyond ASCII: fewer fit almost any encoding."""
+"""Bytes beyond ASCII: fewer fit almost any encoding."""
 
 
 def decoded(content: bytes) -> str | None:
-    """The text, without byte order mark; none where the encoding is in doubt."""
+    """The text without byte order mark; null if the encoding is in doubt."""
     try:
-        # Text has spaces, line breaks or digits, whose other byte is 0; damage that looks like a mark has not.
+        # UTF-16 text has spaces, line breaks or digits, which contain a zero byte; damage that looks like a mark has none.
         if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in content:
             return content.decode("utf-16")
         return content.decode("utf-8-sig")
@@ -25,7 +25,7 @@ def decoded(content: bytes) -> str | None:
 
 
 def _guessed(content: bytes) -> str | None:
-    """What charset-normalizer reads, if there is enough to go by; of equally good readings only Windows-1252, as browsers do."""
+    """The text by charset-normalizer, null if it is in doubt. Of equally good encodings Windows-1252 wins, as in browsers."""
     beyond = sum(byte > 127 for byte in content)
     if beyond < LEAST_BYTES or _utf8_with_damage(content, beyond):
         return None

@@ -1,6 +1,6 @@
-"""Documents into chunks: whole sections and blocks where they fit, else sentences, lines, words.
+"""Cuts documents into chunks: whole sections and blocks if they fit, else sentences, lines or words.
 
-Knows Markdown structure and the embedder's token budget; knows nothing of where documents come from or where chunks go.
+Knows Markdown structure and the embedder's token budget. Knows nothing of where documents come from or where chunks go.
 """
 
 import functools
@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
 TARGET_TOKENS = 200
-"""One long paragraph: what an embedder trained on 128 to 256 tokens still represents, and what a person reads as a citation."""
+"""About one long paragraph: what an embedder trained on 128 to 256 tokens still represents, and what a person reads
+as a citation."""
 LARGEST_TOKENS = 250
-"""A section or block up to this size stays whole rather than being cut at the target."""
+"""A section or block of up to this size stays whole instead of being cut at the target."""
 CHARACTERS_PER_TOKEN = 8
-"""Beyond this, text counts by its length: a tokenizer may take an unbroken string of any length for one unknown token."""
+"""Text with more characters per token counts by its length: a tokenizer may take a long unbroken string for one unknown token."""
 
 OUTLINED = frozenset({"text/markdown", "text/html", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"})
 """Media types whose extracted text is Markdown."""
@@ -33,7 +34,7 @@ WORD = re.compile(r"\S+\s*")
 
 
 class Section(NamedTuple):
-    """What stands under one heading, up to the next: its breadcrumb, and the blocks that tile it."""
+    """The text under one heading up to the next: the headings above it, outermost first, and the spans of its blocks."""
 
     headings: tuple[str, ...]
     blocks: list[Span]
@@ -53,8 +54,8 @@ Measure = Callable[[Sequence[Span]], list[Piece]]
 def chunks(document: Document, embedder: Embedder) -> list[Chunk]:
     """The chunks of a document in order, none overlapping.
 
-    Every character that is not space is in one of them, and none has more tokens than the embedder takes. Titles and headings
-    that would fill more than a third of that are shortened: the outermost headings go first.
+    Every character that is not space is in one of them, and none has more tokens than the embedder takes. A title and
+    headings that would fill more than a third of that are shortened, the outermost headings first.
     """
     limit = min(embedder.max_tokens, LARGEST_TOKENS)
     return [
@@ -65,7 +66,7 @@ def chunks(document: Document, embedder: Embedder) -> list[Chunk]:
 
 
 def _cut(text: str, blocks: Sequence[Span], draft: Chunk, limit: int, embedder: Embedder) -> Iterator[Chunk]:
-    """The chunks of neighbouring blocks: one if at most `limit` tokens suffice, its situation included."""
+    """The chunks of adjacent blocks: a single one if it has at most `limit` tokens, its title and headings included."""
     whole = _filled(draft, text, blocks[0][0], blocks[-1][1])
     length = math.ceil(len(whole.text) / CHARACTERS_PER_TOKEN)
     tokens = length if length > limit else embedder.count_tokens([whole.embedded])[0]
@@ -93,7 +94,7 @@ def _cut(text: str, blocks: Sequence[Span], draft: Chunk, limit: int, embedder: 
 
 
 def _fitting(text: str, blocks: Sequence[Span], language: str, whole: Piece, room: int, measure: Measure) -> list[Piece]:
-    """Pieces that tile the whole, each as coarse as fits."""
+    """Adjacent pieces that cover the whole, each as large as fits into `room` tokens."""
     cuts: list[Callable[[Piece], Iterable[Span]]] = [
         lambda piece: blocks,
         lambda piece: _tiled(piece, (start for start, _ in sentences(text[piece.start : piece.end], language))),
@@ -114,7 +115,7 @@ def _finer(piece: Piece, cut: Callable[[Piece], Iterable[Span]], measure: Measur
 
 
 def _packed(pieces: Sequence[Piece], room: int) -> Iterator[Span]:
-    """Neighbours joined into spans of about equal size, near the target and never above `room`."""
+    """Join adjacent pieces into spans of about equal size, near the target and never above `room` tokens."""
     total = sum(piece.size for piece in pieces)
     goal = room if total <= room else total / math.ceil(total / min(TARGET_TOKENS, room))
     start, size, packed, count = pieces[0].start, 0, 0, 1
@@ -128,7 +129,7 @@ def _packed(pieces: Sequence[Piece], room: int) -> Iterator[Span]:
 
 
 def _tiled(piece: Piece, offsets: Iterable[int]) -> Iterator[Span]:
-    """The piece cut at offsets from its start."""
+    """Cut the piece at these offsets from its start."""
     inner = (piece.start + offset for offset in offsets)
     cuts = sorted({piece.start, *(cut for cut in inner if cut < piece.end), piece.end})
     return itertools.pairwise(cuts)
@@ -139,7 +140,7 @@ def _halves(piece: Piece) -> Iterator[Span]:
 
 
 def _filled(draft: Chunk, text: str, start: int, end: int) -> Chunk:
-    """The draft with the text of this span, without surrounding space."""
+    """The draft with the text of this span, surrounding space stripped."""
     part = text[start:end]
     body = part.strip()
     first = start + len(part) - len(part.lstrip())
@@ -152,7 +153,7 @@ def _sealed(chunk: Chunk, tokens: int) -> Chunk:
 
 
 def _draft(document: Document, headings: tuple[str, ...], embedder: Embedder) -> Chunk:
-    """A chunk that has everything but its text, its situation short enough to leave it room."""
+    """A chunk with everything but its text; title and headings are short enough to leave room for it."""
     allowance = embedder.max_tokens // 3
     title = document.title[: allowance * CHARACTERS_PER_TOKEN].rstrip()
     headings = tuple(heading for heading in headings if len(heading) <= allowance * CHARACTERS_PER_TOKEN)
@@ -176,7 +177,7 @@ def _draft(document: Document, headings: tuple[str, ...], embedder: Embedder) ->
 
 
 def _sections(document: Document) -> list[Section]:
-    """Sections whose blocks tile the text; plain text is one section of paragraphs."""
+    """Sections whose blocks cover the text; plain text is one section of paragraphs."""
     if not document.text.strip():
         return []
     if document.media_type not in OUTLINED:
@@ -199,7 +200,7 @@ def outline(text: str) -> list[Section]:
         if token.type == "heading_open":
             depth = int(token.tag[1:])
             joins = bare and (not path or depth > path[-1][0])
-            path = [*(above for above in path if above[0] < depth), (depth, _plain(inner.content))]
+            path = [*(above for above in path if above[0] < depth), (depth, _heading_text(inner.content))]
             starts = sections.pop()[1] if joins else [start]
             sections.append((tuple(heading for _, heading in path), starts))
             bare = True
@@ -214,8 +215,8 @@ def outline(text: str) -> list[Section]:
     ]
 
 
-def _plain(markup: str) -> str:
-    """A heading as read: without emphasis marks, link targets and code ticks."""
+def _heading_text(markup: str) -> str:
+    """A heading as plain text, without emphasis marks, link targets and code ticks."""
     [inline] = _inline().parseInline(markup)
     return " ".join("".join(child.content or " " * (child.type == "softbreak") for child in inline.children or []).split())
 

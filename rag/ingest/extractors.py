@@ -1,6 +1,7 @@
-"""Readable text out of HTML, PDF and DOCX; headings, lists, tables and code as Markdown, pages of a PDF parted by form feeds.
+"""Extracts text from HTML, PDF and DOCX: headings, lists, tables and code as Markdown, the pages of a PDF separated
+by form feeds.
 
-Knows formats; trusts its caller to bound what a hostile file can cost.
+Knows formats; relies on its caller to limit what a hostile file can cost.
 """
 
 import contextlib
@@ -22,14 +23,14 @@ BLOCKS = frozenset(
 )
 HEADINGS = {f"h{depth}": "#" * depth for depth in range(1, 7)}
 LINE, SPACE = "\x01", "\x02"
-"""A line break and a space that the tidying of other white space leaves alone."""
+"""Stand for a line break and a space that `_tidied` must keep."""
 EXACT = str.maketrans({"\n": LINE, " ": SPACE})
 INDENTED = str.maketrans({"\n": LINE + SPACE * 2})
 AS_WRITTEN = str.maketrans({LINE: "\n", SPACE: " "})
 
 
 def extract(stream: IO[bytes], media_type: str) -> tuple[str, str]:
-    """Title, empty if the file names none, and text. Raises whatever the format's parser does."""
+    """(title, text); the title is empty if the file has none. Raises whatever the parser of the format raises."""
     if media_type == "text/html":
         return _html(stream.read())
     if media_type == "application/pdf":
@@ -69,7 +70,7 @@ def _paragraph(paragraph: "Paragraph") -> str:
 
 
 def _table(table: "Table") -> str:
-    # A merged cell comes back once for every column it spans.
+    # A merged cell appears once for every column it spans.
     return _rows([cell.text for cell in dict.fromkeys(row.cells)] for row in table.rows)
 
 
@@ -89,7 +90,7 @@ def _html(content: bytes) -> tuple[str, str]:
         return "", ""
     parser = html.HTMLParser(encoding="utf-8", huge_tree=True)
     root = html.document_fromstring(text.encode(errors="replace"), parser=parser)
-    # The parser drops what lies too deep, and only its log says so.
+    # The parser drops elements that are nested too deeply; only its log shows it.
     if any(error.type == etree.ErrorTypes.ERR_RESOURCE_LIMIT for error in parser.error_log):
         raise ValueError("its elements are nested too deeply")
     title = " ".join((root.findtext(".//title") or "").split())
@@ -99,7 +100,7 @@ def _html(content: bytes) -> tuple[str, str]:
 
 
 def _characters(content: bytes) -> str:
-    """As UTF-8 if it is, else as the page declares, else as its bytes suggest. Raises `UnicodeError`."""
+    """Decoded as UTF-8 if it is valid, else as the page declares, else as its bytes suggest. Raises `UnicodeError`."""
     declared = re.search(rb"charset\s*=\s*[\"']?([\w-]+)", content[:2048])
     for encoding in ("utf-8-sig", declared[1].decode("ascii", "replace") if declared else ""):
         with contextlib.suppress(UnicodeDecodeError, LookupError):
@@ -111,7 +112,7 @@ def _characters(content: bytes) -> str:
 
 
 def _content(element: "HtmlElement") -> str:
-    """What is inside an element, as untidied Markdown."""
+    """The content of an element as Markdown, before `_tidied`."""
     pieces = [_squashed(element.text)]
     for child in element:
         pieces += _element(child), _squashed(child.tail)
@@ -144,6 +145,6 @@ def _squashed(text: str | None) -> str:
 
 
 def _tidied(text: str) -> str:
-    """Without space around line breaks, and no more than one blank line at a time."""
+    """Remove space around line breaks, and all but one of consecutive blank lines."""
     lines = re.sub(r"[^\S\n]*\n[^\S\n]*", "\n", text)
     return re.sub(r"\n{3,}", "\n\n", lines).strip().translate(AS_WRITTEN)

@@ -1,15 +1,14 @@
-"""What is wrong with data, and what an ingest did: the values that its report is made of.
+"""What is wrong with data: the flaws of documents and files, and the reasons for them.
 
-Knows reasons and counts; reads nothing.
+Knows reasons; reads nothing.
 """
 
 import enum
-from collections.abc import Mapping
 
 from rag.types import Value
 
 MOST_CHARACTERS = 5_000_000
-"""Of one document: a library of books should be ingested as books."""
+"""Characters of one document at most: a library of books should be ingested as books."""
 
 
 class Reason(enum.StrEnum):
@@ -27,7 +26,7 @@ class Reason(enum.StrEnum):
 
 
 RETRIED = frozenset({Reason.DUPLICATE, Reason.REPEATED_ID, Reason.TIMED_OUT, Reason.OUT_OF_MEMORY})
-"""Reasons that may be gone although the file is the same."""
+"""Reasons that may no longer hold although the file is unchanged."""
 
 
 class Flaw(Value):
@@ -38,53 +37,11 @@ class Flaw(Value):
     detail: str
     """What exactly and where: `data/faq.jsonl:3: no text`."""
     document_id: str | None = None
-    """Null where it is not known which documents it stands for."""
+    """Null if it is not known which documents the flaw hides."""
 
 
 class Skipped(Value):
-    """A file of a type that nothing here reads."""
+    """A file of a type that nothing here reads, or that must not be read."""
 
     source: str
     detail: str
-
-
-class Report(Value):
-    """What one ingest found and did."""
-
-    collection: str
-    generation: str | None
-    """The current one afterwards; null where the collection has no chunk."""
-    files: int
-    files_unchanged: int
-    """Not even parsed: their bytes are those of the last ingest."""
-    skipped: tuple[Skipped, ...]
-    vanished: int
-    """Files that are gone while their documents stay, because nobody asked to prune them."""
-    documents: int
-    """Of the whole collection, afterwards."""
-    added: int
-    """Documents of this run's files; so are the next five."""
-    changed: int
-    unchanged: int
-    removed: int
-    kept: int
-    """Earlier versions left in place because the new one was quarantined."""
-    twins: int
-    """Added although another document has the same title, text and metadata: each has an id of its own that others may refer to."""
-    chunks: int
-    """Of the whole collection, afterwards."""
-    embedded: int
-    """Texts that went through the embedder."""
-    reused: int
-    """Chunks of added and changed documents whose vectors were kept from before."""
-    languages: Mapping[str, int]
-    """Added and changed documents by language, most frequent first."""
-    quarantined: tuple[Flaw, ...]
-    """Of this run's files, those that were quarantined before and have not changed included."""
-    seconds: float
-
-    @property
-    def foreign_share(self) -> float:
-        """The share of added and changed documents in other languages than the most frequent; those too short to tell aside."""
-        told = [count for language, count in self.languages.items() if language != "und"]
-        return 1 - max(told) / sum(told) if told else 0.0

@@ -1,6 +1,6 @@
-"""Files into entries: one a file, or one a row of CSV and JSON Lines.
+"""Reads files into entries: one per file, or one per row of CSV and JSON Lines.
 
-Knows file types and encodings; leaves HTML, PDF and DOCX to the sandbox, and judges no content.
+Knows file types and encodings. Leaves HTML, PDF and DOCX to the sandbox, and judges no content.
 """
 
 import codecs
@@ -40,13 +40,13 @@ MEDIA_TYPES = {
     ".ndjson": "application/jsonl",
 }
 HEAD = 8192
-"""Bytes by which a file of unknown type is judged text or not."""
+"""Leading bytes that decide whether a file of unknown type is text."""
 MOST_BYTES = 4 * MOST_CHARACTERS
 MARK = "---"
 
 
 class Entry(NamedTuple):
-    """One document as read, before it is judged."""
+    """One document as it was read, before any check."""
 
     id: str
     title: str
@@ -54,11 +54,11 @@ class Entry(NamedTuple):
     media_type: str
     metadata: Metadata
     named: bool = False
-    """Whether its id was given, not made from where it is."""
+    """Whether the file gave the id, which is else made from the file's name and row."""
 
 
 def media_type(file: File) -> str | None:
-    """By the file's suffix, else `text/plain` if it begins like text; none for a binary file. Raises `OSError`."""
+    """The type by the file's suffix, else `text/plain` if it begins like text; null for a binary file. Raises `OSError`."""
     known = MEDIA_TYPES.get(file.path.suffix.lower())
     if known:
         return known
@@ -72,7 +72,7 @@ def media_type(file: File) -> str | None:
 
 
 def read(file: File, kind: str, sandbox: Sandbox) -> Iterator[Entry | Flaw]:
-    """The entries of a file of this media type, and what is wrong with those that could not be read. Raises `OSError`."""
+    """The entries of a file of media type `kind`, and a flaw for each that could not be read. Raises `OSError`."""
     rows = {"text/csv": _csv, "application/jsonl": _jsonl}.get(kind)
     if rows is not None:
         yield from rows(file)
@@ -176,7 +176,7 @@ def _csv(file: File) -> Iterator[Entry | Flaw]:
 
 
 def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
-    """Each row, or what is wrong with it, with the line it begins in."""
+    """Each row, or the error in it, with the number of its first line."""
     csv.field_size_limit(MOST_CHARACTERS)
     delimiter = max("\t;,|", key=text.partition("\n")[0].count)
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -191,7 +191,7 @@ def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | csv.Error]]:
 
 
 def _csv_entry(file: File, number: int, row: Mapping[str, str]) -> Entry:
-    """A row with a `text` column is that text, its other columns metadata; any other row is its columns, a line each."""
+    """If there is a `text` column, it is the text and the others are metadata; else the text is one line per column."""
     role = {name.lower(): value for name, value in row.items() if name.lower() in ("id", "title", "text")}
     others = {name: value for name, value in row.items() if name and value and name.lower() not in role}
     lines = (f"{name}: {value}" for name, value in row.items() if value and name.lower() != "id")
@@ -210,7 +210,7 @@ def _bad_row(file: File, line: int, problem: str, document_id: str | None = None
 
 
 def _decoded(file: File) -> str | Flaw:
-    """The text of a file: UTF-8, UTF-16 with its mark, or an older encoding if it is plain which."""
+    """The text of a file, decoded as `charset.decoded` does, or the flaw that prevents it. Raises `OSError`."""
 
     def flaw(reason: Reason, problem: str) -> Flaw:
         return Flaw(source=file.source, reason=reason, detail=f"{file.source}: {problem}", document_id=file.source)
@@ -226,7 +226,7 @@ def _decoded(file: File) -> str | Flaw:
 
 
 def _front_matter(text: str) -> tuple[str, dict[str, Scalar]]:
-    """The text with its YAML front matter blanked, so that offsets still count in the file, and what the front matter says."""
+    """The text, its YAML front matter replaced by spaces so that offsets stay those of the file, and the metadata in it."""
     lines = text.splitlines(keepends=True)
     marks = [number for number, line in enumerate(lines) if line.rstrip() == MARK][:2]
     if len(marks) < 2 or marks[0] != 0:
@@ -244,7 +244,10 @@ def _front_matter(text: str) -> tuple[str, dict[str, Scalar]]:
 
 
 def _scalars(values: Mapping[Any, Any]) -> dict[str, Scalar]:
-    """What metadata can hold: scalars, dates as ISO 8601, lists of scalars joined by commas; nulls and deeper values are left out."""
+    """The values that metadata can hold: scalars, dates as ISO 8601, lists of scalars joined by commas.
+
+    All others are dropped.
+    """
     kept: dict[str, Scalar] = {}
     for key, value in values.items():
         if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):

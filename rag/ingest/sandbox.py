@@ -18,11 +18,11 @@ from typing import NamedTuple, Self
 from rag.ingest.quality import MOST_CHARACTERS, Reason
 
 SECONDS = 60.0
-"""For one file."""
+"""For parsing one file."""
 MEMORY = 2 << 30
 """Bytes of address space."""
 MOST_ANSWER = 12 * MOST_CHARACTERS
-"""Bytes of a JSON line: a character takes at most twelve."""
+"""Bytes of a JSON line, in which a character takes at most twelve."""
 
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +40,7 @@ class Failure(NamedTuple):
 
 
 class Sandbox:
-    """One worker at a time, started when the first file needs it and again after one that it did not survive."""
+    """One worker process, started at the first file and restarted after a file that killed it."""
 
     def __init__(self, seconds: float = SECONDS, memory: int = MEMORY) -> None:
         self.seconds = seconds
@@ -54,7 +54,7 @@ class Sandbox:
         self._stop()
 
     def parse(self, path: Path, media_type: str) -> Parsed | Failure:
-        """The title and text of a file, or why there is none."""
+        """The title and text of a file, or why it cannot be parsed."""
         if self._worker is None or self._worker.poll() is not None:
             self._stop()
             self._worker = self._start()
@@ -72,7 +72,7 @@ class Sandbox:
         return failure
 
     def _start(self) -> subprocess.Popen[bytes]:
-        # The parser gets no variable of ours: keys of providers are among them.
+        # The parser does not inherit environment variables: the API keys of providers are among them.
         return subprocess.Popen(
             [sys.executable, "-P", "-X", "utf8", "-m", "rag.ingest.worker", str(self.memory), str(self.seconds)],
             stdin=subprocess.PIPE,
@@ -89,7 +89,7 @@ class Sandbox:
             self._worker = None
 
     def _answer(self, worker: subprocess.Popen[bytes], request: bytes) -> bytes:
-        """The line that answers a request. Raises `_DeadError` where none comes in time."""
+        """The line that answers a request. Raises `_DeadError` if none arrives in time."""
         assert worker.stdin
         assert worker.stdout
         deadline = time.monotonic() + self.seconds
@@ -104,12 +104,12 @@ class Sandbox:
             pieces.append(piece)
             length += len(piece)
             if not piece:
-                raise self._told(worker.wait())
+                raise self._death_of(worker.wait())
             if length > MOST_ANSWER:
                 raise _DeadError(Reason.TOO_LONG, f"more than {MOST_CHARACTERS:,} characters of text; split it")
         return b"".join(pieces)
 
-    def _told(self, code: int) -> "_DeadError":
+    def _death_of(self, code: int) -> "_DeadError":
         if code == -signal.SIGXCPU:
             return _DeadError(Reason.TIMED_OUT, f"parsing it took more than {self.seconds:g} s")
         return _DeadError(

@@ -1,6 +1,6 @@
-"""Documents on their way from files to the ledger: on disk, so that a run of any size fits into memory.
+"""Holds documents on disk between files and ledger, so that a run of any size fits into memory.
 
-Knows order; judges nothing. Its file has no name, so that it is gone with the process, however that ends.
+Knows order; judges nothing. Its file is unlinked at once, so that it is gone when the process ends, however that happens.
 """
 
 import sqlite3
@@ -21,47 +21,48 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE entries (number INTEGER PRIMARY KEY, id TEXT, source TEXT, sha256 TEXT, named INTEGER, document TEXT);
 CREATE TABLE accepted (id TEXT PRIMARY KEY, number INTEGER) WITHOUT ROWID;
-CREATE TABLE cuts (id TEXT PRIMARY KEY, language TEXT, chunks TEXT);
+CREATE TABLE chunked (id TEXT PRIMARY KEY, language TEXT, chunks TEXT);
 """
 _CHUNKS = TypeAdapter(list[Chunk])
 
 
-class Head(NamedTuple):
-    """An entry without its text."""
+class EntryHeader(NamedTuple):
+    """An entry without its text. `named`: its file gives it an id."""
 
     number: int
-    """In the order of `add`."""
+    """Counts up in the order of `add`."""
     id: str
     source: str
     sha256: str
     named: bool
 
 
-class Cut(NamedTuple):
-    """What became of a document."""
+class ChunkedDocument(NamedTuple):
+    """A document's chunks, without its text."""
 
     id: str
     language: str
     size: int
-    """In chunks."""
+    """Number of chunks."""
     chunks: str
-    """As JSON."""
+    """A JSON list of `Chunk`."""
 
     @classmethod
-    def of(cls, document: Document, pieces: list[Chunk]) -> Self:
-        return cls(document.id, document.language, len(pieces), _CHUNKS.dump_json(pieces).decode())
+    def of(cls, document: Document, chunks: list[Chunk]) -> Self:
+        return cls(document.id, document.language, len(chunks), _CHUNKS.dump_json(chunks).decode())
 
 
 class Spool:
-    """Entries in the order they came; the accepted of them, and what these were cut into, by id. Raises `StorageError` for a disk
-    that does not take them.
+    """Stores entries in arrival order, then accepted documents and their chunks by id.
+
+    Raises `StorageError` if the disk is full or not writable.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.chunk_count = 0
-        with self._told():
-            folder.mkdir(parents=True, exist_ok=True)
+        with self._translated():
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile(dir=folder, prefix=".spool-") as file:
                 self._rows = sqlite3.connect(file.name)
                 self._rows.executescript(_SCHEMA)
@@ -76,42 +77,43 @@ class Spool:
         row = (document.id, document.source, document.sha256, named, document.model_dump_json())
         self._write("INSERT INTO entries (id, source, sha256, named, document) VALUES (?, ?, ?, ?, ?)", *row)
 
-    def heads(self) -> Iterator[Head]:
-        return map(Head._make, self._read("SELECT number, id, source, sha256, named FROM entries ORDER BY number"))
+    def headers(self) -> Iterator[EntryHeader]:
+        return map(EntryHeader._make, self._read("SELECT number, id, source, sha256, named FROM entries ORDER BY number"))
 
-    def accept(self, head: Head) -> None:
-        self._write("INSERT INTO accepted VALUES (?, ?)", head.id, head.number)
+    def accept(self, header: EntryHeader) -> None:
+        self._write("INSERT INTO accepted VALUES (?, ?)", header.id, header.number)
 
     def accepted(self) -> Iterator[Document]:
         rows = self._read("SELECT document FROM accepted JOIN entries USING (number) ORDER BY accepted.id")
         return (Document.model_validate_json(document) for (document,) in rows)
 
-    def keep(self, cut: Cut) -> None:
-        self._write("INSERT INTO cuts VALUES (?, ?, ?)", cut.id, cut.language, cut.chunks)
-        self.chunk_count += cut.size
+    def add_chunks(self, chunked: ChunkedDocument) -> None:
+        self._write("INSERT INTO chunked VALUES (?, ?, ?)", chunked.id, chunked.language, chunked.chunks)
+        self.chunk_count += chunked.size
 
     def chunks(self) -> Iterator[Chunk]:
-        for (chunks,) in self._read("SELECT chunks FROM cuts ORDER BY id"):
+        for (chunks,) in self._read("SELECT chunks FROM chunked ORDER BY id"):
             yield from _CHUNKS.validate_json(chunks)
 
-    def cuts(self) -> Iterator[tuple[Document, list[Chunk]]]:
-        sql = "SELECT document, language, chunks FROM cuts JOIN accepted USING (id) JOIN entries USING (number) ORDER BY cuts.id"
+    def documents(self) -> Iterator[tuple[Document, list[Chunk]]]:
+        tables = "chunked JOIN accepted USING (id) JOIN entries USING (number)"
+        sql = f"SELECT document, language, chunks FROM {tables} ORDER BY chunked.id"  # noqa: S608 - no value in it
         for document, language, chunks in self._read(sql):
             whole = Document.model_validate_json(document).model_copy(update={"language": language})
             yield whole, _CHUNKS.validate_json(chunks)
 
     def _read(self, sql: str) -> Iterator[tuple[Any, ...]]:
-        with self._told():
-            # One by one: what is left behind half read must not ask a database that is closed by then.
+        with self._translated():
+            # Not `yield from`: a reader that is abandoned half way must not ask a database that is closed by then.
             for row in self._rows.execute(sql):  # noqa: UP028
                 yield row
 
     def _write(self, sql: str, *values: object) -> None:
-        with self._told():
+        with self._translated():
             self._rows.execute(sql, values)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except (OSError, sqlite3.Error) as error:

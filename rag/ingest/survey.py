@@ -1,6 +1,6 @@
-"""What files say now: documents accepted, flaws, files skipped.
+"""Compares files with the ledger: documents to accept, flaws, files to skip.
 
-Knows which files need no reading, and judges what was read beside what stays; knows nothing of chunks, vectors or transactions.
+Knows which files need no reading, and checks what was read against what stays. Knows nothing of chunks, vectors or transactions.
 """
 
 import hashlib
@@ -11,18 +11,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from rag.ingest.engines.base import Engine, Worker, portions
+from rag.digest import file_sha256
+from rag.ingest.context import IngestContext
+from rag.ingest.engines.base import Worker, batched
 from rag.ingest.quality import MOST_CHARACTERS, RETRIED, Flaw, Reason, Skipped
 from rag.ingest.readers import Entry, media_type, read
 from rag.ingest.sandbox import Sandbox
 from rag.ingest.sources import File, covers, discover
-from rag.ingest.spool import Head, Spool
-from rag.ledger.corpus import Corpus
-from rag.progress import Progress, Stage
+from rag.ingest.spool import EntryHeader, Spool
+from rag.ledger.corpus import Quarantined
+from rag.progress import Stage
 from rag.types import Document
 
 UNIQUE = "make one of them another, or call the field that holds it otherwise"
-"""What mends ids that two files have."""
+"""How to mend an id that two files have."""
 
 
 class Wanted(NamedTuple):
@@ -33,54 +35,74 @@ class Wanted(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """A file that has been looked at. `sha256` is that of its bytes if they are new, and empty if they could not be read."""
+    """The end of a file. `sha256` is null if its bytes are known, and empty if they could not be read."""
 
     source: str
     sha256: str | None
 
 
 class Candidate(NamedTuple):
-    """A document that nothing in itself keeps out."""
+    """A document without flaws of its own. `named`: its file gives it an id."""
 
     document: Document
     named: bool
 
 
 Finding = Candidate | Flaw | Skipped | Seen
-"""What there is in a file, `Seen` being the last of it."""
+"""What there is in a file; `Seen` comes last."""
 
 
 @dataclass
 class Survey:
-    """The files beside what the ledger knows."""
+    """The files compared with the ledger."""
 
     files: list[File]
     vanished: frozenset[str]
-    """Sources that the ledger has, and the paths do not any more."""
+    """Sources that the ledger has, and that are no longer under the paths."""
     gone: frozenset[str]
-    """Those of them to prune."""
+    """Those of `vanished` to prune."""
     known: Mapping[str, tuple[str, str]]
     """The documents of the ledger: id to source and sha256."""
+    earlier: Sequence[Quarantined]
+    """What the ledger has quarantined of the collection."""
     read: dict[str, str] = field(default_factory=dict)
     """The sha256 of each file that was read, by source."""
     documents: dict[str, tuple[str, str]] = field(default_factory=dict)
-    """Those accepted: id to source and sha256."""
+    """The accepted documents: id to source and sha256."""
     flaws: list[Flaw] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
     twins: int = 0
-    """Documents accepted although another is their like, because their file gives them an id."""
+    """Documents accepted although another has the same title, text and metadata, because their file gives them ids."""
 
     @property
     def unread(self) -> set[str]:
-        """Sources whose bytes are known, and those skipped."""
+        """Sources that were not read, because their bytes are known or they were skipped."""
         return {file.source for file in self.files} - self.read.keys()
 
+    @property
+    def unchanged(self) -> int:
+        """The number of documents in this run's files that the ledger has as they are, read or not."""
+        unread = self.unread
+        kept = sum(source in unread for source, _ in self.known.values())
+        return kept + len(self.documents) - len(self.changed())
+
+    @property
+    def quarantined(self) -> tuple[Flaw, ...]:
+        """The flaws of this run, and the earlier ones of files that were not read again."""
+        unread = self.unread
+        earlier = (
+            Flaw(source=row.source, reason=Reason(row.reason), detail=row.detail) for row in self.earlier if row.source in unread
+        )
+        return (*self.flaws, *earlier)
+
     def changed(self) -> list[str]:
-        """Ids of documents that are new, or not as the ledger has them; these are the spool's."""
+        """Ids of accepted documents that are new, or differ from the ledger's: those that the spool holds."""
         return [id for id, row in self.documents.items() if self.known.get(id) != row]
 
     def missing(self) -> tuple[set[str], set[str]]:
-        """Ids that are in no file any more, and ids that may be, in what could not be read."""
+        """(removed, kept): ids of documents that are no longer in their file, and of those that may still be, in a
+        part that could not be read.
+        """
         vanished = {id: source for id, (source, _) in self.known.items() if id not in self.documents}
         removed = {id for id, source in vanished.items() if source in self.gone}
         unseen = {id: source for id, source in vanished.items() if source in self.read}
@@ -88,61 +110,66 @@ class Survey:
         return removed | unseen.keys() - kept, kept
 
 
-def survey(
-    paths: Sequence[str],
-    collection: str,
-    corpus: Corpus,
-    engine: Engine,
-    spool: Spool,
-    *,
-    prune: bool,
-    progress: Progress,
-    without: Path | None = None,
-) -> Survey:
-    """Read the files that are new or changed, and those of which the quarantine may be over; documents that are new or changed are
-    then accepted in the spool. Raises as `discover`.
+def survey(paths: Sequence[str], context: IngestContext, *, prune: bool, without: Path) -> Survey:
+    """Read the files that are new or changed, and those whose quarantine may be over, but none below the folder
+    `without`.
+
+    Documents that are new or changed are then accepted in the spool. `prune`: documents of files that vanished go.
+    Raises as `discover`.
     """
+    collection, corpus, spool = context.collection, context.corpus, context.spool
     sources = corpus.sources(collection)
     files = discover(paths, sources if prune else (), without)
-    there = {file.source for file in files}
+    there = {file.source for file in files if not file.forbidden}
     vanished = frozenset(source for source in sources if source not in there and any(covers(path, source) for path in paths))
-    found = Survey(files, vanished, vanished if prune else frozenset(), corpus.documents(collection))
-    retried = {row.source for row in corpus.quarantined(collection) if row.reason in RETRIED}
+    earlier = corpus.quarantined(collection)
+    found = Survey(files, vanished, vanished if prune else frozenset(), corpus.documents(collection), earlier)
+    retried = {row.source for row in earlier if row.reason in RETRIED}
     wanted = (
         Wanted(file._replace(path=file.path.absolute()), None if file.source in retried else sources.get(file.source))
         for file in files
     )
     done = 0
-    for finding in itertools.chain.from_iterable(engine.map(look, portions(wanted))):
+    for finding in itertools.chain.from_iterable(context.engine.map(read_files, batched(wanted))):
         match finding:
             case Candidate(document, named):
                 spool.add(document, named=named)
             case Flaw():
                 found.flaws.append(finding)
             case Skipped():
-                found.skipped.append(finding)
+                found.skipped.append(_told(finding, found))
             case Seen(source, sha256):
                 if sha256 is not None:
                     found.read[source] = sha256
                 done += 1
-                progress(Stage.READ, done, len(files))
+                context.progress(Stage.READ, done, len(files))
     _judge(found, spool)
     return found
 
 
-def look(worker: Worker, files: Sequence[Wanted]) -> Iterator[list[Finding]]:
-    """What is in these files, a portion at a time."""
-    return portions(finding for wanted in files for finding in _read(wanted, worker.sandbox))
+def _told(skipped: Skipped, found: Survey) -> Skipped:
+    """A file that was read once and must not be any more: what becomes of its documents is told, too."""
+    if skipped.source not in found.vanished:
+        return skipped
+    fate = "was removed" if skipped.source in found.gone else "stays, unless --prune is given"
+    return Skipped(source=skipped.source, detail=f"{skipped.detail}; what was read of it earlier {fate}")
 
 
-def _read(wanted: Wanted, sandbox: Sandbox) -> Iterator[Finding]:
+def read_files(worker: Worker, files: Sequence[Wanted]) -> Iterator[list[Finding]]:
+    """What there is in these files, a batch of findings at a time."""
+    return batched(finding for wanted in files for finding in _findings(wanted, worker.sandbox))
+
+
+def _findings(wanted: Wanted, sandbox: Sandbox) -> Iterator[Finding]:
     file = wanted.file
     sha256: str | None = None
     try:
-        kind = media_type(file)
-        if kind is None:
+        kind = None if file.forbidden else media_type(file)
+        if file.forbidden:
+            yield Skipped(source=file.source, detail=file.forbidden)
+        elif kind is None:
             yield Skipped(source=file.source, detail="not a type that is read")
-        elif (found := _sha256(file.path)) != wanted.known:
+        elif (found := file_sha256(file.path)) != wanted.known:
             sha256 = found
             yield from (
                 entry if isinstance(entry, Flaw) else _candidate(file.source, entry) for entry in read(file, kind, sandbox)
@@ -154,7 +181,7 @@ def _read(wanted: Wanted, sandbox: Sandbox) -> Iterator[Finding]:
 
 
 def _candidate(source: str, entry: Entry) -> Candidate | Flaw:
-    """The entry as a document, or what in itself keeps it out."""
+    """The entry as a document, or the flaw that keeps it out, whatever else there is."""
     content = json.dumps([entry.title, entry.text, entry.metadata], sort_keys=True)
     document = Document(
         id=entry.id,
@@ -176,36 +203,31 @@ def _candidate(source: str, entry: Entry) -> Candidate | Flaw:
 
 
 def _judge(found: Survey, spool: Spool) -> None:
-    """Accept each document, or record which other keeps it out."""
+    """Accept each document, or record which other document keeps it out."""
     staying = {id: row for id, row in found.known.items() if row[0] not in found.read and row[0] not in found.gone}
     present: Collection[str] = {file.source for file in found.files}
     owners = {id: source for id, (source, _) in staying.items() if source in present}
     twins = {sha256: id for id, (_, sha256) in staying.items()}
-    for head in spool.heads():
-        twin = twins.get(head.sha256, head.id)
-        if head.id in owners:
-            found.flaws.append(_flaw(head, Reason.REPEATED_ID, f"this id is also in {owners[head.id]}: {UNIQUE}"))
-        elif twin != head.id and not head.named:
-            found.flaws.append(_flaw(head, Reason.DUPLICATE, f"same title, text and metadata as {twin}"))
+    for header in spool.headers():
+        twin = twins.get(header.sha256, header.id)
+        if header.id in owners:
+            found.flaws.append(_flaw(header, Reason.REPEATED_ID, f"this id is also in {owners[header.id]}: {UNIQUE}"))
+        elif twin != header.id and not header.named:
+            found.flaws.append(_flaw(header, Reason.DUPLICATE, f"same title, text and metadata as {twin}"))
         else:
-            owners[head.id] = head.source
-            twins.setdefault(head.sha256, head.id)
-            found.documents[head.id] = (head.source, head.sha256)
-            found.twins += twin != head.id
-            if found.known.get(head.id) != found.documents[head.id]:
-                spool.accept(head)
+            owners[header.id] = header.source
+            twins.setdefault(header.sha256, header.id)
+            found.documents[header.id] = (header.source, header.sha256)
+            found.twins += twin != header.id
+            if found.known.get(header.id) != found.documents[header.id]:
+                spool.accept(header)
 
 
-def _flaw(document: Document | Head, reason: Reason, detail: str) -> Flaw:
+def _flaw(document: Document | EntryHeader, reason: Reason, detail: str) -> Flaw:
     name = document.id if document.id.startswith(document.source) else f"{document.source}: {document.id}"
     return Flaw(source=document.source, reason=reason, detail=f"{name}: {detail}", document_id=document.id)
 
 
 def _hides(flaw: Flaw, id: str, source: str) -> bool:
-    """Whether the document may be in what this flaw kept out. The like of a duplicate is indexed elsewhere."""
+    """Whether the flaw may have kept out this document. A duplicate hides none: its content is indexed under another id."""
     return flaw.source == source and flaw.document_id in (None, id) and flaw.reason is not Reason.DUPLICATE
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

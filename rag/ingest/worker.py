@@ -1,6 +1,6 @@
-"""The child that parses untrusted files, one JSON line in and one out, under limits it cannot lift.
+"""The child process that parses untrusted files, one JSON line in and one out, under limits it cannot lift.
 
-Knows the limits and the wire; leaves the formats to `extractors`.
+Knows the limits and the protocol; leaves the formats to `extractors`.
 """
 
 import json
@@ -15,7 +15,7 @@ from rag.ingest.extractors import extract
 
 
 def main(memory: int, seconds: float) -> None:
-    """Serve until stdin ends. `memory` in bytes of address space; `seconds` of processor time for each file."""
+    """Serve until stdin ends. `memory`: bytes of address space; `seconds`: processor time for each file."""
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for limit, value in ((resource.RLIMIT_AS, memory), (resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0)):
@@ -27,7 +27,7 @@ def main(memory: int, seconds: float) -> None:
 
 
 def _allow(seconds: float) -> None:
-    """Move the limit on processor time to this many seconds from now."""
+    """Set the limit on processor time to this many seconds from now."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     soft = math.ceil(used.ru_utime + used.ru_stime + seconds)
     resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))

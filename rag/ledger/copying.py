@@ -1,4 +1,4 @@
-"""A whole ledger into an empty one, in one transaction: all of it, or nothing.
+"""Copies a whole ledger into an empty one, in one transaction: all of it or nothing.
 
 Knows tables, blocks of rows and their digests. Knows nothing of what a row says.
 """
@@ -12,25 +12,26 @@ from sqlalchemy import Connection, Engine, Integer, Table, Text, exists, func, i
 from sqlalchemy.exc import DataError
 
 from rag.errors import StorageError
-from rag.ledger.database import exclusive, named, told
+from rag.ledger.database import exclusive
+from rag.ledger.failures import describe, translated
 from rag.ledger.months import Month, make
 from rag.ledger.schema import metadata, processes, traces
 from rag.progress import Progress, Stage, silent
 
 BLOCK = 250
-"""Rows in memory at once: those of documents may have a megabyte each."""
+"""Rows in memory at once. A document's row may have a megabyte."""
 
 COPYING = 0x6777636F7079
-"""The advisory lock of whoever copies into a ledger."""
+"""The advisory lock of a process that copies into a ledger."""
 
 TABLES = [table for table in metadata.sorted_tables if table is not processes]
-"""All but which processes live: they do so with the other ledger."""
+"""Every table that is copied. The live processes are left out: they use the other ledger."""
 
 
 def copy(source: Engine, target: Engine, progress: Progress = silent) -> dict[str, int]:
-    """Bring every row of `source`, as it is at one moment, into `target`, and compare what is there then; the rows by table.
+    """Copy a snapshot of `source` into `target`, and compare the two. Returns the number of rows by table.
 
-    Raises `StorageError`, and leaves `target` as it was, where it has rows, where it cannot hold one, and where one did not arrive.
+    Raises `StorageError`, and leaves `target` as it was, if it has rows already, cannot hold a row, or differs afterwards.
     """
     with _moment(source) as reading, exclusive(target) as writing:
         _require_empty(writing, target)
@@ -55,8 +56,8 @@ def copy(source: Engine, target: Engine, progress: Progress = silent) -> dict[st
 
 @contextmanager
 def _moment(engine: Engine) -> Iterator[Connection]:
-    """A transaction that sees everything as it is now, whatever is written meanwhile."""
-    with told(engine.url), engine.connect() as connection:
+    """A read transaction that sees the database as it is now, whatever is written meanwhile."""
+    with translated(engine.url), engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             # The driver begins no transaction for reading alone.
             connection.exec_driver_sql("BEGIN")
@@ -71,22 +72,22 @@ def _require_empty(connection: Connection, target: Engine) -> None:
     filled = [table.name for table in TABLES if connection.execute(select(exists().select_from(table))).scalar_one()]
     if filled:
         raise StorageError(
-            f"{named(target.url)} has rows already, in {', '.join(filled)}",
+            f"{describe(target.url)} has rows already, in {', '.join(filled)}",
             "a copy goes into an empty ledger: name a new database; nothing was written",
         )
 
 
 def _months(connection: Connection) -> list[Month]:
-    """In which traces were made."""
+    """The months in which traces were created."""
     written = connection.execute(select(func.substr(traces.c.created_at, 1, 7)).distinct()).scalars()
     return [Month(int(month[:4]), int(month[5:])) for month in written]
 
 
 def _blocks(connection: Connection, table: Table) -> Iterator[list[Mapping[str, Any]]]:
-    """Every row, in the order of the key."""
+    """Every row in the order of its primary key, `BLOCK` at a time."""
     rows = connection.execution_options(yield_per=BLOCK).execute(select(table).order_by(*table.primary_key))
     for block in rows.mappings().partitions():
-        # PostgreSQL has no NUL in text; so that both are compared alike, neither has.
+        # PostgreSQL stores no NUL in text: it is replaced on both sides, so that they compare equal.
         yield [
             {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
             for row in block
@@ -98,13 +99,13 @@ def _write(connection: Connection, table: Table, block: list[Mapping[str, Any]])
         connection.execute(insert(table), block)
     except DataError as error:
         raise StorageError(
-            f"{named(connection.engine.url)} cannot hold a row of {table.name}: {_reason(table, block) or error.orig}",
+            f"{describe(connection.engine.url)} cannot hold a row of {table.name}: {_reason(table, block) or error.orig}",
             "nothing was written; change or delete that row and copy again",
         ) from error
 
 
 def _reason(table: Table, block: list[Mapping[str, Any]]) -> str | None:
-    """The first value that is longer than its column, which SQLite lets pass."""
+    """What is wrong with the first value that is longer than its column, which SQLite does not enforce; null if there is none."""
     for row in block:
         for column in table.columns:
             value, most = row[column.name], getattr(column.type, "length", None)
@@ -115,7 +116,7 @@ def _reason(table: Table, block: list[Mapping[str, Any]]) -> str | None:
 
 
 def _set_sequences(connection: Connection) -> None:
-    """The next row gets a number above those that were copied."""
+    """Set PostgreSQL's sequences so that the next row gets a number above those that were copied."""
     for table in TABLES:
         for column in table.primary_key:
             if isinstance(column.type, Integer) and column.autoincrement is True:
@@ -133,7 +134,7 @@ def _compare(connection: Connection, target: Engine, digests: Mapping[str, str],
             progress(Stage.COMPARE, done, total)
         if digest.hexdigest() != digests[table.name]:
             raise StorageError(
-                f"the rows of {table.name} in {named(target.url)} are not those that were copied",
+                f"the rows of {table.name} in {describe(target.url)} are not those that were copied",
                 "somebody else writes there, or a disk is broken; nothing was kept: copy into a ledger that nobody uses yet",
             )
 

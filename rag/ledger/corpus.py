@@ -1,11 +1,12 @@
-"""The truth about documents: collections, documents, chunks, vectors, and what was quarantined.
+"""The documents in the ledger: collections, documents, chunks, vectors, and what was quarantined.
 
-Knows SQL and transactions. Knows nothing of how text is read, chunked or embedded, nor of index files: those are derived from here.
+Knows SQL and transactions. Knows nothing of how text is read, chunked or embedded, nor of indexes: those are derived from it.
 """
 
 import hashlib
 from collections.abc import Collection as Group
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +14,22 @@ from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, sele
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, NotFoundError
-from rag.ledger.database import insert_new, told
+from rag.ledger.database import insert_or_ignore
+from rag.ledger.failures import translated
+from rag.ledger.retention import free_space
 from rag.ledger.schema import chunks, collections, documents, quarantine, sources, vectors
+from rag.ledger.vectors import drop_own
 from rag.types import Chunk, Document
 
 ROWS = 500
-"""Rows in one statement: below SQLite's limit of bound variables in every build of it."""
+"""Rows in one statement: below the limit of bound variables in every build of SQLite."""
 
 
 class Collection(NamedTuple):
-    """A named set of documents, searched in its current generation; `embedder` is the name it is opened by."""
+    """A named set of documents.
+
+    `embedder` is the name to open it by; `generation` is the id of the one that is searched, null if none.
+    """
 
     name: str
     embedder: str
@@ -30,15 +37,29 @@ class Collection(NamedTuple):
 
 
 class Quarantined(NamedTuple):
-    """What could not be ingested, and why."""
+    """A document or file that could not be ingested, and why."""
 
     source: str
     reason: str
     detail: str
 
 
+class Change(NamedTuple):
+    """What one ingest changes in a collection."""
+
+    documents: Iterable[tuple[Document, Sequence[Chunk]]] = ()
+    """Those that are new or changed, each with its chunks in order."""
+    removed: Iterable[str] = ()
+    """Ids of documents."""
+    read: Mapping[str, str] = MappingProxyType({})
+    """The sha256 of each file that was read, by source; what was quarantined of it before is deleted."""
+    gone: Iterable[str] = ()
+    """Sources of which nothing stays."""
+    quarantined: Iterable[Quarantined] = ()
+
+
 def embedded_sha256(chunk: Chunk) -> str:
-    """The key of a chunk's vector: what is embedded, hashed."""
+    """The key of a chunk's vector: the hash of the text that is embedded."""
     return hashlib.sha256(chunk.embedded.encode()).hexdigest()
 
 
@@ -49,11 +70,11 @@ class Corpus:
         self.engine = engine
 
     def collections(self) -> list[Collection]:
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             return [Collection(*row) for row in connection.execute(select(collections).order_by(collections.c.name))]
 
     def collection(self, name: str) -> Collection:
-        """Raises `GroundwireError` with the collections there are."""
+        """Raises `NotFoundError`, which lists the collections there are."""
         there = {collection.name: collection for collection in self.collections()}
         if name not in there:
             known = f"there are: {', '.join(there)}" if there else "there is none yet"
@@ -61,38 +82,38 @@ class Corpus:
         return there[name]
 
     def sources(self, collection: str) -> dict[str, str]:
-        """Every file that was read, with the sha256 of its bytes."""
-        with told(self.engine.url), self.engine.connect() as connection:
+        """The sha256 of the bytes of every file that was read, by source."""
+        with translated(self.engine.url), self.engine.connect() as connection:
             query = select(sources.c.source, sources.c.sha256).where(sources.c.collection == collection)
             return {source: sha256 for source, sha256 in connection.execute(query)}  # noqa: C416 - rows, not pairs
 
     def documents(self, collection: str) -> dict[str, tuple[str, str]]:
-        """Id to (source, sha256)."""
-        with told(self.engine.url), self.engine.connect() as connection:
+        """(source, sha256) of every document, by id."""
+        with translated(self.engine.url), self.engine.connect() as connection:
             query = select(documents.c.id, documents.c.source, documents.c.sha256).where(documents.c.collection == collection)
             return {id: (source, sha256) for id, source, sha256 in connection.execute(query)}
 
     def metadata_keys(self, collection: str) -> set[str]:
-        """Every key that a document of the collection has."""
+        """The metadata keys that any document of the collection has."""
         query = select(documents.c.metadata).where(documents.c.collection == collection).execution_options(yield_per=ROWS)
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             return {key for (metadata,) in connection.execute(query) for key in metadata}
 
     def quarantined(self, collection: str) -> list[Quarantined]:
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             query = select(quarantine.c.source, quarantine.c.reason, quarantine.c.detail)
             rows = connection.execute(query.where(quarantine.c.collection == collection).order_by(quarantine.c.id))
             return [Quarantined(*row) for row in rows]
 
     def count(self, collection: str) -> tuple[int, int]:
-        """(documents, chunks)."""
-        with told(self.engine.url), self.engine.connect() as connection:
+        """The number of documents, and of chunks."""
+        with translated(self.engine.url), self.engine.connect() as connection:
             count_documents = select(func.count()).select_from(documents).where(documents.c.collection == collection)
             count_chunks = select(func.count()).select_from(chunks).where(chunks.c.collection == collection)
             return connection.execute(count_documents).scalar_one(), connection.execute(count_chunks).scalar_one()
 
     def chunks(self, collection: str, without: Group[str] = ()) -> Iterator[Chunk]:
-        """Every chunk but those of the documents `without`, by document id and place in it; streamed."""
+        """The chunks of all documents but those in `without` (ids), by document id and position in it; streamed."""
         query = (
             select(chunks, documents.c.source, documents.c.title, documents.c.text, documents.c.language, documents.c.metadata)
             .join(documents, and_(documents.c.collection == chunks.c.collection, documents.c.id == chunks.c.document_id))
@@ -100,15 +121,15 @@ class Corpus:
             .order_by(chunks.c.document_id, chunks.c.ordinal)
             .execution_options(yield_per=ROWS)
         )
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             for row in connection.execute(query):
                 if row.document_id not in without:
                     yield _chunk(row)
 
     def vectors(self, embedder: str, hashes: Sequence[str]) -> dict[str, Vectors]:
-        """Those of the vectors that are kept, by the sha256 of what was embedded; shape (dimensions,) each."""
+        """The stored vectors among `hashes`, by the sha256 of the embedded text; each of shape (dimensions,), float32."""
         found: dict[str, Vectors] = {}
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             for first in range(0, len(hashes), ROWS):
                 query = select(vectors.c.sha256, vectors.c.vector).where(
                     vectors.c.embedder == embedder, vectors.c.sha256.in_(hashes[first : first + ROWS])
@@ -118,38 +139,27 @@ class Corpus:
         return found
 
     def keep_vectors(self, embedder: str, embedded: Mapping[str, Vectors]) -> None:
-        """Remember vectors: those that are kept already are left as they are."""
+        """Store vectors by the sha256 of the embedded text; those that are stored already stay as they are."""
         missing = embedded.keys() - self.vectors(embedder, list(embedded)).keys()
         rows = [
             {"embedder": embedder, "sha256": sha, "vector": embedded[sha].astype(np.float32).tobytes()} for sha in sorted(missing)
         ]
-        with told(self.engine.url), self.engine.begin() as connection:
+        with translated(self.engine.url), self.engine.begin() as connection:
             if rows:
-                # In one order: of two processes that keep the same ones, neither waits for the other.
-                connection.execute(insert_new(connection, vectors), rows)
+                # Sorted, so that two processes that store the same vectors do not deadlock.
+                connection.execute(insert_or_ignore(connection, vectors), rows)
 
-    def replace(
-        self,
-        before: Collection | None,
-        after: Collection,
-        *,
-        changed: Iterable[tuple[Document, Sequence[Chunk]]],
-        removed: Iterable[str],
-        read: Mapping[str, str],
-        gone: Iterable[str],
-        quarantined: Iterable[Quarantined],
-    ) -> None:
-        """Documents, chunks, sources, quarantine and the current generation, in one transaction.
+    def replace(self, before: Collection | None, after: Collection, change: Change) -> None:
+        """Write documents, chunks, sources, quarantine and the current generation in one transaction.
 
-        `removed` are document ids; `read` gives the sha256 of each file that was read, whose earlier quarantine is forgotten;
-        `gone` are the files of which nothing stays.
-        Raises `GroundwireError`, and changes nothing, where the collection is no longer as it was `before`.
+        Raises `GroundwireError`, and writes nothing, if the collection is no longer as it was `before` (null if it
+        did not exist).
         """
-        with told(self.engine.url), self.engine.begin() as connection:
+        with translated(self.engine.url), self.engine.begin() as connection:
             _claim(connection, before, after)
-            for id in removed:
+            for id in change.removed:
                 _forget(connection, after.name, id)
-            for document, pieces in changed:
+            for document, pieces in change.documents:
                 _forget(connection, after.name, document.id)
                 connection.execute(insert(documents), {"collection": after.name, **document.model_dump()})
                 rows = [
@@ -162,24 +172,32 @@ class Corpus:
                     for ordinal, piece in enumerate(pieces)
                 ]
                 _insert(connection, chunks, rows)
-            for source in (*read, *gone):
+            for source in (*change.read, *change.gone):
                 for table in (sources, quarantine):
                     connection.execute(delete(table).where(table.c.collection == after.name, table.c.source == source))
-            _insert(connection, sources, [{"collection": after.name, "source": s, "sha256": sha} for s, sha in read.items()])
-            _insert(connection, quarantine, [{"collection": after.name, **row._asdict()} for row in quarantined])
+            _insert(
+                connection, sources, [{"collection": after.name, "source": s, "sha256": sha} for s, sha in change.read.items()]
+            )
+            _insert(connection, quarantine, [{"collection": after.name, **row._asdict()} for row in change.quarantined])
 
     def remove(self, there: Collection) -> None:
-        """Forget a collection and all that is known of its documents, but for vectors, which any may share. Raises as `replace`."""
+        """Delete a collection with its documents, chunks, sources and quarantine, and the vectors that no other collection names.
+
+        Raises as `replace`.
+        """
         same = collections.c.generation == there.generation
-        with told(self.engine.url), self.engine.begin() as connection:
+        with translated(self.engine.url), self.engine.begin() as connection:
             if connection.execute(delete(collections).where(collections.c.name == there.name, same)).rowcount != 1:
                 raise _moved(there.name)
+            dropped = drop_own(connection, there.name)
             for table in (chunks, documents, sources, quarantine):
                 connection.execute(delete(table).where(table.c.collection == there.name))
+        if self.engine.dialect.name == "sqlite" and dropped:
+            free_space(self.engine)
 
     def use(self, before: Collection, generation: str) -> None:
         """Make another generation the current one. Raises as `replace`."""
-        with told(self.engine.url), self.engine.begin() as connection:
+        with translated(self.engine.url), self.engine.begin() as connection:
             _claim(connection, before, before._replace(generation=generation))
 
 
@@ -193,9 +211,9 @@ def _making(collection: str) -> str:
 
 
 def _claim(connection: Connection, before: Collection | None, after: Collection) -> None:
-    """Move the collection from `before` to `after`, or raise because somebody else moved it first."""
+    """Move the collection from `before` to `after`. Raises `GroundwireError` if another process moved it first."""
     if before is None:
-        moved = connection.execute(insert_new(connection, collections), after._asdict()).rowcount
+        moved = connection.execute(insert_or_ignore(connection, collections), after._asdict()).rowcount
     else:
         same = collections.c.generation == before.generation
         moved = connection.execute(

@@ -1,4 +1,4 @@
-"""Ids of traces, as places in time: a UUIDv7 begins with the millisecond it was made in.
+"""The ids of traces as points in time: a UUIDv7 begins with the millisecond it was created in.
 
 Knows that layout, and nothing else.
 """
@@ -7,6 +7,6 @@ from datetime import datetime
 
 
 def first_id(at: datetime) -> str:
-    """What the ids of all that is made from `at` on (with its zone) are not below, compared as text."""
+    """The smallest UUIDv7 prefix of anything created at or after `at` (timezone-aware)."""
     milliseconds = f"{round(at.timestamp() * 1000):012x}"
     return f"{milliseconds[:8]}-{milliseconds[8:]}"

@@ -1,6 +1,6 @@
-"""The months of traces on PostgreSQL, each in a partition of its own; SQLite has one table.
+"""The monthly partitions of traces on PostgreSQL; SQLite has one table.
 
-Knows partitions: which there are, and that those to come are made before they are needed. Knows no column but the id.
+Knows which partitions exist, and creates the next ones before they are needed. Knows no column but the id.
 """
 
 import logging
@@ -15,20 +15,20 @@ from sqlalchemy.exc import DBAPIError
 from rag.ledger.ids import first_id
 
 AHEAD = 2
-"""Months that are made before they come: so long may making them fail."""
+"""Months whose partitions are created in advance: creating them may fail for that long without harm."""
 
 AGAIN_SECONDS = 60.0
-"""Between two attempts."""
+"""Between two attempts to create partitions."""
 
 PATIENCE = "2s"
-"""For a lock: whoever waits for one makes all others wait behind."""
+"""How long to wait for a lock: while one process waits for it, all later ones queue behind."""
 
 LOCK = 0x67776D6F6E
-"""The advisory lock of whoever makes or drops a month."""
+"""The advisory lock of a process that creates or drops a partition."""
 
 
 class Month(NamedTuple):
-    """One of the calendar, in UTC."""
+    """A calendar month in UTC."""
 
     year: int
     month: int
@@ -52,16 +52,18 @@ class Month(NamedTuple):
 
 
 class Months:
-    """Sees to it that the current month and the `AHEAD` after it have their partitions, whoever else does the same."""
+    """Ensures that the current month and the `AHEAD` after it have partitions. Several processes may do so at once."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._made: Month | None = None
-        """The last one that is known to be there."""
+        """The last month whose partition is known to exist."""
         self._again = 0.0
 
     def prepare(self, now: datetime | None = None) -> None:
-        """Nothing to do for all calls but a few. Where it fails, traces go to the default partition: it is logged, and tried again."""
+        """Create the partitions that are missing; returns at once if a former call has done so. A failure is logged
+        and tried again after `AGAIN_SECONDS`; until then, traces go to the default partition.
+        """
         if self._engine.dialect.name != "postgresql" or time.monotonic() < self._again:
             return
         wanted = coming(now or datetime.now(UTC))
@@ -87,8 +89,8 @@ def coming(now: datetime) -> list[Month]:
     return months
 
 
-def there(connection: Connection) -> list[Month]:
-    """Those with a partition, oldest first."""
+def existing(connection: Connection) -> list[Month]:
+    """The months that have a partition, oldest first."""
     listed = r"""
         SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid
         WHERE inhparent = 'traces'::regclass AND relname ~ '^traces_\d{4}_\d\d$'
@@ -97,24 +99,24 @@ def there(connection: Connection) -> list[Month]:
 
 
 def missing(connection: Connection, months: Collection[Month]) -> list[Month]:
-    """Those without a partition, oldest first."""
-    return sorted(set(months) - set(there(connection)))
+    """Which of `months` have no partition, oldest first."""
+    return sorted(set(months) - set(existing(connection)))
 
 
 def make(connection: Connection, months: Collection[Month]) -> None:
-    """Make the partitions of these months that are not there; in the transaction of the connection.
+    """Create the partitions of these months that are missing, in the transaction of the connection.
 
-    A month that has traces in the default partition already keeps them there.
+    A month that has traces in the default partition already gets none: they stay there.
     """
     if not missing(connection, months):
         return
-    hold(connection)
+    lock(connection)
     for month in missing(connection, months):
         bounds = {"begin": first_id(month.begin), "end": first_id(month.next.begin)}
         astray = text("SELECT EXISTS (SELECT FROM traces_default WHERE id >= :begin AND id < :end)")
         if connection.execute(astray, bounds).scalar_one():
             continue
-        # Attaching leaves readers and writers of the other months alone, which creating it in place would not.
+        # Unlike creating the partition in place, attaching it does not lock out readers and writers of the other months.
         connection.execute(text(f"CREATE TABLE {month.partition} (LIKE traces INCLUDING ALL)"))
         connection.execute(
             text(
@@ -123,7 +125,7 @@ def make(connection: Connection, months: Collection[Month]) -> None:
         )
 
 
-def hold(connection: Connection) -> None:
-    """Be the only one who makes or drops months until the transaction ends; give up where locks are not to be had soon."""
+def lock(connection: Connection) -> None:
+    """Take the lock on partitions until the transaction ends. From here on, every lock is given up after `PATIENCE`."""
     connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE}'"))
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": LOCK})

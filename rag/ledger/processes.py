@@ -1,6 +1,7 @@
-"""The processes of a ledger: who this one is, which others live, and which are gone.
+"""The processes that use a ledger, and which of them are dead.
 
-Knows what each says of itself, by the database's clock. Knows nothing of what they do, nor of what becomes of what they left.
+Knows their heartbeats, by the database's clock. Knows nothing of what they do, nor of what happens to the rows that a
+dead one left.
 """
 
 from collections.abc import Iterable
@@ -11,23 +12,23 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from rag.ledger.database import insert_new
+from rag.ledger.database import insert_or_ignore
 from rag.ledger.schema import processes
 from rag.process import OWNER, ended
 
 EVERY_SECONDS = 5.0
-"""A process says so often that it lives, from its first row on until it closes the ledger."""
+"""Between two heartbeats, from a process's first row on until it closes the ledger."""
 
 SILENT_SECONDS = 30.0
-"""Whoever says nothing for so long is gone: what a busy machine, a short pause or a database that moves to another node keeps it from
-saying it must not count as its death. Several times in a row can be missed."""
+"""A process is considered dead after this long without a heartbeat: long enough to survive a busy machine, a short
+pause or a failover."""
 
 STEADY_SECONDS = 3 * EVERY_SECONDS
-"""Whoever said nothing for so long may have been kept from it by what kept others, too."""
+"""After a gap this long, a process no longer trusts its own view of others: the database may have been away for all."""
 
 
 class _Clock(FunctionElement[float]):
-    """Seconds since 1970 by the database: the one clock that all processes share."""
+    """Seconds since 1970 by the clock of the database, which all processes share."""
 
     type = Float()
     inherit_cache = True
@@ -46,25 +47,25 @@ def _on_postgresql(_element: _Clock, _compiler: SQLCompiler, **_: Any) -> str:
 _HEARD = processes.c.seen_at > _Clock() - SILENT_SECONDS
 
 
-def beat(connection: Connection) -> None:
-    """Say that this process lives."""
+def heartbeat(connection: Connection) -> None:
+    """Record that this process lives."""
     steady = processes.c.seen_at > _Clock() - STEADY_SECONDS
     since = case((steady, processes.c.since), else_=_Clock())
-    said = update(processes).where(processes.c.owner == OWNER).values(since=since, seen_at=_Clock())
-    if not connection.execute(said).rowcount:
-        connection.execute(insert_new(connection, processes).values(owner=OWNER, since=_Clock(), seen_at=_Clock()))
+    beat = update(processes).where(processes.c.owner == OWNER).values(since=since, seen_at=_Clock())
+    if not connection.execute(beat).rowcount:
+        connection.execute(insert_or_ignore(connection, processes).values(owner=OWNER, since=_Clock(), seen_at=_Clock()))
 
 
-def leave(connection: Connection) -> None:
-    """Say that this process is about to end."""
+def deregister(connection: Connection) -> None:
+    """Delete this process's row, as it is about to end."""
     connection.execute(delete(processes).where(processes.c.owner == OWNER))
 
 
-def gone(connection: Connection, owners: Iterable[str]) -> set[str]:
-    """Those of some processes that live no more: at once where they ran beside this one, else after `SILENT_SECONDS`.
+def dead_among(connection: Connection, owners: Iterable[str]) -> set[str]:
+    """Which of these processes are dead: on this machine those that have exited, elsewhere those silent for `SILENT_SECONDS`.
 
-    This one judges the silence of others only once it was itself heard for so long: where the database was away, nobody was.
-    One that was only stopped for a while may come back. What it then writes of its own traces stands.
+    Silence counts only once this process has itself sent heartbeats for that long: while the database was away, every process was
+    silent. A process that was only paused may come back; what it then writes of its own traces stands.
     """
     others = set(owners) - {OWNER}
     dead = {owner for owner in others if ended(owner)}
@@ -75,8 +76,8 @@ def gone(connection: Connection, owners: Iterable[str]) -> set[str]:
     return dead | (others - set(connection.execute(heard).scalars()))
 
 
-def forget(connection: Connection) -> None:
-    """Drop what is known of processes that are silent: of whom nothing is known, nothing else is said."""
+def purge_dead(connection: Connection) -> None:
+    """Delete the rows of dead processes."""
     silent = connection.execute(select(processes.c.owner).where(~_HEARD)).scalars().all()
     if silent:
         connection.execute(delete(processes).where(processes.c.owner.in_(silent), ~_HEARD))

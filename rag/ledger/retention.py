@@ -1,6 +1,6 @@
-"""How long traces are kept: those that are older go, in steps between which everybody else goes on.
+"""Deletes old traces, in small transactions between which others can write.
 
-Knows what refers to a trace, and how each database gives space back. Knows nothing of what a trace says.
+Knows what refers to a trace, and how each database frees space. Knows nothing of what a trace says.
 """
 
 import sqlite3
@@ -22,119 +22,154 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    not_,
     or_,
     select,
     text,
+    true,
 )
 from sqlalchemy.exc import DBAPIError
 
 from rag.ledger import months
-from rag.ledger.database import exclusive, told
+from rag.ledger.database import exclusive
+from rag.ledger.failures import translated
 from rag.ledger.ids import first_id
 from rag.ledger.schema import feedback, results, traces
 from rag.progress import Progress, Stage, silent
 
 STEP = 500
-"""Traces that go in one transaction: a server's writes wait for some milliseconds."""
+"""Traces deleted in one transaction: it holds up other writers for some milliseconds."""
 
 PAGES = 1_000
-"""Of SQLite's file, that are given back in one transaction."""
+"""Pages of SQLite's file that are freed in one transaction."""
 
 INCREMENTAL = 2
-"""SQLite's `auto_vacuum` by which pages are given back a few at a time."""
+"""The value of SQLite's `auto_vacuum` at which pages can be freed a few at a time."""
 
 ATTEMPTS = 5
-"""To drop a month that others are reading."""
+"""Attempts to drop a partition that others are reading."""
 
 LOCK_NOT_AVAILABLE = "55P03"
 
 
+class Only(NamedTuple):
+    """Whose traces: those that fit all that is given."""
+
+    trace: str | None = None
+    """Its id; the copies that shadow it are meant as well."""
+    key: str | None = None
+    """The id of the API key that asked."""
+    collection: str | None = None
+
+
+EVERY = Only()
+
+
 class Pruned(NamedTuple):
-    """What went, or would go."""
+    """What was deleted, or would be."""
 
     traces: int
     feedback: int
     bytes: int
-    """Of the traces, as text; what it took on disk is more or less than that."""
+    """The size of the traces as text; on disk they may take more or less."""
 
 
-def prunable(engine: Engine, before: datetime) -> Pruned:
-    """What `prune` would remove."""
-    with told(engine.url), engine.connect() as connection:
-        return _measured(connection, traces, before)
+def prunable(engine: Engine, before: datetime, only: Only = EVERY) -> Pruned:
+    """What `prune` would delete."""
+    with translated(engine.url), engine.connect() as connection:
+        return _measured(connection, traces, before, only)
 
 
-def prune(engine: Engine, before: datetime, progress: Progress = silent) -> Pruned:
-    """Remove the traces that were begun before `before` (with its zone), with what was said of them.
+def prune(engine: Engine, before: datetime, progress: Progress = silent, only: Only = EVERY) -> Pruned:
+    """Delete the traces of `only` that were begun before `before` (timezone-aware), with their feedback.
 
-    Those stay that still run, and those that the results of an evaluation name. It can be interrupted, and run again.
+    Traces that still run, and those that an evaluation's results refer to, stay. It can be interrupted and run again.
     """
-    expected = prunable(engine, before)
+    expected = prunable(engine, before, only)
     pruned = Pruned(0, 0, 0)
-    for more in _steps(engine, before):
+    for more in _steps(engine, before, only):
         pruned = Pruned(*(sum(pair) for pair in zip(pruned, more, strict=True)))
         progress(Stage.PRUNE, pruned.traces, max(expected.traces, pruned.traces))
     if engine.dialect.name == "sqlite" and pruned.traces:
-        _give_space_back(engine)
+        free_space(engine)
     return pruned
 
 
-def _steps(engine: Engine, before: datetime) -> Iterator[Pruned]:
-    if engine.dialect.name == "postgresql":
+def obstacle(engine: Engine, before: datetime, only: Only) -> str | None:
+    """Why the one trace that is meant stays; null if it may go, or none is named."""
+    if only.trace is None:
+        return None
+    conditions = (_named(traces), ~_settled(traces), ~_begun(traces, before), not_(and_(true(), *_asked(traces, only))))
+    with translated(engine.url), engine.connect() as connection:
+        row = connection.execute(select(*conditions).where(traces.c.id == only.trace)).first()
+    if row is None:
+        return f"no trace has the id {only.trace}"
+    reasons = (
+        "the results of an evaluation name it",
+        "its answer is not finished",
+        "it is younger than what is to go",
+        "it is of another key or collection",
+    )
+    return next((f"trace {only.trace} stays: {reason}" for hinders, reason in zip(row, reasons, strict=True) if hinders), None)
+
+
+def _steps(engine: Engine, before: datetime, only: Only) -> Iterator[Pruned]:
+    if engine.dialect.name == "postgresql" and only == EVERY:
         yield from _whole_months(engine, before)
     last: tuple[str, ...] = ("", "")
     while last:
         with exclusive(engine) as connection:
-            last, pruned = _step(connection, before, last)
+            last, pruned = _step(connection, before, only, last)
         yield pruned
 
 
-def _step(connection: Connection, before: datetime, last: tuple[str, ...]) -> tuple[tuple[str, ...], Pruned]:
-    """Remove the oldest behind `last`, (created_at, id); the last one that was looked at, or nothing where none is left."""
+def _step(connection: Connection, before: datetime, only: Only, last: tuple[str, ...]) -> tuple[tuple[str, ...], Pruned]:
+    """Delete the oldest traces after `last`, (created_at, id).
+
+    Returns the last one deleted, empty if none is left, and what was deleted.
+    """
     columns = traces.c
-    older = select(columns.created_at, columns.id, _size(connection)).where(
-        _begun(traces, before), _settled(traces), ~_named(traces)
-    )
+    older = select(columns.created_at, columns.id, _size(connection)).where(*_old(traces, before, only))
     behind = or_(columns.created_at > last[0], and_(columns.created_at == last[0], columns.id > last[1]))
-    # What somebody is giving feedback on, or another process prunes, is left to the next time.
+    # Traces that others have locked, to give feedback or to prune, are left for the next run.
     chosen = older.where(behind).order_by(columns.created_at, columns.id).limit(STEP).with_for_update(skip_locked=True, of=traces)
     rows = connection.execute(chosen).all()
     ids = [id for _, id, _ in rows]
     connection.execute(delete(traces).where(columns.id.in_(ids)))
-    said = connection.execute(delete(feedback).where(feedback.c.trace_id.in_(ids))).rowcount
-    return tuple(rows[-1][:2]) if len(rows) == STEP else (), Pruned(len(rows), said, sum(size for *_, size in rows))
+    opinions = connection.execute(delete(feedback).where(feedback.c.trace_id.in_(ids))).rowcount
+    return tuple(rows[-1][:2]) if len(rows) == STEP else (), Pruned(len(rows), opinions, sum(size for *_, size in rows))
 
 
 def _whole_months(engine: Engine, before: datetime) -> Iterator[Pruned]:
-    """Drop the partitions in which nothing is to be kept: that costs the same for any number of rows."""
-    with told(engine.url), engine.connect() as connection:
-        past = [month for month in months.there(connection) if month.next.begin <= before]
+    """Drop the partitions of which every trace may go: that costs the same for any number of rows."""
+    with translated(engine.url), engine.connect() as connection:
+        past = [month for month in months.existing(connection) if month.next.begin <= before]
     for month in past:
         for attempt in range(ATTEMPTS):
             try:
                 with engine.begin() as connection:
                     pruned = _drop(connection, month, before)
-                # What was said of its traces while it was dropped.
+                # Feedback that was given while the partition was dropped.
                 with engine.begin() as connection:
                     connection.execute(delete(feedback).where(*_orphaned(month)))
                 break
             except DBAPIError as error:
                 if getattr(error.orig, "sqlstate", None) != LOCK_NOT_AVAILABLE or attempt == ATTEMPTS - 1:
-                    with told(engine.url):
+                    with translated(engine.url):
                         raise
                 time.sleep(1.0)
         yield pruned
 
 
 def _drop(connection: Connection, month: months.Month, before: datetime) -> Pruned:
-    """Drop the partition of a month, unless it has something to keep."""
+    """Drop the partition of a month, unless one of its traces must stay."""
     name = month.partition
     own = Table(name, MetaData(), *(Column(column.name, column.type) for column in traces.columns))
-    months.hold(connection)
+    months.lock(connection)
     kept = select(exists().where(or_(~_begun(own, before), ~_settled(own), _named(own))))
-    if month not in months.there(connection) or connection.execute(kept).scalar_one():
+    if month not in months.existing(connection) or connection.execute(kept).scalar_one():
         return Pruned(0, 0, 0)
-    pruned = _measured(connection, own, before)
+    pruned = _measured(connection, own, before, EVERY)
     connection.execute(delete(feedback).where(feedback.c.trace_id.in_(select(own.c.id))))
     connection.execute(text(f"ALTER TABLE traces DETACH PARTITION {name}"))
     connection.execute(text(f"DROP TABLE {name}"))
@@ -142,16 +177,26 @@ def _drop(connection: Connection, month: months.Month, before: datetime) -> Prun
 
 
 def _orphaned(month: months.Month) -> tuple[Any, ...]:
-    """Of the feedback on traces of this month, that whose trace is gone."""
+    """The condition on feedback whose trace, of this month, no longer exists."""
     begin, end = first_id(month.begin), first_id(month.next.begin)
     return feedback.c.trace_id >= begin, feedback.c.trace_id < end, ~exists().where(traces.c.id == feedback.c.trace_id)
 
 
-def _measured(connection: Connection, table: Table, before: datetime) -> Pruned:
-    old = (_begun(table, before), _settled(table), ~_named(table))
+def _measured(connection: Connection, table: Table, before: datetime, only: Only) -> Pruned:
+    old = _old(table, before, only)
     count, size = connection.execute(select(func.count(), func.coalesce(func.sum(_size(connection, table)), 0)).where(*old)).one()
-    said = select(func.count()).select_from(feedback.join(table, table.c.id == feedback.c.trace_id)).where(*old)
-    return Pruned(count, connection.execute(said).scalar_one(), int(size))
+    opinions = select(func.count()).select_from(feedback.join(table, table.c.id == feedback.c.trace_id)).where(*old)
+    return Pruned(count, connection.execute(opinions).scalar_one(), int(size))
+
+
+def _old(table: Table, before: datetime, only: Only) -> tuple[Any, ...]:
+    own = () if only.trace is None else (or_(table.c.id == only.trace, table.c.shadow_of == only.trace),)
+    return _begun(table, before), _settled(table), ~_named(table), *own, *_asked(table, only)
+
+
+def _asked(table: Table, only: Only) -> tuple[Any, ...]:
+    columns = {table.c.key_id: only.key, table.c.collection: only.collection}
+    return tuple(column == value for column, value in columns.items() if value is not None)
 
 
 def _begun(table: Table, before: datetime) -> Any:
@@ -163,7 +208,7 @@ def _settled(table: Table) -> Any:
 
 
 def _named(table: Table) -> Any:
-    """Whether an evaluation's results name it."""
+    """Whether the results of an evaluation refer to it."""
     return exists().where(results.c.trace_id == table.c.id)
 
 
@@ -173,15 +218,16 @@ def _size(connection: Connection, table: Table = traces) -> Any:
     return func.length(cast(table.c.body, LargeBinary))
 
 
-def _give_space_back(engine: Engine) -> None:
-    with told(engine.url), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+def free_space(engine: Engine) -> None:
+    """Give the free pages of SQLite's file back to the disk."""
+    with translated(engine.url), engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         if connection.exec_driver_sql("PRAGMA auto_vacuum").scalar_one() != INCREMENTAL:
-            # A file of an earlier version would have to be written anew, while nobody else writes: its free pages are used again.
+            # A file made by an earlier version could only be shrunk by rewriting it whole. Its free pages are reused instead.
             return
         driver: Any = connection.connection.driver_connection
-        # Where others write for long, the rest is given back the next time.
+        # If others hold the lock for long, the rest is freed in the next run.
         with suppress(sqlite3.OperationalError):
             while connection.exec_driver_sql("PRAGMA freelist_count").scalar_one():
-                # Executed alone it would stop after the first page: the driver takes it for a statement with rows.
+                # `execute` would stop after the first page: the driver takes it for a statement that returns rows.
                 driver.executescript(f"PRAGMA incremental_vacuum({PAGES})")
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").all()

@@ -1,6 +1,6 @@
 """The tables of the ledger, as they stand after the newest migration.
 
-Knows columns; knows nothing of who reads them. The migrations in `migrations/versions` lead here, and a test compares the two.
+Knows columns. Knows nothing of who reads them. The migrations in `migrations/versions` lead here, and a test compares the two.
 """
 
 from sqlalchemy import (
@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 
 NEWEST = "0005"
-"""The migration these tables stand for."""
+"""The migration after which the tables are as below."""
 
 metadata = MetaData()
 

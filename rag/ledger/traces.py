@@ -1,6 +1,6 @@
-"""The log of requests: one row each, begun before the first upstream call and settled at the end.
+"""The log of requests: one row each, written before the first upstream call and completed at the end.
 
-Knows a row's columns, how rows are found by them, and whose are abandoned. Knows nothing of how a request runs.
+Knows a row's columns, how rows are found by them, and which are abandoned. Knows nothing of how a request runs.
 """
 
 from asyncio import wrap_future
@@ -9,24 +9,26 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from typing import Annotated, NamedTuple
 
-from pydantic import AfterValidator, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 from sqlalchemy import ColumnElement, Engine, ScalarSelect, exists, func, select, tuple_, update
 
 from rag.errors import GroundwireError, NotFoundError
-from rag.ledger.database import told
+from rag.ledger.failures import translated
 from rag.ledger.feedback import Thumb
-from rag.ledger.processes import gone
+from rag.ledger.processes import dead_among
 from rag.ledger.schema import feedback, traces
 from rag.ledger.writer import Row, Writer
 from rag.llms import OURS
 from rag.llms.base import Attempt, Purpose
 from rag.process import OWNER
-from rag.text.characters import Sound, sound
+from rag.text.characters import SOUND, Sound, sound
 from rag.trace import Channel, Outcome, Trace
 from rag.types import Value
 
+LONGEST_SEARCH = 200
+"""Characters to search questions for: each word of them is looked for in every question."""
 SHOWN = 300
-"""Characters of a question that a summary shows."""
+"""Characters of a question in a summary."""
 
 
 def _utc(moment: datetime) -> datetime:
@@ -37,16 +39,16 @@ def _utc(moment: datetime) -> datetime:
 
 
 Moment = Annotated[datetime, AfterValidator(_utc)]
-"""In UTC, as which a time without a zone is read."""
+"""A time in UTC; one without a zone is taken to be UTC."""
 
 
 class Selection(Value):
-    """Which traces are wanted: those that fit all that is given."""
+    """A filter on traces: all conditions that are set must hold."""
 
     since: Moment | None = None
-    """Begun then or later."""
+    """Begun at or after this time."""
     until: Moment | None = None
-    """Begun before."""
+    """Begun before this time."""
     outcome: Outcome | None = None
     variant: Sound | None = None
     experiment: Sound | None = None
@@ -54,54 +56,55 @@ class Selection(Value):
     channel: Channel | None = None
     collection: Sound | None = None
     prompt: Sound | None = None
-    """Of the answer, as `answer@2`."""
+    """The prompt of the answer, such as `answer@2`."""
     thumb: Thumb | None = None
-    """Given by anybody."""
+    """Given by any author."""
     business_outcome: Sound | None = None
-    """Told by anybody, in feedback: `resolved`, `escalated`, ..."""
+    """Reported by any author in feedback: `resolved`, `escalated`, ..."""
     ungrounded: bool = False
-    """Only those with a claim that their passages do not support."""
-    q: Sound | None = None
-    """Words that the question has, in any order; a part of a word does, and case matters only outside of ASCII."""
+    """Only traces with a claim that their passages do not support."""
+    q: Annotated[str, Field(max_length=LONGEST_SEARCH), SOUND] | None = None
+    """Words or parts of words in the question, in any order; case matters only outside ASCII."""
     key: Sound | None = None
     """The id of the API key that asked."""
 
 
-class Summary(Value):
+class TraceSummary(Value):
     """A trace in a list."""
 
     id: str
     created_at: str
     question: str
-    """The beginning of it."""
+    """Its first `SHOWN` characters."""
     channel: Channel
     collection: str
     variant: str
     prompt: str | None
     model: str
-    """That the variant asks first."""
+    """The model that the variant asks first."""
     key: str | None
     experiment: str | None
     arm: str | None
     shadow_of: str | None
     outcome: Outcome | None
-    """Null while it runs."""
+    """Null while the request runs."""
     ungrounded: int | None
-    """Claims that the passages do not support; null where nothing is known of them."""
+    """Number of claims that the passages do not support; null if they were not checked."""
     prompt_tokens: int
     completion_tokens: int
     cost_nanodollars: int | None
     first_token_ms: float | None
     total_ms: float | None
     up: int
-    """Thumbs that were given."""
+    """Number of thumbs up."""
     down: int
+    """Number of thumbs down."""
 
 
 class Page(NamedTuple):
-    """A piece of a list, and where the next one begins; null after the last."""
+    """A part of a list. `next` is the id to continue after, null on the last page."""
 
-    summaries: list[Summary]
+    summaries: list[TraceSummary]
     next: str | None
 
 
@@ -110,26 +113,32 @@ WHOLE = 36
 
 
 class Traces:
-    """Reads and writes traces. `key` is who reads: a key sees what it asked itself, and no shadow of it; null sees everything."""
+    """Reads and writes traces.
+
+    `key`: the API key that reads. It sees its own requests without their shadows; null sees everything.
+    """
 
     def __init__(self, engine: Engine, writer: Writer) -> None:
         self.engine = engine
         self._writer = writer
 
     async def record(self, trace: Trace) -> None:
-        """Write the trace, in place of an earlier row of the same id; returns when it is committed."""
+        """Write the trace, replacing an earlier row of the same id; returns once it is committed."""
         await wrap_future(self.submit(trace))
 
     def submit(self, trace: Trace) -> Future[None]:
-        """As `record`, for callers that cannot wait, such as a request that is being cancelled."""
+        """Like `record`, for callers that cannot await, such as a request that is being cancelled."""
         return self._writer.submit(traces, _row(trace))
 
     def get(self, id: str, *, key: str | None = None) -> Trace:
-        """The trace whose id is, or begins with, `id`. Raises `GroundwireError` where there is none, or more than one."""
-        # A whole one is found by the key of the table; its beginning by looking at all.
+        """The trace whose id is, or begins with, `id`.
+
+        Raises `NotFoundError` if there is none, `GroundwireError` if there are several.
+        """
+        # A whole id is looked up by the primary key; a prefix may take a scan.
         named = traces.c.id == id if len(id) == WHOLE else traces.c.id.startswith(id, autoescape=True)
         query = select(traces.c.body).where(named, *_seen_by(key))
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             rows = connection.execute(query.limit(2)).all()
         if not rows:
             raise NotFoundError(f"no trace has the id {id}", "`rag trace` lists the latest ones")
@@ -138,19 +147,19 @@ class Traces:
         return Trace.model_validate_json(rows[0].body)
 
     def require(self, id: str, *, key: str | None = None) -> None:
-        """Raise `NotFoundError` where there is no trace with this id, whole, that `key` sees."""
+        """Raise `NotFoundError` unless there is a trace with this whole id that `key` sees."""
         query = select(traces.c.id).where(traces.c.id == id, *_seen_by(key))
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             if connection.execute(query).first() is None:
                 raise NotFoundError(f"no trace has the id {id}", "an answer names its trace")
 
     def page(self, selection: Selection, *, key: str | None = None, limit: int = 50, after: str | None = None) -> Page:
-        """At most `limit` of the traces that are wanted, newest first, from behind the trace `after` on: `Page.next` of the page before.
+        """At most `limit` of the selected traces, newest first. `after` is `Page.next` of the previous page.
 
-        Reads columns only. Raises `NotFoundError` where there is no trace `after`.
+        Reads no bodies. Raises `NotFoundError` if there is no trace `after`.
         """
         query = select(*_SUMMARY).where(*_conditions(selection), *_seen_by(key))
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             if after is not None:
                 last = connection.execute(
                     select(traces.c.created_at, traces.c.id).where(traces.c.id == after, *_seen_by(key))
@@ -159,30 +168,33 @@ class Traces:
                     raise NotFoundError(f"no trace has the id {after}", "begin with the first page again")
                 query = query.where(tuple_(traces.c.created_at, traces.c.id) < tuple_(*last))
             query = query.order_by(traces.c.created_at.desc(), traces.c.id.desc()).limit(limit + 1)
-            summaries = [Summary(**row) for row in connection.execute(query).mappings()]
+            summaries = [TraceSummary(**row) for row in connection.execute(query).mappings()]
         return Page(summaries[:limit], summaries[limit - 1].id if len(summaries) > limit else None)
 
     def latest(self, limit: int, wanted: Selection | None = None) -> list[Trace]:
-        """At most `limit` of the traces that are wanted, whole, newest first."""
+        """At most `limit` of the selected traces with their bodies, newest first."""
         conditions = _conditions(wanted or Selection())
         query = select(traces.c.body).where(*conditions).order_by(traces.c.created_at.desc(), traces.c.id.desc())
-        with told(self.engine.url), self.engine.connect() as connection:
+        with translated(self.engine.url), self.engine.connect() as connection:
             return [Trace.model_validate_json(row.body) for row in connection.execute(query.limit(limit))]
 
     def settle_abandoned(self) -> int:
-        """End as failed what processes that are gone have left running; returns how many. Each is ended by one of those who try."""
+        """End as failed the traces that dead processes left running; returns how many.
+
+        If several processes try, one ends each trace.
+        """
         running = traces.c.outcome.is_(None)
-        with told(self.engine.url), self.engine.begin() as connection:
-            left = gone(connection, connection.execute(select(traces.c.owner).where(running).distinct()).scalars())
+        with translated(self.engine.url), self.engine.begin() as connection:
+            left = dead_among(connection, connection.execute(select(traces.c.owner).where(running).distinct()).scalars())
             query = select(traces.c.body).where(running, traces.c.owner.in_(left)).order_by(traces.c.id)
             settled = 0
             for body in connection.execute(query).scalars().all():
                 try:
                     trace = _abandoned(Trace.model_validate_json(body))
                 except ValidationError:
-                    # Of a newer version, which settles it itself.
+                    # Written by a newer version, which settles it itself.
                     continue
-                # A row that was settled since it was read is left as it is.
+                # `running` again: a row may have been settled since it was read.
                 settled += connection.execute(update(traces).where(traces.c.id == trace.id, running).values(_row(trace))).rowcount
         return settled
 
@@ -215,7 +227,7 @@ def _row(trace: Trace) -> Row:
         "held_ms": trace.held_ms,
         "question": sound(trace.question),
     }
-    # Names that people give may be longer than their columns, which PostgreSQL does not let pass: the body has all of them.
+    # PostgreSQL rejects values longer than their column, as names may be; the body has them whole.
     return {name: value[: _LENGTHS[name]] if isinstance(value, str) else value for name, value in row.items()}
 
 
@@ -232,7 +244,7 @@ _SUMMARY = (
     traces.c.key_id.label("key"),
     _thumbs("up").label("up"),
     _thumbs("down").label("down"),
-    *(traces.c[name] for name in Summary.model_fields if name in traces.c and name != "question"),
+    *(traces.c[name] for name in TraceSummary.model_fields if name in traces.c and name != "question"),
 )
 
 
@@ -261,7 +273,10 @@ def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:
 
 
 def _abandoned(trace: Trace) -> Trace:
-    """Whether a model was called, and what for, is not known; so neither is the cost, unless the variant asks no model that has a price."""
+    """The trace ended as failed.
+
+    Whether a model was called is unknown, so the cost is null if any model of the variant has a price.
+    """
     reason = "the process ended before the answer did"
     asked = (trace.variant.llm.model, *trace.variant.llm.fallbacks, trace.variant.validator.judge)
     billed = next((model for model in asked if model and not model.startswith(OURS)), None)

@@ -1,4 +1,4 @@
-"""Group commit: rows that arrive while a commit is under way share the next one, and say that their process lives.
+"""Group commit: rows that arrive while a commit is under way share the next one, which also carries the process's heartbeat.
 
 Knows tables and their keys. Knows nothing of what a row says.
 """
@@ -16,20 +16,21 @@ from typing import Any, NamedTuple
 from sqlalchemy import Connection, Engine, Table
 
 from rag.errors import GroundwireError
-from rag.ledger.database import PassingError, patiently, put, told
-from rag.ledger.grouping import Grouping
+from rag.ledger.batch_queue import BatchQueue
+from rag.ledger.database import upsert
+from rag.ledger.failures import TransientError, retried, translated
 from rag.ledger.months import Months
-from rag.ledger.processes import EVERY_SECONDS, beat, leave
+from rag.ledger.processes import EVERY_SECONDS, deregister, heartbeat
 from rag.ledger.schema import processes
 
-OWED = 10_000
-"""Rows that are kept for a database that is away for longer than anybody waits: with their texts, some hundred megabytes."""
+BACKLOG = 10_000
+"""Rows held in memory while the database is unreachable for longer than callers wait: some hundred megabytes with their texts."""
 
 Row = dict[str, Any]
 
 
 class Entry(NamedTuple):
-    """A row on its way, and who waits for it. Null only says that the process lives."""
+    """A row to write, and the future of its caller. A null row is only a heartbeat."""
 
     table: Table
     row: Row | None
@@ -37,38 +38,39 @@ class Entry(NamedTuple):
 
 
 class Writer:
-    """Writes rows in the order they come, from a thread of its own; `close` waits for it.
+    """Writes rows in arrival order from a thread of its own; `close` waits for it.
 
-    From its first row on until then, others hear that this process lives: what it has begun is not settled by them. A row that could
-    not be written, because the database is away, is written when it is back, though nobody waits for it any more.
+    From its first row until `close` it sends heartbeats, so that other processes leave this one's unfinished rows
+    alone. A row that cannot be written because the database is unreachable is written once it is back, even if its
+    caller no longer waits.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._months = Months(engine)
-        self._groups = Grouping(self._commit, "ledger-writer", EVERY_SECONDS)
-        self._heard_at = -math.inf
-        """By `time.monotonic`."""
-        self._owed: dict[tuple[Table, tuple[Any, ...]], Row] = {}
+        self._groups = BatchQueue(self._commit, "ledger-writer", EVERY_SECONDS)
+        self._heartbeat_at = -math.inf
+        """The last heartbeat, by `time.monotonic`."""
+        self._backlog: dict[tuple[Table, tuple[Any, ...]], Row] = {}
 
     def announce(self) -> Future[None]:
-        """Say that this process lives, before its first row; done when it is committed."""
+        """Send a heartbeat before the first row; the future is done once it is committed."""
         return self._put(Entry(processes, None, Future()))
 
     def submit(self, table: Table, row: Row) -> Future[None]:
-        """Write a row, in place of an earlier one with the same key; done when it is committed."""
+        """Write a row, replacing an earlier one with the same key; the future is done once it is committed."""
         return self._put(Entry(table, row, Future()))
 
     def close(self) -> None:
-        """Commit what is waiting and end the thread."""
+        """Commit the rows that wait, end the thread and deregister the process."""
         self._groups.close()
-        if self._owed:
+        if self._backlog:
             self._commit([])
-        if self._heard_at > -math.inf:
-            self._heard_at = -math.inf
-            # Where it cannot be said any more, silence will say it.
-            with suppress(GroundwireError), told(self._engine.url), self._engine.begin() as connection:
-                leave(connection)
+        if self._heartbeat_at > -math.inf:
+            self._heartbeat_at = -math.inf
+            # If this fails, the missing heartbeats tell the same.
+            with suppress(GroundwireError), translated(self._engine.url), self._engine.begin() as connection:
+                deregister(connection)
 
     def _put(self, entry: Entry) -> Future[None]:
         self._groups.put(entry)
@@ -80,51 +82,56 @@ class Writer:
         self._settle(entries)
 
     def _settle(self, entries: Sequence[Entry]) -> None:
-        """Write entries, and tell those who wait. What the database refuses may be a single row: then each is written alone."""
+        """Write entries and resolve their futures.
+
+        If the database rejects them, each is written alone, as a single row may be at fault.
+        """
         try:
-            # A commit of which only the answer was lost is done again to the same effect.
-            patiently(partial(self._attempt, entries)) if entries else self._attempt(entries)
+            # Repeating a commit of which only the reply was lost has the same effect.
+            retried(partial(self._attempt, entries)) if entries else self._attempt(entries)
         except Exception as error:  # noqa: BLE001 - it is raised where each row is waited for
             if not entries:
                 logging.getLogger("groundwire").warning("the ledger could not be told that this process lives: %s", error)
-            elif isinstance(error, PassingError):
-                self._owe(entries)
-                _tell(entries, error)
-            elif len(entries) > 1 or self._owed:
-                owed = [Entry(table, row, Future()) for (table, _), row in self._owed.items()]
-                self._owed.clear()
-                for entry in (*owed, *entries):
+            elif isinstance(error, TransientError):
+                self._keep(entries)
+                _resolve(entries, error)
+            elif len(entries) > 1 or self._backlog:
+                backlog = [Entry(table, row, Future()) for (table, _), row in self._backlog.items()]
+                self._backlog.clear()
+                for entry in (*backlog, *entries):
                     self._settle([entry])
             else:
-                _tell(entries, error)
+                _resolve(entries, error)
         else:
-            _tell(entries)
+            _resolve(entries)
 
-    def _owe(self, entries: Sequence[Entry]) -> None:
+    def _keep(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.row is not None:
-                self._owed[entry.table, _key(entry.table, entry.row)] = entry.row
-        for place in list(itertools.islice(self._owed, max(0, len(self._owed) - OWED))):
+                self._backlog[entry.table, _key(entry.table, entry.row)] = entry.row
+        for place in list(itertools.islice(self._backlog, max(0, len(self._backlog) - BACKLOG))):
             logging.getLogger("groundwire").error("a row of %s is lost: the ledger is away for too long", place[0].name)
-            del self._owed[place]
+            del self._backlog[place]
 
     def _attempt(self, entries: Sequence[Entry]) -> None:
-        """Write entries and what is owed, and once in `EVERY_SECONDS` that this process lives."""
+        """Write entries and the backlog, with a heartbeat if the last is `EVERY_SECONDS` ago."""
         now = time.monotonic()
-        due = now - self._heard_at >= EVERY_SECONDS
-        rows = self._owed | {(entry.table, _key(entry.table, entry.row)): entry.row for entry in entries if entry.row is not None}
+        due = now - self._heartbeat_at >= EVERY_SECONDS
+        rows = self._backlog | {
+            (entry.table, _key(entry.table, entry.row)): entry.row for entry in entries if entry.row is not None
+        }
         self._months.prepare()
-        with told(self._engine.url), self._engine.begin() as connection:
+        with translated(self._engine.url), self._engine.begin() as connection:
             _write(connection, rows)
             if due:
-                beat(connection)
-        self._owed.clear()
+                heartbeat(connection)
+        self._backlog.clear()
         if due:
-            self._heard_at = now
+            self._heartbeat_at = now
 
 
-def _tell(entries: Sequence[Entry], error: Exception | None = None) -> None:
-    """Those who have not left meanwhile."""
+def _resolve(entries: Sequence[Entry], error: Exception | None = None) -> None:
+    """Resolve the futures of callers that still wait."""
     for entry in entries:
         if not entry.written.done():
             entry.written.set_exception(error) if error else entry.written.set_result(None)
@@ -135,7 +142,7 @@ def _key(table: Table, row: Row) -> tuple[Any, ...]:
 
 
 def _write(connection: Connection, rows: Mapping[tuple[Table, tuple[Any, ...]], Row]) -> None:
-    """Every process locks rows in one order, so that none waits for another that waits for it."""
+    """Sorted by table and key, so that processes lock rows in the same order and do not deadlock."""
     places = sorted(rows, key=lambda place: (place[0].name, place[1]))
     for table, group in itertools.groupby(places, key=lambda place: place[0]):
-        connection.execute(put(connection, table), [rows[place] for place in group])
+        connection.execute(upsert(connection, table), [rows[place] for place in group])

@@ -4,12 +4,12 @@ from rag.errors import GroundwireError
 from rag.llms.base import LLM
 
 OURS = "local/"
-"""What the names of our own models begin with; they run on this machine and cost nothing."""
+"""The prefix of our own models, which run on this machine and are free."""
 LOCAL = ("local/extractive", "local/smollm2")
 
 
 def open_llm(model: str) -> LLM:
-    """The backend of a model. Calls nothing. Raises `GroundwireError` where no backend knows it or an extra is missing."""
+    """The backend of a model; nothing is called yet. Raises `GroundwireError` for an unknown model, `UpstreamError` for one that is not installed."""
     if model == "local/extractive":
         from rag.llms.extractive import Extractive
 
@@ -23,4 +23,4 @@ def open_llm(model: str) -> LLM:
     from rag.llms.litellm import LiteLLM, named
 
     named(model)
-    return LiteLLM()
+    return LiteLLM(model)

@@ -4,7 +4,9 @@ A backend makes one attempt and streams it; retries, deadlines and fallbacks are
 """
 
 import enum
+import time
 from collections.abc import AsyncGenerator, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from pydantic import Field
@@ -12,11 +14,11 @@ from pydantic import Field
 from rag.types import Message, Passage, Value
 
 REFUSAL = "The documents do not answer this."
-"""Of a prompt that names none of its own."""
+"""What a prompt without a refusal of its own has the model say."""
 
 
 class Request(Value):
-    """One call to a model, whole: equal requests are interchangeable."""
+    """One call to a model. Equal requests are interchangeable: everything that decides the answer is in here."""
 
     model: str
     """`openai/gpt-4.1-mini`, `anthropic/claude-...`, `local/smollm2`, `local/extractive`: anything litellm knows, or ours."""
@@ -25,26 +27,27 @@ class Request(Value):
     max_tokens: int = 512
     seed: int | None = None
     stop: tuple[str, ...] = ()
-    """Texts at which the answer ends, themselves left out."""
+    """The answer ends before the first of these texts."""
     whole: bool = False
-    """Send the answer in one piece: far less work for whoever reads many, who then cannot tell when it began."""
+    """Get the answer in one piece. That takes far less work than a stream, but does not tell when the first token came."""
     question: str = ""
-    """What is asked, and of which passages: for backends that quote instead of generating. Already in the messages."""
+    """For backends that quote instead of generating, as are `passages` and `refusal`; the messages contain all three, too."""
     passages: tuple[Passage, ...] = ()
     refusal: str = REFUSAL
-    """What to answer where the passages do not tell."""
+    """The answer if the passages have none."""
 
 
 class CallPolicy(Value):
-    """How hard to try. `total_seconds` spans all attempts, the waits between them and the whole stream."""
+    """How often a call is tried, and for how long."""
 
     attempts: int = Field(default=3, ge=1)
-    """Per model."""
+    """How often each model is tried."""
     first_token_seconds: float = Field(default=30.0, gt=0)
-    """Per attempt."""
+    """How long one attempt may take until its first text."""
     total_seconds: float = Field(default=120.0, gt=0)
+    """How long all attempts may take together, with the waits between them and the whole stream."""
     fallbacks: tuple[str, ...] = ()
-    """Models to turn to, in this order, when the one before has failed for good."""
+    """Models to call instead, in this order, each after all attempts at the one before have failed."""
 
 
 class Usage(Value):
@@ -58,7 +61,7 @@ class Usage(Value):
 
 
 class Purpose(enum.StrEnum):
-    """What a model is called for."""
+    """Why a model is called."""
 
     ANSWER = "answer"
     RETRY = "retry"
@@ -67,73 +70,88 @@ class Purpose(enum.StrEnum):
 
 
 class Timing(Value):
-    """How long a call took, in milliseconds since it began."""
+    """How long a call took: milliseconds from its start to the first text, and to its end."""
 
     first_token_ms: float | None
     total_ms: float
+    asking: str | None = None
+    """The evaluation that made the call, by when it began; null for a call outside of evaluations."""
 
 
 class Completion(Value):
-    """How an attempt that succeeded ended."""
+    """The end of an attempt that succeeded."""
 
     model: str
-    """As the provider names what answered."""
+    """The provider's name of the model that answered."""
     usage: Usage
     cost_nanodollars: int | None
-    """Null where the price is not known; 0 only where the model is free (local)."""
+    """Null if the price is not known; 0 only if the model is free (local)."""
     finish_reason: str
     replayed: Timing | None = None
-    """Of the earlier call whose answer this repeats; null where the model was called."""
+    """The timing of the earlier call whose answer this repeats; null if the model was called."""
 
 
 class Attempt(Value):
-    """One try at one model, as the trace keeps it: failed tries are costed too, where the provider told."""
+    """One try at one model, as stored in the trace. A failed one has a cost, too, if the provider charged for it."""
 
     purpose: Purpose
     model: str
-    """As requested."""
+    """The model that was requested; `answered_by` is the provider's name for it."""
     answered_by: str | None = None
     started_ms: float
-    """Since the request began."""
+    """When it began, in milliseconds since the request began."""
     first_token_ms: float | None = None
-    """Since the attempt began; null where no text came, or all of it at once."""
+    """Milliseconds from its start to the first text; null if no text came, or all of it at once."""
     total_ms: float
+    """Milliseconds from its start to its end."""
     usage: Usage = Usage()
     cost_nanodollars: int | None = None
     estimated: bool = False
-    """Tokens and cost were counted here, by what was sent and received: the call was cut off before the provider told them."""
+    """Tokens and cost were counted here, from the texts sent and received: the call was cut off before the provider reported them."""
     finish_reason: str | None = None
+    overrun: bool = False
+    """The model went on far beyond `max_tokens`, so the rest was not read."""
     replayed: Timing | None = None
-    """Of the earlier call whose answer this repeats: nothing was spent now."""
+    """The timing of the earlier call whose answer this repeats; such an attempt costs nothing."""
     error: str | None = None
     throttled: bool = False
-    """The provider asked to be called less."""
+    """The provider asked to be called less often."""
+
+
+@dataclass
+class CallLog:
+    """The attempts of one request so far, each added as it ends."""
+
+    started: float = field(default_factory=time.perf_counter)
+    """When the request began, by `time.perf_counter()`."""
+    attempts: list[Attempt] = field(default_factory=list)
 
 
 class LLM(Protocol):
-    """One backend. Closing the generator early cancels the upstream call."""
+    """One backend, opened for one model. Closing the generator of `stream` early cancels the upstream call."""
 
     def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
-        """Pieces of the answer as they arrive, then exactly one `Completion`. Raises `rag.errors.UpstreamError`."""
+        """Pieces of the answer as they arrive, then exactly one `Completion`. Raises `UpstreamError`."""
         ...
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Tokens of each text, by the model's own tokenizer where it can be had, and not too few where it cannot."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, by the model's own tokenizer; without that an estimate that is rather too high. Raises `UpstreamError`."""
         ...
 
-    def window(self, model: str) -> int | None:
-        """Tokens of prompt and answer together; null where there is no limit, or none is known."""
+    def window(self) -> int | None:
+        """Tokens of prompt and answer together; null if there is no limit, or none is known."""
         ...
 
-    def cost(self, model: str, usage: Usage) -> int | None:
-        """Of these tokens, in nano-dollars; null where the price is not known."""
+    def cost(self, usage: Usage) -> int | None:
+        """The cost of these tokens in nano-dollars; null if the price is not known."""
         ...
 
     def estimate(self, request: Request, text: str) -> Usage:
-        """Tokens of a call that was cut off after it had answered `text`, counted at once, for its caller may be leaving; none where
-        the model is free."""
+        """Tokens of a call that was cut off after it had answered `text`; none if the model is free. Not asynchronous: the caller may
+        be cancelled.
+        """
         ...
 
     async def close(self) -> None:
-        """Let go of connections and processes; a later call opens them again."""
+        """Close connections and end processes; a later call opens them again."""
         ...

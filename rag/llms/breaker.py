@@ -9,7 +9,7 @@ import time
 class Breaker:
     """Opens after `failures` in a row; after `seconds` it lets one probe through, whose outcome closes it or opens it again.
 
-    For one event loop: a call that was admitted ends as exactly one of `succeeded`, `failed` or `abandoned`.
+    Belongs to one event loop. The caller reports each call that was admitted by exactly one of `succeeded`, `failed` and `abandoned`.
     """
 
     def __init__(self, failures: int = 5, seconds: float = 30.0) -> None:
@@ -20,7 +20,7 @@ class Breaker:
         self._probing = False
 
     def admits(self) -> bool:
-        """Whether a call may be made now; where it says yes, the call must follow."""
+        """Whether a call may be made now; if so, the caller must make it."""
         if self._opened_at is None:
             return True
         if self._probing or time.monotonic() - self._opened_at < self._seconds:

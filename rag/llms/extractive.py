@@ -1,6 +1,6 @@
-"""`local/extractive`: answers with the sentences of the passages that share most with the question, word for word.
+"""`local/extractive`: answers with the sentences of the passages that match the question best, word for word.
 
-Knows BM25 over sentences. Generates nothing, so it needs no model, and it cannot make anything up.
+Knows BM25 over sentences. It needs no model, and cannot make anything up.
 """
 
 import math
@@ -16,16 +16,16 @@ from rag.types import Evidence, Passage
 NAME = "local/extractive"
 SATURATION, LENGTH = 1.2, 0.75
 """BM25's k1 and b, as commonly set."""
-WORTH = 0.3
-"""Of the first quotation's score, what another must reach: a third of all quotations do not, and few answers are lost with them."""
+MIN_SHARE = 0.3
+"""Of the best quotation's score, that another must reach: a third of all quotations do not, and few answers are lost with them."""
 NO_STATEMENT = ("#", "```", "~~~", "|")
-"""What headings, code and table rows begin with."""
-ENOUGH = 400
-"""Characters that tell the language."""
+"""Headings, code and table rows begin with these."""
+SAMPLE = 400
+"""Characters by which the language is detected."""
 
 
 class Extractive:
-    """Quotes, each with its citation: `"The default port is 8000." [2]`."""
+    """Answers with quotations, each with its citation: `"The default port is 8000." [2]`."""
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
@@ -36,23 +36,23 @@ class Extractive:
             yield request.refusal
         yield Completion(model=NAME, usage=Usage(), cost_nanodollars=0, finish_reason="stop")
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """Nothing is tokenized: no text costs anything."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Zeros: there is no tokenizer, and no limit."""
         return [0] * len(texts)
 
-    def window(self, model: str) -> None:
-        """Every passage is read."""
+    def window(self) -> None:
+        """No limit: every passage is read."""
 
-    def cost(self, model: str, usage: Usage) -> int:
-        """Free."""
+    def cost(self, usage: Usage) -> int:
+        """See `rag.llms.base.LLM`; it is free."""
         return 0
 
     def estimate(self, request: Request, text: str) -> Usage:
-        """Nothing is tokenized."""
+        """See `rag.llms.base.LLM`; it is free."""
         return Usage()
 
     async def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 class _Sentence(NamedTuple):
@@ -61,11 +61,11 @@ class _Sentence(NamedTuple):
 
 
 def quotations(question: str, passages: Sequence[Passage], limit: int = 3) -> list[Evidence]:
-    """The at most `limit` sentences that answer best, best first; none where no sentence shares a term with the question.
+    """The best sentences, best first, at most `limit`; none if no sentence shares a term with the question.
 
-    After the first, a sentence counts only for terms of the question that those before it lack.
+    After the first, a sentence scores only by terms of the question that the sentences before it lack.
     """
-    spoken = language(passages[0].text[:ENOUGH]) if passages else "und"
+    spoken = language(passages[0].text[:SAMPLE]) if passages else "und"
     candidates = [sentence for passage in passages for sentence in _sentences(passage, spoken)]
     frequency = Counter(term for sentence in candidates for term in sentence.terms)
     mean = sum(sentence.terms.total() for sentence in candidates) / max(1, len(candidates))
@@ -81,7 +81,7 @@ def quotations(question: str, passages: Sequence[Passage], limit: int = 3) -> li
         best = max(range(len(candidates)), key=scores.__getitem__)
         if scores[best] < floor:
             break
-        floor = floor or scores[best] * WORTH
+        floor = floor or scores[best] * MIN_SHARE
         chosen.append(candidates[best].evidence)
         wanted = {term: rarity for term, rarity in wanted.items() if term not in candidates[best].terms}
     return chosen

@@ -1,6 +1,6 @@
-"""Failures of litellm, the SDKs and the connection, as ours.
+"""Translates the errors of litellm, the SDKs and the connection into `UpstreamError`.
 
-Knows statuses, `Retry-After`, and what providers say; lets no key through.
+Knows statuses, `Retry-After` and the forms of providers' messages. Removes keys from them.
 """
 
 import email.utils
@@ -17,17 +17,18 @@ _RETRYABLE = frozenset({408, 409, 429})
 _THROTTLED = frozenset({429, 529})
 _PREFIX = re.compile(r"^(?:litellm\.)?\w*(?:Error|Timeout|Exception)(?::| -)\s+")
 _TLS = re.compile(r" ssl:(?:<[^<>]*>|\w+)")
-"""What aiohttp says of TLS behind a host that it cannot connect to."""
+"""TLS details that aiohttp adds to the name of a host that it cannot connect to."""
 _SECRET = 8
-"""Characters that a key has at least: shorter ones are placeholders, and parts of words."""
+"""Characters that a key has at least: a shorter value is a placeholder, and may be part of a word."""
 _LONGEST = 240
+"""Characters of a message."""
 
 
 @contextmanager
 def translated(model: str) -> Iterator[None]:
-    """Failures of the library, the SDKs and the connection, as ours.
+    """Raise an `UpstreamError` for any error inside.
 
-    Without their cause: its text may quote the request's headers, and with them the key.
+    It has no cause, whose text might quote the request's headers, and with them the key.
     """
     try:
         yield
@@ -82,7 +83,7 @@ def _mend(error: Exception, status: int | None) -> str:
 
 
 def _message(error: Exception) -> str:
-    """What the provider said, on one line, without the names litellm puts before it and without any key."""
+    """The provider's message as one line, without the class names that litellm puts before it and without any key."""
     text = str(getattr(error, "message", None) or error)
     while shorter := _PREFIX.sub("", text, count=1):
         if shorter == text:

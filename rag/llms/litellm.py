@@ -1,7 +1,7 @@
 """Any model that litellm knows: `openai/...`, `anthropic/...` and the rest, over the provider's own wire format.
 
-Knows litellm: how it is kept quiet, and offline until a call is made. What it streams, and how it fails, is read by
-`rag.llms.streams` and `rag.llms.failures`. Keys and base URLs are read from the providers' own variables (`OPENAI_API_KEY`, `OPENAI_BASE_URL`,
+Knows litellm: how to keep it quiet, and offline until a call is made. `rag.llms.streams` reads what it streams, and
+`rag.llms.failures` its errors. Keys and base URLs are read from the providers' own variables (`OPENAI_API_KEY`, `OPENAI_BASE_URL`,
 `ANTHROPIC_API_KEY`, `ANTHROPIC_BASE_URL`, ...).
 """
 
@@ -27,12 +27,12 @@ from rag.llms.streams import End, read
 
 @functools.cache
 def library() -> Any:
-    """litellm, which takes seconds to import: silent, without telemetry, with the price map it ships and not one it downloads."""
+    """litellm, silenced, without telemetry, and with the price map that it ships instead of a downloaded one. Takes seconds to import."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     # OpenAI over litellm's own client, as its other providers are: a third less work a call than through OpenAI's SDK.
     os.environ.setdefault("EXPERIMENTAL_OPENAI_BASE_LLM_HTTP_HANDLER", "True")
-    # It makes half a million objects that stay: to look through them for garbage is a quarter of the import, and of each full
-    # collection after it.
+    # The import makes half a million objects that stay. Garbage collection of them would take a quarter of the import, and slow
+    # down each full collection after it.
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -48,14 +48,14 @@ def library() -> Any:
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy", "httpx"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     with warnings.catch_warnings(action="ignore"):
-        # Builds the schemas of its types, which are slow and warn about themselves, before a call is waiting for them.
+        # Builds the schemas of its types now, which is slow and emits warnings, and not during the first call.
         for kind in (litellm.ModelResponse, litellm.types.utils.ModelResponseStream):
             kind()
     return litellm
 
 
 class Named(NamedTuple):
-    """A model by the name that its provider has for it, and the provider's name."""
+    """A provider, and the provider's own name for the model."""
 
     model: str
     provider: str
@@ -63,7 +63,7 @@ class Named(NamedTuple):
 
 @functools.cache
 def named(model: str) -> Named:
-    """Whom litellm would call for `model`, and for what. Raises `GroundwireError` where it knows nobody."""
+    """The provider that litellm would call for `model`. Raises `GroundwireError` if it knows none."""
     litellm = library()
     try:
         bare, seller, *_ = litellm.get_llm_provider(model)
@@ -73,20 +73,22 @@ def named(model: str) -> Named:
 
 
 class LiteLLM:
-    """One attempt at a model through litellm. Without a base URL and a key of its own it uses those of the environment.
+    """A model through litellm. Without a base URL and a key of its own it uses those of the environment.
 
-    `route` is what litellm is told to call, where that is not the model's own name.
+    `route` is the name that litellm calls the model by, if that is another one than `model`.
     """
 
     def __init__(
         self,
+        model: str,
         *,
         route: str | None = None,
         base_url: str | None = None,
         key: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        self._route = route
+        self._model = model
+        self._route = route or model
         self._base_url = base_url
         self._key = key
         self._headers = headers
@@ -94,20 +96,20 @@ class LiteLLM:
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
         litellm = library() if library.cache_info().currsize else await asyncio.to_thread(library)
-        if self._key is None and (missing := missing_key(request.model)):
-            raise UpstreamError(f"{request.model} needs a key", f"set {missing}", retryable=False, billed=False)
+        if self._key is None and (missing := missing_key(self._model)):
+            raise UpstreamError.unavailable(f"{self._model} needs a key", f"set {missing}")
         if request.whole:
-            with translated(request.model):
+            with translated(self._model):
                 response = await self._call(litellm, request)
             (choice,) = response.choices
             if choice.message.content:
                 yield choice.message.content
             # litellm makes up a usage of zeros where a provider tells none; no prompt has no token.
             usage = response.usage if response.usage.prompt_tokens else None
-            yield self._completion(request, response.model, choice.finish_reason, usage)
+            yield self._completion(response.model, choice.finish_reason, usage)
             return
         end = End()
-        with translated(request.model):
+        with translated(self._model):
             response = await self._call(litellm, request, stream=True, stream_options={"include_usage": True})
             try:
                 async with aclosing(read(response)) as pieces:
@@ -120,14 +122,14 @@ class LiteLLM:
                 await response.aclose()
         if end.finish_reason is None:
             raise UpstreamError(
-                f"{request.model} broke off in the middle of its answer", "try again, or name a fallback model", retryable=True
+                f"{self._model} broke off in the middle of its answer", "try again, or name a fallback model", retryable=True
             )
-        yield self._completion(request, end.model or request.model, end.finish_reason, end.usage)
+        yield self._completion(end.model or self._model, end.finish_reason, end.usage)
 
     async def _call(self, litellm: Any, request: Request, **streaming: Any) -> Any:
         messages = [message.model_dump() for message in request.messages]
         return await inspect.unwrap(litellm.acompletion)(
-            model=self._route or request.model,
+            model=self._route,
             messages=messages,
             litellm_logging_obj=_unlogged(litellm, request, messages, streaming.get("stream_options")),
             temperature=request.temperature,
@@ -143,53 +145,58 @@ class LiteLLM:
             **streaming,
         )
 
-    def _completion(self, request: Request, answered_by: str, finish_reason: str, usage: Any) -> Completion:
+    def _completion(self, answered_by: str, finish_reason: str, usage: Any) -> Completion:
         billed = _usage(usage)
         return Completion(
             model=answered_by,
             usage=billed or Usage(),
-            cost_nanodollars=None if billed is None else _cost(self._route or request.model, answered_by, billed),
+            cost_nanodollars=None if billed is None else _cost(self._route, answered_by, billed),
             finish_reason=finish_reason,
         )
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See `rag.llms.base.LLM`."""
 
         def count() -> list[int]:
-            bare, seller = named(model)
+            bare, seller = named(self._model)
             return tokens.count(seller, bare, texts)
 
         return await asyncio.to_thread(count)
 
-    def window(self, model: str) -> int | None:
-        """As the price map that litellm ships has it."""
-        bare, seller = named(model)
-        known = (library().model_cost.get(name) for name in (model, f"{seller}/{bare}", bare))
+    def window(self) -> int | None:
+        """See `rag.llms.base.LLM`; from the price map that litellm ships."""
+        bare, seller = named(self._model)
+        known = (library().model_cost.get(name) for name in (self._model, f"{seller}/{bare}", bare))
         return next((entry.get("max_input_tokens") for entry in known if entry), None)
 
-    def cost(self, model: str, usage: Usage) -> int | None:
-        """By the price map that litellm ships."""
-        return _cost(model, model, usage)
+    def cost(self, usage: Usage) -> int | None:
+        """See `rag.llms.base.LLM`; from the price map that litellm ships."""
+        return _cost(self._model, self._model, usage)
 
     def estimate(self, request: Request, text: str) -> Usage:
         """See `rag.llms.base.LLM`."""
-        bare, seller = named(request.model)
+        bare, seller = named(self._model)
         return tokens.estimate(seller, bare, request, text)
 
     async def close(self) -> None:
-        """Close the connections that litellm keeps open, which all its callers share."""
-        if library.cache_info().currsize:
-            await library().close_litellm_async_clients()
-            # It keeps OpenAI's clients though they are closed, and would call through them; the others open again.
-            kept = library().in_memory_llm_clients_cache.cache_dict
-            for name in [name for name, client in kept.items() if getattr(client, "is_closed", bool)()]:
-                del kept[name]
+        """Close the connections of all models: litellm shares them."""
+        await close_connections()
+
+
+async def close_connections() -> None:
+    """Close the connections that litellm keeps open; a later call opens them again."""
+    if library.cache_info().currsize:
+        await library().close_litellm_async_clients()
+        # It keeps OpenAI's clients though they are closed, and would call through them; the others open again.
+        kept = library().in_memory_llm_clients_cache.cache_dict
+        for name in [name for name, client in kept.items() if getattr(client, "is_closed", bool)()]:
+            del kept[name]
 
 
 def _unlogged(litellm: Any, request: Request, messages: list[dict[str, Any]], stream_options: object) -> Any:
-    """What `acompletion` is given by its decorators, below which it is called here.
+    """The logging object that `acompletion` expects from its decorators, which are bypassed here.
 
-    They price, time and log each call, which is half of what it costs; the trace has all of that.
+    They price, time and log each call, which takes half of its CPU time; the trace has all of that.
     """
     call = litellm.litellm_core_utils.litellm_logging.Logging(
         model=request.model,
@@ -204,14 +211,14 @@ def _unlogged(litellm: Any, request: Request, messages: list[dict[str, Any]], st
     return call
 
 
-def _usage(told: Any) -> Usage | None:
-    if told is None:
+def _usage(reported: Any) -> Usage | None:
+    if reported is None:
         return None
-    prompt, completion = told.prompt_tokens_details, told.completion_tokens_details
+    prompt, completion = reported.prompt_tokens_details, reported.completion_tokens_details
     written = (getattr(prompt, name, None) for name in ("cache_creation_tokens", "cache_write_tokens"))
     return Usage(
-        prompt=told.prompt_tokens or 0,
-        completion=told.completion_tokens or 0,
+        prompt=reported.prompt_tokens or 0,
+        completion=reported.completion_tokens or 0,
         cached=getattr(prompt, "cached_tokens", None) or 0,
         cache_written=next(filter(None, written), 0),
         reasoning=getattr(completion, "reasoning_tokens", None) or 0,
@@ -219,7 +226,7 @@ def _usage(told: Any) -> Usage | None:
 
 
 def price(model: str, answered_by: str) -> Price | None:
-    """That of the model as requested, or as the provider names it where the request named a deployment."""
+    """The price of the requested model; if the request named a deployment, that of the model that answered. Null if neither is known."""
     prices: Mapping[str, Price] = library().model_cost
     bare, seller = named(model)
     for name in (model, f"{seller}/{bare}", bare, f"{seller}/{answered_by}", answered_by):
@@ -235,7 +242,7 @@ def _cost(model: str, answered_by: str, usage: Usage) -> int | None:
 
 
 def missing_key(model: str) -> str | None:
-    """The variables that a key is missing from; providers that want more than a key are left to say so themselves."""
+    """The environment variables that lack a key, as text; null if none does, or if the provider needs more than a key."""
     missing = library().validate_environment(model)["missing_keys"]
     if library().get_llm_provider(model)[2]:
         return None

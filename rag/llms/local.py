@@ -1,6 +1,6 @@
-"""`local/smollm2`: a small model on this machine, served by llama.cpp in a child process and called over the wire like any other.
+"""`local/smollm2`: a small model on this machine, served by llama.cpp in a child process and called over HTTP like any other.
 
-Knows the child's life: started on first use, one for the whole process, gone when this process is gone, however it ends.
+Knows how that server starts: on first use, once for this process, which it never outlives.
 """
 
 import asyncio
@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from rag import weights
-from rag.child import Child, ChildError
+from rag.child import ChildError, ChildProcess
 from rag.errors import GroundwireError, UpstreamError
 from rag.llms.base import Completion, Request, Usage
-from rag.llms.litellm import LiteLLM
+from rag.llms.litellm import LiteLLM, close_connections
 
 NAME = "local/smollm2"
 ALIAS = "smollm2"
@@ -29,11 +29,11 @@ CONTEXT = 4096
 SLOTS = 2
 PROMPT_THREADS = 2
 ANSWER_THREADS = 1
-"""A second thread doubles the speed of reading a prompt, and adds nothing to that of writing, which waits for memory."""
+"""A second thread doubles the speed of reading a prompt; writing is bound by memory bandwidth, and gains nothing."""
 
 
 ONCE = {"Connection": "close"}
-"""The server closes a connection after each answer; a call that comes before that is noticed must not be sent over it."""
+"""The server closes each connection after its answer, and a reused one might be closed already."""
 
 
 class Address(NamedTuple):
@@ -49,16 +49,16 @@ class LlamaServer:
     def __init__(self, model: Path) -> None:
         self._model = model
         self._starting = threading.Lock()
-        self._child = Child(__name__)
+        self._child = ChildProcess(__name__)
         self._address: Address | None = None
 
     @property
     def pid(self) -> int | None:
-        """Of the child; None where none runs."""
+        """The id of the child process; None if none runs."""
         return self._child.pid
 
     def address(self) -> Address:
-        """Where it listens, started if it does not run. Raises `UpstreamError` where it cannot start."""
+        """The address of the server, which is started if it does not run. Raises `UpstreamError` if it cannot start."""
         with self._starting:
             if self._address is None or self.pid is None:
                 self._address = self._start()
@@ -69,11 +69,9 @@ class LlamaServer:
         try:
             return Address(self._child.start(json.dumps({"weights": str(self._model), "key": key})), key)
         except ChildError as error:
-            raise UpstreamError(
+            raise UpstreamError.unavailable(
                 f"the llama.cpp server for {self._model.name} did not start ({error})",
                 "pip install --force-reinstall 'groundwire[local]'",
-                retryable=False,
-                billed=False,
             ) from error
 
     def stop(self) -> None:
@@ -83,7 +81,7 @@ class LlamaServer:
 
 
 class SmolLM2:
-    """The model through its server. Free."""
+    """The model through its server. It is free."""
 
     def __init__(self, server: LlamaServer) -> None:
         self._server = server
@@ -91,13 +89,13 @@ class SmolLM2:
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         """See `rag.llms.base.LLM`."""
         address = await asyncio.to_thread(self._server.address)
-        llm = LiteLLM(route=f"openai/{ALIAS}", base_url=f"{address.url}/v1", key=address.key, headers=ONCE)
+        llm = LiteLLM(NAME, route=f"openai/{ALIAS}", base_url=f"{address.url}/v1", key=address.key, headers=ONCE)
         async with aclosing(llm.stream(request)) as pieces:
             async for piece in pieces:
                 yield piece if isinstance(piece, str) else piece.model_copy(update={"model": NAME, "cost_nanodollars": 0})
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
-        """By the server, which holds the tokenizer."""
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """See `rag.llms.base.LLM`; the server has the tokenizer."""
         import httpx
 
         address = await asyncio.to_thread(self._server.address)
@@ -111,45 +109,41 @@ class SmolLM2:
                     f"the tokenizer of {NAME} failed: {error!r}", "try again", retryable=True, billed=False
                 ) from error
 
-    def window(self, model: str) -> int:
-        """Of one slot of the server."""
+    def window(self) -> int:
+        """The context of one slot of the server."""
         return CONTEXT
 
-    def cost(self, model: str, usage: Usage) -> int:
-        """Free."""
+    def cost(self, usage: Usage) -> int:
+        """See `rag.llms.base.LLM`; it is free."""
         return 0
 
     def estimate(self, request: Request, text: str) -> Usage:
-        """Nothing: it is free, and its tokenizer is the server's."""
+        """See `rag.llms.base.LLM`; it is free."""
         return Usage()
 
     async def close(self) -> None:
         """End the server; the next call starts it again."""
-        await LiteLLM().close()
+        await close_connections()
         await asyncio.to_thread(self._server.stop)
 
 
 @functools.cache
 def smollm2() -> SmolLM2:
-    """The one of this process. Raises `UpstreamError` where the extra or the weights are not installed."""
+    """The model of this process. Raises `UpstreamError` if the extra or the weights are not installed."""
     if importlib.util.find_spec("xllamacpp") is None:
-        raise _absent(f"{NAME} needs llama.cpp, which is not installed", "pip install 'groundwire[local]'")
+        raise UpstreamError.unavailable(f"{NAME} needs llama.cpp, which is not installed", "pip install 'groundwire[local]'")
     try:
         return SmolLM2(LlamaServer(weights.locate(weights.SMOLLM2)))
     except GroundwireError as error:
-        raise _absent(error.problem, error.mend) from error
-
-
-def _absent(problem: str, mend: str) -> UpstreamError:
-    return UpstreamError(problem, mend, retryable=False, billed=False)
+        raise UpstreamError.unavailable(error.problem, error.mend) from error
 
 
 def serve() -> None:
-    """The child: serve until the other end of stdin is closed, which is what the end of the parent does too."""
+    """The child's entry point: serve until stdin is closed, which also happens when the parent ends."""
     import xllamacpp  # type: ignore[import-untyped, import-not-found, unused-ignore]
 
     task = json.loads(sys.stdin.readline())
-    # What llama.cpp prints must not reach the pipe that tells the address.
+    # The parent reads the address from stdout; what llama.cpp prints goes to stderr.
     answer = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     parameters = xllamacpp.CommonParams()

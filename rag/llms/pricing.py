@@ -4,7 +4,7 @@ Knows the fields of litellm's price map and exact arithmetic; knows no model by 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_EVEN, Decimal
 
 from rag.llms.base import Usage
@@ -13,13 +13,13 @@ NANO = Decimal(10**9)
 _TIER = re.compile(r"_above_(\d+)k_tokens")
 
 Price = Mapping[str, object]
-"""One entry of the map: dollars a token by field."""
+"""One model's entry: dollars per token, by field."""
 
 
 def nanodollars(price: Price, usage: Usage) -> int | None:
-    """The cost of these tokens, or None where the map does not say what some of them cost.
+    """The cost of these tokens; null if the entry lacks the price of some of them.
 
-    An entry of zeros is how the map says that it does not know: nothing remote is free.
+    An entry of zeros means that the price is not known: no provider is free.
     """
     if not (price.get("input_cost_per_token") or price.get("output_cost_per_token")):
         return None
@@ -30,19 +30,25 @@ def nanodollars(price: Price, usage: Usage) -> int | None:
         (usage.completion - usage.reasoning, ("output_cost_per_token",)),
         (usage.reasoning, ("output_cost_per_reasoning_token", "output_cost_per_token")),
     )
-    total = Decimal(0)
+    dollars = Decimal(0)
     for tokens, fields in kinds:
         if not tokens:
             continue
         rate = _rate(price, fields, usage.prompt)
         if rate is None:
             return None
-        total += tokens * rate
-    return int((total * NANO).to_integral_value(ROUND_HALF_EVEN))
+        dollars += tokens * rate
+    return int((dollars * NANO).to_integral_value(ROUND_HALF_EVEN))
+
+
+def total(costs: Iterable[int | None]) -> int | None:
+    """The sum of costs; null as soon as one is not known."""
+    known = [*costs]
+    return None if None in known else sum(cost for cost in known if cost is not None)
 
 
 def _rate(price: Price, fields: tuple[str, ...], prompt: int) -> Decimal | None:
-    """Dollars a token by the first field that has a price, in the tier that a prompt of this length falls into."""
+    """Dollars per token by the first field that has a price, in the tier of a prompt of so many tokens."""
     for field in fields:
         base = price.get(field)
         if base is None:

@@ -1,15 +1,19 @@
-"""What litellm's streams say: the text as it arrives, then how it ended.
+"""Reads litellm's streams: the text as it arrives, then how it ended.
 
 Knows OpenAI's events as they come over the wire, and litellm's chunks of every other provider.
 """
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from typing import Any, NamedTuple
 
+LONGEST_LINE = 1_000_000
+"""Bytes of one event."""
+
 
 class End(NamedTuple):
-    """What a stream says besides its text; null where it did not."""
+    """What a stream says besides its text; null if it does not say so."""
 
     model: str | None = None
     finish_reason: str | None = None
@@ -21,16 +25,16 @@ def read(response: Any) -> AsyncGenerator[str | End, None]:
     from litellm.llms.openai.chat.gpt_transformation import OpenAIChatCompletionStreamingHandler
 
     events = response.completion_stream
-    # A dialect of OpenAI's has a subclass, which mends it.
+    # Not a subclass: those translate dialects of OpenAI's.
     if type(events) is OpenAIChatCompletionStreamingHandler:
         return _read_openai(events)
     return _read_any(response)
 
 
 async def _read_openai(events: Any) -> AsyncGenerator[str | End, None]:
-    """Off the wire: litellm would make three objects of each word, which is most of what a call costs here.
+    """Read the events themselves: litellm would make three objects of each, which is most of the CPU time of a call.
 
-    Words that arrive together are passed on together.
+    Events that arrive together are yielded as one text.
     """
     from litellm import Usage
 
@@ -46,31 +50,35 @@ async def _read_openai(events: Any) -> AsyncGenerator[str | End, None]:
                     end = end._replace(finish_reason=choice.get("finish_reason") or end.finish_reason)
                     texts.append((choice.get("delta") or {}).get("content") or "")
         finally:
-            # Where a failure came with them, too: they were given, and are billed.
+            # Also if an error came with them: this text was sent, and is billed.
             if text := "".join(texts):
                 yield text
     yield end._replace(usage=end.usage and Usage(**end.usage))
 
 
 async def _arrived(response: Any) -> AsyncGenerator[Iterator[dict[str, Any]], None]:
-    """The events of a stream, those in one that came in one."""
+    """The events of a stream, in the portions in which they arrived."""
     begun = b""
     async for arrived in response.aiter_bytes():
         *lines, begun = (begun + arrived).split(b"\n")
-        yield _said(lines)
-    yield _said([begun])
+        if len(begun) > LONGEST_LINE:
+            raise ValueError(f"an event of more than {LONGEST_LINE} bytes")
+        yield _parsed(lines)
+        # What is there already is read without a pause: others would wait, and no deadline would hold.
+        await asyncio.sleep(0)
+    yield _parsed([begun])
 
 
-def _said(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
-    """What lines of server-sent events say. A failure may come bare, in place of a stream."""
+def _parsed(lines: Sequence[bytes]) -> Iterator[dict[str, Any]]:
+    """The JSON objects in lines of server-sent events. An error may come instead of a stream, without the prefix."""
     for line in lines:
-        said = line.removeprefix(b"data:").strip()
-        if said.startswith(b"{"):
-            yield json.loads(said)
+        data = line.removeprefix(b"data:").strip()
+        if data.startswith(b"{"):
+            yield json.loads(data)
 
 
 async def _read_any(response: Any) -> AsyncGenerator[str | End, None]:
-    """Whatever the provider speaks, as litellm tells it."""
+    """Any other provider, through litellm's chunks."""
     end = End()
     async for chunk in response:
         end = end._replace(model=chunk.model or end.model, usage=getattr(chunk, "usage", None) or end.usage)
@@ -78,7 +86,8 @@ async def _read_any(response: Any) -> AsyncGenerator[str | End, None]:
             end = end._replace(finish_reason=choice.finish_reason or end.finish_reason)
             if choice.delta.content:
                 yield choice.delta.content
-    # litellm makes up what a provider leaves out: "stop" where a stream just ended, its own count where no usage was told.
+        await asyncio.sleep(0)
+    # litellm invents what a provider leaves out: the reason "stop" for a stream that breaks off, and its own count of tokens.
     if response.received_finish_reason is None:
         end = end._replace(finish_reason=None)
     if not any(getattr(chunk, "usage", None) for chunk in response.chunks):

@@ -1,4 +1,4 @@
-"""Where generations are kept: one module or folder an engine, opened by place."""
+"""Stores of generations: one folder an engine, opened by place."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ def open_store(place: str | Path) -> Store:
     """The FAISS store of a folder, or the Weaviate store of a URL. Raises `ConfigurationError` for any other URL."""
     scheme, separator, _ = str(place).partition("://")
     if not separator:
-        from rag.stores.faiss import FaissStore
+        from rag.stores.faiss.store import FaissStore
 
         return FaissStore(Path(place))
     if scheme in ("weaviate", "weaviate+https"):

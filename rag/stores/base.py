@@ -1,7 +1,8 @@
-"""What every store can do. Knows no engine.
+"""What every store can do: the protocols `Store` and `Index`. Knows no engine.
 
-A generation is one immutable index build over the chunks of a collection. A store builds it, verifies it and searches it; which
-generation of a collection is current is the ledger's to say, so that documents and index change in one transaction.
+A generation is one immutable index build over the chunks of a collection. A store builds, verifies and searches it.
+Which generation of a collection is current is recorded in the ledger, so that documents and index change in one
+transaction.
 """
 
 import re
@@ -15,12 +16,12 @@ from rag.relevance import Relevance
 from rag.types import Chunk, Filter, Hit, Value
 
 REBUILD = "`rag index rebuild --collection NAME` makes the index anew from the ledger, without embedding"
-"""What mends an index that is damaged or missing."""
+"""How to mend an index that is damaged or missing."""
 _COLLECTION = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 
 def collection_name(name: str) -> str:
-    """The name, which no store can take for a path or a query. Raises `GroundwireError` where it is not allowed."""
+    """The name, checked so that no store can take it for a path or a query. Raises `GroundwireError` for any other."""
     if not _COLLECTION.fullmatch(name):
         raise GroundwireError(
             f"collection name {name!r} is not allowed", "use 1 to 64 of a-z, 0-9, _ and -, beginning with a letter or a digit"
@@ -29,28 +30,28 @@ def collection_name(name: str) -> str:
 
 
 def best_first(hit: Hit) -> tuple[float, int]:
-    """The order of results: by score, ties by position."""
+    """The sort key of results: highest score first, ties by position."""
     return -hit.score, hit.position
 
 
-class Learnt(Value):
-    """What an index taught about its collection before it was sealed."""
+class Tuning(Value):
+    """What was learnt about a collection from its index, before it was sealed."""
 
     fusion: Fusion = Fusion()
     relevance: Relevance = Relevance()
 
 
-class Generation(Learnt):
-    """What identifies one index build, and what was learnt when it was built."""
+class Generation(Tuning):
+    """The metadata of one index build."""
 
     id: str
-    """Sortable by time of creation, and ending in the digest of its contents."""
+    """Sorts by time of creation; ends in the digest of its contents."""
     collection: str
     embedder: str
     """The embedder's identity: a question must be embedded by the same one."""
     dimensions: int
     languages: tuple[str, ...]
-    """Languages of its chunks but the odd ones, most frequent first: the lexical leg analyses a question in them."""
+    """The languages of its chunks, most frequent first, rare ones left out: the lexical leg analyses a question in them."""
     chunks: int
     documents: int
     created_at: str
@@ -58,46 +59,46 @@ class Generation(Learnt):
 
 
 class Block(NamedTuple):
-    """Chunks that follow one another, with their vectors."""
+    """Consecutive chunks with their vectors."""
 
     chunks: Sequence[Chunk]
     texts: Sequence[str]
-    """The chunks as JSON: what a store keeps, and gives back to the byte."""
+    """Each chunk as JSON, which a store returns byte for byte."""
     vectors: Vectors
     """Shape (chunks, dimensions), float32."""
 
 
 class Source(Protocol):
-    """What a generation can be copied from."""
+    """A generation that can be read whole, and so copied."""
 
     @property
     def generation(self) -> Generation: ...
 
     def blocks(self) -> Iterator[Block]:
-        """All of it, in the order of positions."""
+        """All chunks, in the order of their positions."""
         ...
 
 
 class Index(Source, Protocol):
-    """One generation, opened for search. Safe to call from several threads; results are best first, ties by position."""
+    """One generation, opened for search. Thread-safe. Results are best first, ties by position."""
 
     def dense(self, vector: Vectors, k: int, where: Filter) -> list[Hit]:
-        """The k chunks of highest cosine with `vector`, shape (dimensions,), among those that match."""
+        """The k chunks of highest cosine with `vector`, shape (dimensions,), among those that match `where`."""
         ...
 
     def lexical(self, question: str, k: int, where: Filter) -> list[Hit]:
-        """The at most k chunks of highest BM25 that share a term with the question, among those that match."""
+        """At most k chunks of highest BM25 that share a term with the question, among those that match `where`."""
         ...
 
     def chunks(self, positions: Sequence[int]) -> list[Chunk]:
-        """The chunks at these positions, in the order asked for."""
+        """The chunks at these positions, in the same order."""
         ...
 
     def close(self) -> None: ...
 
 
 class Store(Protocol):
-    """Keeps generations, by collection."""
+    """Builds, opens and deletes the generations of collections."""
 
     def build(
         self,
@@ -105,31 +106,37 @@ class Store(Protocol):
         embedder: str,
         chunks: Iterable[Chunk],
         vectors: Iterable[Vectors],
-        learn: Callable[[Index], Learnt],
+        tune: Callable[[Index], Tuning],
     ) -> Generation:
-        """Write and seal a generation; `vectors` yields blocks whose rows follow the chunks in order.
+        """Write and seal a generation. `vectors` yields arrays of shape (rows, dimensions), whose rows follow the
+        chunks in order.
 
-        `learn` is given the index before it is sealed, with the default fusion and relevance; what it returns is sealed with it.
-        Nothing refers to it until the caller makes it current; what a killed build leaves behind is never opened.
+        `tune` is called with the finished index, which has the default fusion and relevance; what it returns is
+        sealed with it. Nothing refers to the generation until the caller makes it current. What a killed build leaves
+        behind is never opened.
         """
         ...
 
     def copy(self, source: Source) -> Generation:
-        """Write and seal a generation of another store, under its id. Raises `StorageError`, and leaves nothing, where what arrived is
-        not what that id was given to.
+        """Write and seal a generation of another store under the same id; one that is here already is verified instead.
+
+        Raises `StorageError`, and leaves nothing behind, if what arrived does not have the digest in the id.
         """
         ...
 
     def open(self, collection: str, generation_id: str) -> Index:
-        """Open it for search, once it is seen to be whole. Raises `StorageError` naming what is damaged or missing."""
+        """Check that a generation is whole, and open it for search.
+
+        Raises `StorageError`, which names what is damaged or missing.
+        """
         ...
 
     def verify(self, collection: str, generation_id: str) -> None:
-        """Read every byte and compare. Raises as `open`."""
+        """Read every byte and compare it with what was sealed. Raises as `open`."""
         ...
 
     def publish(self, collection: str, generation_id: str | None) -> None:
-        """Show people who look into the store, not into the ledger, which generation is current, or that none is."""
+        """Mark the current generation, null for none, for people who look into the store itself; searches go by the ledger."""
         ...
 
     def generations(self, collection: str) -> Iterator[Generation]:
@@ -139,5 +146,5 @@ class Store(Protocol):
     def drop(self, collection: str, generation_id: str) -> None: ...
 
     def close(self) -> None:
-        """Let go of connections; indexes that are open are of no use afterwards."""
+        """Close connections; open indexes cannot be used afterwards."""
         ...

@@ -1,6 +1,6 @@
-"""A generation into another store, and the proof that it answers there as it does here.
+"""Copies a generation into another store, and checks that it finds the same there.
 
-Knows any two stores. Knows nothing of embedders: what a copy is asked for has its vector already.
+Knows any two stores. Knows nothing of embedders: the probes are stored chunks, which have their vectors.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,30 +14,31 @@ from rag.stores.base import Block, Generation, Index, Source, Store
 from rag.types import Hit
 
 PROBES = 50
-"""Chunks that both stores are asked for."""
+"""Chunks that both stores are searched for."""
 DEPTH = 10
+"""Results of a search that are compared."""
 ALIKE = 0.9
-"""The share of the nearest that an approximate index has to find; an exact one finds all."""
+"""The share of the nearest chunks that the copy has to find; an exact index finds all."""
 _LONGEST = 200
-"""Characters of a chunk that are asked for: questions are no longer."""
+"""Characters of a chunk in a probe: questions are no longer."""
 
 
 class Probe(NamedTuple):
-    """What is asked: the beginning of a chunk, and the chunk's own vector."""
+    """A query: the beginning of a chunk, and the chunk's own vector, shape (dimensions,)."""
 
     text: str
     vector: Vectors
 
 
 class Agreement(NamedTuple):
-    """The share of the `DEPTH` best of one index that are among those of the other, over all probes; 1 where there is none."""
+    """The mean share of the `DEPTH` best results of one index that are among those of the other; 1 without probes."""
 
     dense: float
     lexical: float
 
 
-class Passing:
-    """A source whose chunks are counted as they pass, and of which a sample is remembered."""
+class SampledSource:
+    """Wraps a source: counts chunks as they are read and keeps a random sample as probes."""
 
     def __init__(self, source: Source, watch: Callable[[int, int], None]) -> None:
         self.generation: Generation = source.generation
@@ -60,19 +61,20 @@ class Passing:
 
 
 def copy(index: Index, target: Store, watch: Callable[[int, int], None]) -> Agreement:
-    """Bring the generation of `index` into `target`, under its id, where it is not there yet, and ask both for a sample of it.
+    """Copy the generation of `index` into `target` under its id, unless it is there already, and search both for a
+    sample of it.
 
-    `watch` is told how many chunks are done, of how many. Raises `StorageError` where the contents did not arrive to the byte, and
-    where the copy does not find what the original finds.
+    `watch` is called with the number of chunks done, and their total. Raises `StorageError` if the contents did not
+    arrive byte for byte, and if the copy does not find what the original finds.
     """
-    passing = Passing(index, watch)
-    generation = target.copy(passing)
-    if not passing.probes:
-        for _ in passing.blocks():
+    source = SampledSource(index, watch)
+    generation = target.copy(source)
+    if not source.probes:
+        for _ in source.blocks():
             pass
     copied = target.open(generation.collection, generation.id)
     try:
-        found = agreement(index, copied, passing.probes)
+        found = agreement(index, copied, source.probes)
     finally:
         copied.close()
     if found.dense < ALIKE:
@@ -84,7 +86,7 @@ def copy(index: Index, target: Store, watch: Callable[[int, int], None]) -> Agre
 
 
 def agreement(one: Index, other: Index, probes: Sequence[Probe]) -> Agreement:
-    """How much of what `one` finds `other` finds too."""
+    """How much of what `one` finds is found by `other`, too."""
     if not probes:
         return Agreement(1.0, 1.0)
     dense = [_shared(*(index.dense(probe.vector, DEPTH, {}) for index in (one, other))) for probe in probes]

@@ -1,6 +1,6 @@
-"""Metadata as terms that a filter looks for exactly.
+"""Metadata as exact-match terms, by which filters work in every engine.
 
-Knows when two values are one. Knows no engine.
+Knows when two values are equal. Knows no engine.
 """
 
 import json
@@ -8,16 +8,16 @@ import json
 from rag.types import Filter, Metadata, Scalar
 
 Facets = tuple[tuple[str, ...], ...]
-"""One entry a key of a filter: any of its facets must be there."""
+"""For each key of a filter, the facets of which a chunk must have at least one."""
 
 
 def facets(metadata: Metadata) -> list[str]:
-    """What a chunk is found by."""
+    """The facets of a chunk with this metadata, sorted."""
     return sorted(_facet(key, value) for key, value in metadata.items())
 
 
 def wanted(where: Filter) -> Facets:
-    """What a filter asks for."""
+    """The facets that a filter asks for."""
     return tuple(
         tuple(sorted({_facet(key, value) for value in ([allowed] if isinstance(allowed, str | int | float) else allowed)}))
         for key, allowed in sorted(where.items())
@@ -25,5 +25,5 @@ def wanted(where: Filter) -> Facets:
 
 
 def _facet(key: str, value: Scalar) -> str:
-    """One key and value as one term; numbers that are equal are one value."""
+    """A key and a value as one term; equal numbers give the same one."""
     return json.dumps([key, int(value) if isinstance(value, float) and value.is_integer() else value], ensure_ascii=False)

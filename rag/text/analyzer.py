@@ -12,6 +12,8 @@ from typing import Any
 import regex
 import snowballstemmer
 
+from rag.errors import ConfigurationError
+
 _STEMMERS = {
     "ar": "arabic",
     "ca": "catalan",
@@ -163,6 +165,17 @@ def _function_terms(language: str) -> frozenset[str]:
 def _stemmer(language: str) -> Any:
     name = _STEMMERS.get(language)
     return snowballstemmer.stemmer(name) if name else None
+
+
+def load() -> None:
+    """Load what tells languages apart, before the first text comes. Raises `ConfigurationError` where it cannot be unpacked."""
+    try:
+        with _LOADING:
+            _identifier()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the model that tells languages apart cannot be unpacked: {error}", "set TMPDIR to a folder that can be written"
+        ) from error
 
 
 def language(text: str) -> str:

@@ -13,5 +13,6 @@ def sound(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-Sound = Annotated[str, BeforeValidator(lambda text: sound(text) if isinstance(text, str) else text)]
-"""A field with text from elsewhere."""
+SOUND = BeforeValidator(lambda text: sound(text) if isinstance(text, str) else text)
+Sound = Annotated[str, SOUND]
+"""A field with text from elsewhere. One with a limit is `Annotated[str, Field(max_length=...), SOUND]`: so it counts characters."""

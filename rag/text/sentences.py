@@ -17,7 +17,7 @@ Span = tuple[int, int]
 
 LINE_BREAK = re.compile(r"\r\n?|\n")
 MARKER = re.compile(r"[ \t]*(?:(?:>|[-*+•▪◦‣–—]|\d{1,9}[.)、]|[a-z][.)]|\[[ xX]\])(?:[ \t]+|$))+")
-"""What makes a line a list item or a quotation: `- `, `2. `, `> 1) `, `- [x] `."""
+"""What makes a line a list item or a quotation, at its beginning: `- `, `2. `, `> 1) `, `- [x] `."""
 PLAIN_ITEM = re.compile(r"(?:\r\n?|\n)(?=[ \t]*(?:(?:[•▪◦‣]|\d{1,3}[.)、])[ \t]*[^\W\d]|(?:[–—]|[a-z][.)])[ \t]+\w))")
 """A list item that Markdown takes for a wrapped line."""
 LEAD = re.compile(
@@ -36,8 +36,16 @@ MARKED = re.compile(r"\||(?:\A|[\r\n])[ \t]*(?:[#>`~=*+_-]|\d{1,9}[.)])")
 """What may begin a block other than a paragraph, or be in one."""
 BLANK = re.compile(r"(?:\r\n|\r(?!\n)|\n)[ \t]*(?=[\r\n])")
 """The end of a paragraph."""
+WINDOW = 5_000
+"""Characters that are split at once."""
 PROSE = "paragraph_open"
 BLOCKS = frozenset({PROSE, "heading_open", "fence", "hr", "tr_open"})
+
+
+def unmarked(text: str) -> str:
+    """`text` without the marker of a list item at its beginning."""
+    marker = MARKER.match(text)
+    return text[marker.end() :] if marker else text
 
 
 def sentences(text: str, language: str = "en") -> list[Span]:
@@ -86,15 +94,23 @@ def _markdown() -> "MarkdownIt":
 
 def _prose(text: str, start: int, end: int, language: str) -> Iterator[Span]:
     """Spans that tile one block of running text."""
-    import sentencex
-
     breaks = {found.end() for pattern in (PLAIN_ITEM, LEAD) for found in pattern.finditer(text, start, end)}
     for item_start, item_end in itertools.pairwise(sorted({start, *breaks, end})):
         marker = MARKER.match(text, item_start, item_end)
         body = marker.end() if marker else item_start
-        ends = sentencex.get_sentence_boundaries(language, UNSAFE.sub(" ", text[body:item_end]))[:-1]
         inside = {found.end() for found in INSIDE.finditer(text, body, item_end)}
-        inner = {body + sentence["end_index"] for sentence in ends}.union(
-            found.end() for found in ELLIPSIS.finditer(text, body, item_end)
-        )
+        inner = {*_ends(text, body, item_end, language), *(found.end() for found in ELLIPSIS.finditer(text, body, item_end))}
         yield from itertools.pairwise(sorted({item_start, *(inner - inside), item_end}))
+
+
+def _ends(text: str, start: int, end: int, language: str) -> Iterator[int]:
+    """Where sentences end before `end`. Quotation marks that are never closed cost sentencex 1.0 the square of what it is given."""
+    import sentencex
+
+    while start < end:
+        until = min(end, start + WINDOW)
+        found = sentencex.get_sentence_boundaries(language, UNSAFE.sub(" ", text[start:until]))
+        ends = [start + sentence["end_index"] for sentence in found[:-1]]
+        yield from ends
+        # The last sentence of a window may go on behind it.
+        start = ends[-1] if ends and until < end else until

@@ -64,12 +64,18 @@ DECLINES = re.compile(
         )
     )
 )
+HEDGES = (
+    r"(?:(?:most |very )?(?:likely|probably)|apparently|presumably|perhaps|possibly)(?: (?:so|not|yes|no))?|unlikely|"
+    r"(?:it (?:appears|seems|looks like it|would (?:appear|seem))|i (?:think|believe|suppose|assume))(?: so| not)?|"
+    r"i (?:do not|don't) (?:think|believe) so"
+)
 REPLIES = re.compile(
+    rf"(?:(?:yes|no)[,.]? )?(?:{HEDGES})|"
     r"(?:yes|no|yeah|yep|nope|sure|certainly|absolutely|definitely|of course|ja|nein|natürlich|klar|sicher|selbstverständlich|oui|non|"
     r"bien sûr|certainement|claro(?: que sí)?|por supuesto|sí|да|нет|конечно|当然|当然可以|是的|不是|はい|いいえ|もちろん(?:です)?)"
 )
-"""Yes or no: to a question that can be answered so, it is the answer."""
-NEGATIVE = frozenset({"no", "nope"})
+"""Yes or no, however surely: to a question that can be answered so, it is the answer."""
+NEGATIVE = re.compile(r"no(?:pe)?\b.*|unlikely|.*\b(?:not|no|don't)\b.*")
 POLAR = re.compile(
     r"\s*(?P<verb>is|are|was|were|do|does|did|has|have|had|can|could|will|would|should|must|may|might)(?P<rest>\s.*)",
     re.IGNORECASE | re.DOTALL,
@@ -136,10 +142,13 @@ ECHOES = re.compile(r"q(?:uestion)?: ")
 """The question, said again."""
 TELLS = re.compile(r"(?:(?:and|but|hey|hi|oh|so|well|yeah|yes)\b,? ?)*did you know\b")
 """A question that states what it asks."""
-ADDS = re.compile(r"(?:[,;:.–—]\s*(?:but|however|though|although|yet|nevertheless)\b,?|\s+but\b|[ \t]*\n)\s*", re.IGNORECASE)
+ADDS = re.compile(
+    r"(?:(?:[,;:.–—…]|\s--?)\s*(?:but|however|though|although|yet|nevertheless)\b,?|\s+but\b|[ \t]*\n)\s*", re.IGNORECASE
+)
 """Where a refusal goes over into what is known nevertheless, or the other way round."""
 GOES_ON = re.compile(
-    r"(?:[,;:–—]\s*+|\bthat\s++)(?!(?:i|we|you|my|your|this|that|these|it|they|please|feel|let|any\w*|what|which|who|how|if|when|as)\b)",
+    r"(?:[,;:–—]\s*+|\s--?\s++|\b(?:that|because|since|to (?:say|confirm|report|announce)|to (?:inform|tell) you)\s++)"
+    r"(?!(?:i|we|you|my|your|this|that|these|it|they|please|feel|let|any\w*|more|so|what|which|who|how|if|when|as)\b)",
     re.IGNORECASE,
 )
 """Where talk may go over into something else than talk."""
@@ -155,6 +164,12 @@ OPENS_QUESTION = re.compile(
 )
 COUNTS = re.compile(r"(?:sure, |ok(?:ay)?, )?(?:there|here) (?:is|are) (?:\w+ )?\d{1,2} \w+")
 """A lead-in whose number is that of what follows."""
+ANNOUNCES = re.compile(
+    r"\b(?:following|as follows|like (?:this|so))\b|\b(?:several|some|many|various|different|these|those|two|three|four|five|six|seven|eight|"
+    r"nine|ten|\d{1,2}) (?:[\w-]+ ){0,3}[\w-]+$|^(?:for|in|on|to|with|about|according) [^,]+$|^\w+$"
+)
+"""A lead-in that says of what follows how much it is, or what it is about, and no more."""
+DENIES = re.compile(r"\b(?:not|never|no|cannot|nothing|none|neither|\w+n't)\b")
 COMMONPLACES = frozenset(
     "summary overview introduction background details detail answer answers question conclusion note notes example examples step steps "
     "key main important point points fact facts takeaway takeaways feature features benefit benefits reason reasons way ways type types "
@@ -165,6 +180,40 @@ COMMONPLACES = frozenset(
     "the a an and or of to is are in on for from with my your this these".split()
 )
 """Words of labels that say nothing of the matter, in English."""
+JOINS = re.compile(
+    r"(?:[,;:.–—…]\s*|\s--?\s+|\s)\(?(?P<word>(?:and )?(?:so|therefore|hence|thus)|because|since|and|which|meaning|"
+    r"(?:even )?(?:when|if|though|although|as)|whenever|where|unless|while|(?<=[,;–—-] )(?:suggesting|implying|indicating|i\.e)|"
+    r"except that|(?:other than|apart from|besides|beyond) (?:(?:the fact )?that|saying|stating|mentioning))\b\.?,?\s*|"
+    r"(?:[,;:–—…]|\.{3}|\s--?)\s+|\s\(",
+    re.IGNORECASE,
+)
+"""Where a clause beside a refusal may begin or end."""
+INFERS = frozenset(
+    "so therefore hence thus because since and which meaning suggesting implying indicating i.e except other apart besides beyond".split()
+)
+"""Words, or the first of several, after which a refusal may be taken for a reason, or go on as a statement."""
+INDIRECT = re.compile(r"\b(?:whether|if|how|what|when|why|where|who|which|that)\b", re.IGNORECASE)
+"""Words after which a refusal says what it does not know."""
+REFUSES = re.compile(rf"(?:i|we|this|that|it|there|none|nothing|no|{THE_SOURCES}|{SOURCES})\b")
+"""How a clause begins that is a refusal by itself, and shares no subject with the one before."""
+TOPIC = re.compile(
+    r"(?:if|when|whether|how|what|why|where|who|which|while|although|though|after|having|for|regarding|concerning|about|as|with|on|in|of|"
+    r"to|at|from|by|besides|beyond|apart|based|according|since|because)\b"
+)
+"""How the phrase begins that a refusal is about, or what only leads to one."""
+ASIDE = re.compile(
+    r"(?:unfortunately,? |sorry,? )?(?:i\b(?!.*\b(?:think|believe|know|assume|guess)\b)|my\b|please\b|(?:the|this|your) (?:\w+ )?question\b|"
+    r"you (?:ask|mean|refer|mention)\w*|you (?:may|might|should|could|can|will) (?:\w+ ){0,3}"
+    r"(?:consult|check|contact|ask|refer|visit|reach|look|rephrase|provide|share)\b|"
+    r"(?:the )?(?:\w+ )?answer(?: is)?$|"
+    r"(?:it|this|that|the (?:\w+ )?answer) (?:is|remains|seems)(?: not| \w+ly)? (?:un)?(?:known|clear|certain|sure)\b)"
+)
+"""What is said beside a refusal, and is talk too: of who speaks, of what was asked, of where else to ask."""
+REASON = re.compile(
+    r"(?:since|because|as(?! far| for| of| to)|given that|(?:apart from|besides|other than|except for) (?:the fact )?that)\b([^,]+),\s*(.+)",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A reason or an exception, and what follows from it."""
 DESCRIBES = re.compile(rf"(?:(?:while|although|though|even though) )?{THE_SOURCES}\b(?!.* that )")
 """What a refusal says its sources are about."""
 CONCEDES = re.compile(r"(?:while|although|though|even though)\b\s*([^,]+),\s*", re.IGNORECASE)

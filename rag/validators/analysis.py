@@ -10,7 +10,7 @@ from typing import NamedTuple
 from rag.text import analyzer
 from rag.text.sentences import sentences
 from rag.validators.alignment import places
-from rag.validators.numbers import LETTERS, MONTHS, numbers
+from rag.validators.numbers import LETTERS, MONTHS, Number, numbers
 
 LONGEST = 1000
 """Terms that are compared as one sentence: what is longer, and no sentence, is taken in pieces."""
@@ -67,7 +67,16 @@ class Analysis:
     def values(self) -> frozenset[float]:
         """What its numbers stand for."""
         ones = (1.0,) if "one" in self.postings else ()
-        return frozenset(ones).union(*(number.values for number in numbers(f"{self._situation}\n{self.text}")))
+        return frozenset(ones).union(*(number.values for number in self._numbers))
+
+    @functools.cached_property
+    def amounts(self) -> frozenset[tuple[str, float]]:
+        """What those with a unit stand for, in the base unit."""
+        return frozenset[tuple[str, float]]().union(*(number.amounts for number in self._numbers))
+
+    @functools.cached_property
+    def _numbers(self) -> list[Number]:
+        return numbers(f"{self._situation}\n{self.text}")
 
     @functools.cached_property
     def dates(self) -> frozenset[str]:

@@ -39,6 +39,8 @@ class Conflict(NamedTuple):
     reason: str
     certain: bool = True
     """Whether it contradicts the claim; else the claim says more than the sentence."""
+    turned: bool = False
+    """Whether it is the word itself, which only one of both denies."""
 
 
 class Gap(NamedTuple):
@@ -61,9 +63,11 @@ def conflicts(claim: Sequence[Word], said: Sequence[Word], held: Set[str], langu
     pairs = aligned([word.key for word in claim], [word.key for word in said])
     share = len(common) / max(len(claim) - 1, 1)
     names = len(said) < HEADLINE or 2 * sum(word.text[:1].isupper() for word in said) < len(said)
-    yield from _replaced(_gaps(claim, said, pairs), {word.key for word in claim}, held, language, share, names=names)
+    claimed = {word.key for word in claim}
+    yield from _replaced(_gaps(claim, said, pairs), claimed, saying, held, language, share, names=names)
     if share >= LIKELY:
         yield from _turned(pairs, claim, said, language)
+        yield from _ranged(pairs, claim, said)
     if share >= SAME:
         yield from _exchanged(claim, said)
 
@@ -75,7 +79,7 @@ def _gaps(claim: Sequence[Word], said: Sequence[Word], pairs: Sequence[tuple[int
 
 
 def _replaced(
-    gaps: Iterator[Gap], claimed: Set[str], held: Set[str], language: str, share: float, *, names: bool
+    gaps: Iterator[Gap], claimed: Set[str], saying: Set[str], held: Set[str], language: str, share: float, *, names: bool
 ) -> Iterator[Conflict]:
     """Words in the place of which the sentence has another of their kind. `names`: whether its capitals tell names."""
     for gap in gaps:
@@ -89,7 +93,10 @@ def _replaced(
             named = Kind.NAME in (word.kind, other.kind)
             if named and not names:
                 continue
-            close = sides == 2 or (sides and (apart or named) and (share >= SAME or not named))
+            if word.kind is Kind.LITERAL:
+                close = sides == 2 and word.key not in saying
+            else:
+                close = sides == 2 or (sides > 0 and (apart or named) and (share >= SAME or not named))
             if close and other.key not in claimed and _another(word, other):
                 said = f"{other.text}, not {word.text}" if other.text != word.text else f"{other.text} in another unit"
                 yield Conflict(word, f"says {said}")
@@ -98,11 +105,14 @@ def _replaced(
 def _another(word: Word, other: Word) -> bool:
     """Whether the one says something else of the same kind."""
     if word.number and other.number:
-        rounded = word.number.near(other.number.values)
+        units = word.number.unit and other.number.unit
+        rounded = (not units or word.number.factor == other.number.factor) and word.number.near(other.number.values)
         return word.number.comparable(other.number) and not word.number.says(other.number) and not rounded
     if word.kind is Kind.TIME and other.kind is Kind.TIME:
         (kind, *one), (other_kind, *two) = word.key.split(), other.key.split()
         return kind == other_kind and any(first != second for first, second in zip(one, two, strict=False))
+    if word.kind is Kind.LITERAL and other.kind is Kind.LITERAL:
+        return word.key != other.key
     return word.capital and other.capital and Kind.NAME in (word.kind, other.kind) and not may_be_same(word.text, other.text)
 
 
@@ -122,10 +132,10 @@ def _turned(pairs: Sequence[tuple[int, int]], claim: Sequence[Word], said: Seque
     before = (-1, -1)
     for one, other in pairs:
         word, counterpart = claim[one], said[other]
-        if word.negated and not counterpart.negated and not _denied_near(said, other):
-            yield Conflict(word, "says so without the negation")
-        elif counterpart.negated and not word.negated and not _denied_near(claim, one):
-            yield Conflict(word, "negates it")
+        if word.negated and not counterpart.negated and not _denies_too(said, other, claim, one):
+            yield Conflict(word, "says so without the negation", turned=True)
+        elif counterpart.negated and not word.negated and not _denies_too(claim, one, said, other):
+            yield Conflict(word, "negates it", turned=True)
         if before == (one - 1, other - 1):
             leads = [lead for lead in word.lead if lead not in counterpart.lead]
             others = [lead for lead in counterpart.lead if lead not in word.lead]
@@ -137,9 +147,28 @@ def _turned(pairs: Sequence[tuple[int, int]], claim: Sequence[Word], said: Seque
         before = (one, other)
 
 
-def _denied_near(words: Sequence[Word], place: int) -> bool:
-    """Whether a negation stands near a word of a sentence."""
-    return any(near.negated for near in words[max(0, place - 2) : place + 3])
+def _ranged(pairs: Sequence[tuple[int, int]], claim: Sequence[Word], said: Sequence[Word]) -> Iterator[Conflict]:
+    """Numbers that are an end of a range in only one of both; "up to" and "about" may speak of one."""
+    for one, other in pairs:
+        word, counterpart = claim[one], said[other]
+        if word.number and counterpart.number and not (word.number.approximate or counterpart.number.approximate):
+            alike = any(near.key == word.key and near.number and near.number.ranged == word.number.ranged for near in said)
+            if not alike:
+                yield Conflict(word, f"gives {'no' if word.number.ranged else 'a'} range with {word.text}", certain=False)
+
+
+def _denies_too(words: Sequence[Word], place: int, denying: Sequence[Word], denied: int) -> bool:
+    """Whether one text has the other's negation of a word as well: near it, or of what is denied together with it there, as in
+    "there is no need for a key" and "a key isn't needed".
+    """
+    if any(near.negated for near in words[max(0, place - 2) : place + 3]):
+        return True
+    run = [*itertools.takewhile(_negated, denying[denied:]), *itertools.takewhile(_negated, reversed(denying[:denied]))]
+    return not {word.key for word in words if word.negated}.isdisjoint(word.key for word in run)
+
+
+def _negated(word: Word) -> bool:
+    return word.negated
 
 
 def _exchanged(claim: Sequence[Word], said: Sequence[Word]) -> Iterator[Conflict]:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from prompts.fence import fence
 from prompts.prompt import Prompt
 from rag.errors import UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Request
-from rag.llms.reply import UnreadableError, filled, json_object, judgement, phrase
+from rag.llms.base import CallLog, CallPolicy, Request
+from rag.llms.reply import UnreadableError, ask_until_readable, call_judge, json_object, one_line
 from rag.llms.router import Router
 from rag.types import Claim, Evidence, Message, Passage, Tier, Verdict
 
@@ -61,36 +61,23 @@ class Judge:
         return f"{self.prompt.reference}:{self.prompt.sha256[:8]} {self._model}"
 
     async def judge(
-        self,
-        question: str,
-        answer: str,
-        claims: Sequence[Claim],
-        passages: Sequence[Passage],
-        began: float,
-        attempts: list[Attempt],
+        self, question: str, answer: str, claims: Sequence[Claim], passages: Sequence[Passage], log: CallLog
     ) -> list[Claim]:
         """The claims, those that were uncertain with the judge's verdict where it gave one that counts; all in at most one question.
 
         Supported and contradicted count only with a quotation that is in the passage it names. A call that fails or cannot be read
         leaves the claims uncertain and says so in their reasons. Nothing is asked where nothing is uncertain or there is no passage.
-        Each try at the model is appended to `attempts`, as by `Router.stream`, for which `began` is meant, too.
         """
         asked = [index for index, claim in enumerate(claims) if claim.verdict is Verdict.UNCERTAIN][:CLAIMS]
         if not asked or not passages:
             return list(claims)
         questioned = [claims[index] for index in asked]
-        judged = await self._judged(question, answer, questioned, _shown(passages, questioned), began, attempts)
+        judged = await self._judged(question, answer, questioned, _shown(passages, questioned), log)
         replaced = dict(zip(asked, judged, strict=True))
         return [replaced.get(index, claim) for index, claim in enumerate(claims)]
 
     async def _judged(
-        self,
-        question: str,
-        answer: str,
-        claims: Sequence[Claim],
-        passages: Sequence[Passage],
-        began: float,
-        attempts: list[Attempt],
+        self, question: str, answer: str, claims: Sequence[Claim], passages: Sequence[Passage], log: CallLog
     ) -> list[Claim]:
         excerpt = _excerpt(answer, claims)
         stated = [claim.text for claim in claims]
@@ -112,10 +99,10 @@ class Judge:
                 stop=self.prompt.stop,
                 whole=True,
             )
-            return await judgement(self._router, request, self._policy, began, attempts)
+            return await call_judge(self._router, request, self._policy, log)
 
         try:
-            findings = await filled(ask, lambda reply: _findings(reply, len(claims), passages))
+            findings = await ask_until_readable(ask, lambda reply: _findings(reply, len(claims), passages))
         except UnreadableError as unreadable:
             return [_undecided(claim, f"the judge's reply could not be read: {unreadable}") for claim in claims]
         except UpstreamError as error:
@@ -145,12 +132,12 @@ def _findings(text: str, count: int, passages: Sequence[Passage]) -> list[Findin
         entry = reply.get(number)
         if not isinstance(entry, dict):
             raise UnreadableError(f'it has no object under "{number}"')
-        word = phrase(entry.get("verdict")).casefold()
+        word = one_line(entry.get("verdict")).casefold()
         if word not in VERDICTS:
             raise UnreadableError(f'the "verdict" under "{number}" was none of {", ".join(map(json.dumps, VERDICTS))}')
-        named = [passage for passage in passages if str(passage.number) == phrase(entry.get("passage"))]
-        evidence = _evidence(phrase(entry.get("quote") or ""), named[0]) if named else None
-        findings.append(Finding(VERDICTS[word], phrase(entry.get("reason") or "")[:REASON], evidence))
+        named = [passage for passage in passages if str(passage.number) == one_line(entry.get("passage"))]
+        evidence = _evidence(one_line(entry.get("quote") or ""), named[0]) if named else None
+        findings.append(Finding(VERDICTS[word], one_line(entry.get("reason") or "")[:REASON], evidence))
     return findings
 
 

@@ -5,13 +5,13 @@ The thresholds were fitted on English claims with people's labels; in other lang
 """
 
 import functools
-import hashlib
-import inspect
 import itertools
 import sys
 from collections.abc import Sequence
 
+from rag.answer import citations
 from rag.answer.claims import Statement, statements
+from rag.revision import behaviour
 from rag.text import analyzer, pronouns, speech
 from rag.text.sentences import sentences
 from rag.types import Claim, Evidence, Passage, Tier, Verdict
@@ -30,6 +30,8 @@ PENALTY = 0.1
 """For each number and each name that no passage holds."""
 SPELT = 20
 """Numbers up to it are often spelt, which is read in English alone."""
+DOUBTFUL = 0.45
+"""The most that is left of the score of a claim that something may stand against."""
 REJECTED = 0.5
 """What is left of the score of a claim that is contradicted or unsupported."""
 
@@ -41,9 +43,16 @@ class LexicalValidator:
     def identity(self) -> str:
         """Digest of this module and of what it reads a claim with: a changed rule is another validator."""
         own = (sys.modules[__name__], alignment, analysis, conflicts, languages, matching, names, numbers, polarity, words)
-        modules = (*own, sys.modules[statements.__module__], sys.modules[sentences.__module__], analyzer, pronouns, speech)
-        code = "".join(inspect.getsource(module) for module in modules)
-        return f"lexical@1:{hashlib.sha256(code.encode()).hexdigest()[:12]}"
+        modules = (
+            *own,
+            citations,
+            sys.modules[statements.__module__],
+            sys.modules[sentences.__module__],
+            analyzer,
+            pronouns,
+            speech,
+        )
+        return f"lexical@1:{behaviour(modules)}"
 
     def validate(self, question: str, answer: str, passages: Sequence[Passage]) -> list[Claim]:
         """See `Validator`. Milliseconds for an ordinary answer."""
@@ -72,12 +81,18 @@ class Bench:
 
     def judge(self, statement: Statement, answer: str) -> Claim:
         """The claim that a statement makes, with its verdict."""
-        said = words.words(statement.resolved, self.language)
+        said = self._read(statement.resolved)
         weighed = self._weighed(statement.resolved, said)
         match = self.collection.match(weighed)
         absent = self._absent(said)
         score = max(0.0, match.score - PENALTY * len({word.text for word in absent}))
-        verdict, reason = self._verdict(score, absent, self._conflict(said, match), match)
+        conflict = self._conflict(said, match)
+        if conflict and statement.reply:
+            # The question's words, not the answer's: how they stand in the passages tells little of a yes or no.
+            conflict = conflict._replace(certain=False)
+        if conflict:
+            score = min(score, DOUBTFUL)
+        verdict, reason = self._verdict(score, absent, conflict, match)
         rejected = verdict in (Verdict.CONTRADICTED, Verdict.UNSUPPORTED)
         return Claim(
             text=answer[statement.start : statement.end],
@@ -112,6 +127,13 @@ class Bench:
         rejected = rejected or score < (UNSUPPORTED if english else UNSUPPORTED / 2)
         return (Verdict.UNSUPPORTED if rejected else Verdict.UNCERTAIN), reason
 
+    def _read(self, text: str) -> list[Word]:
+        """The words of a claim. It begins with no name where the passages write the same word without a capital."""
+        said = list(words.words(text, self.language))
+        if said and said[0].kind is Kind.CONTENT and said[0].text.lower() in self.collection.written:
+            said[0] = said[0]._replace(text=said[0].text.lower())
+        return said
+
     def _weighed(self, text: str, said: Sequence[Word]) -> Weighed:
         """The terms of a claim, without those of a number that the passages write differently."""
         known = [word.number.text for word in said if word.number and not word.number.values.isdisjoint(self.collection.values)]
@@ -142,6 +164,7 @@ class Bench:
             word.number is None
             or word.number.kind not in ("number", "year")
             or not word.number.values.isdisjoint(self.collection.values)
+            or not word.number.amounts.isdisjoint(self.collection.amounts)
         ):
             return False
         return not any(f"month {value:.0f}" in self.collection.dates for value in word.number.values if value <= 12)
@@ -160,7 +183,10 @@ class Bench:
         held = {word.key for sentence in said for word in sentence}
         found = itertools.chain.from_iterable(conflicts.conflicts(claim, sentence, held, self.language) for sentence in said)
         doubt = None
+        alike = {(word.key, word.negated) for sentence in said for word in sentence}
         for conflict in found:
+            if conflict.turned and (conflict.word.key, conflict.word.negated) in alike:
+                continue
             if conflict.certain:
                 return conflict
             doubt = doubt or conflict

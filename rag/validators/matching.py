@@ -67,6 +67,11 @@ class Collection:
         return frozenset[float]().union(*(source.said.values for source in self.sources))
 
     @functools.cached_property
+    def amounts(self) -> frozenset[tuple[str, float]]:
+        """What those with a unit stand for."""
+        return frozenset[tuple[str, float]]().union(*(source.said.amounts for source in self.sources))
+
+    @functools.cached_property
     def dates(self) -> frozenset[str]:
         """The months and days that the passages name."""
         return frozenset[str]().union(*(source.said.dates for source in self.sources))

@@ -37,7 +37,7 @@ MEASURES = {
     "mass": {"mg": 1e-6, "g": 1e-3, "gram": 1e-3, "kg": 1.0, "kilogram": 1.0, "tonne": 1e3, "lb": 0.45359237, "ounce": 0.0283495},
     "time": {"millisecond": 1e-3, "ms": 1e-3, "second": 1.0, "minute": 60.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
     | {"month": 2_629_746.0, "year": 31_556_952.0, "decade": 315_569_520.0, "century": 3_155_695_200.0},
-    "data": {"kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12},
+    "data": {"byte": 1.0, "kb": 1e3, "kib": 1e3, "mb": 1e6, "mib": 1e6, "gb": 1e9, "gib": 1e9, "tb": 1e12, "tib": 1e12},
     "celsius": {"°c": 1.0, "celsius": 1.0},
     "fahrenheit": {"°f": 1.0, "fahrenheit": 1.0},
     "dollars": {"$": 1.0, "dollar": 1.0, "usd": 1.0},
@@ -49,11 +49,17 @@ MEASURES = {
     | {"prozent": 1.0, "pour cent": 1.0, "por ciento": 1.0, "процент": 1.0},
 }
 FACTORS = {word: (dimension, factor) for dimension, measures in MEASURES.items() for word, factor in measures.items()}
+BINARY = {1e3: 1024.0, 1e6: 1024.0**2, 1e9: 1024.0**3, 1e12: 1024.0**4}
+"""What a unit of data may stand for as well."""
 CURRENCIES = "$€£¥"
 UNIT = re.compile(
     rf"[\s-]?({'|'.join(sorted(map(re.escape, FACTORS), key=len, reverse=True))})(?:e?s)?(?![^\W\d_])|\s?([%{CURRENCIES}])",
     re.IGNORECASE,
 )
+RANGE = re.compile(r"\s?(?:[-\u2013]\s?(?:to\s)?|to\s)[$€£¥]?\d+(?:[.,]\d+)*")
+"""What may stand between a number and the unit that it shares with the next: `20-50 %`, `3 to 5 days`, `18- to 49-year-old`."""
+ENDS = re.compile(rf"(?:{UNIT.pattern})?\s?(?:[-\u2013]\s?(?:to\s)?|to\s)[$€£¥]?", re.IGNORECASE)
+"""What stands between the ends of a range, the unit of the first included: `20% to 50%`."""
 LETTERS = re.compile(r"[A-Za-z]+")
 DIGITS = re.compile(
     r"\d\d*(?:[.,'\u2019\u00a0\u202f]\d+)*(?:(?:st|nd|rd|th)(?![^\W\d_]))?"
@@ -91,11 +97,16 @@ class Number(NamedTuple):
     factor: float = 1.0
     """Of its unit, in the base unit of the dimension."""
     approximate: bool = False
+    ranged: bool = False
+    """Whether it is one end of a range that has a unit: `3 to 5 days` is neither 3 days nor 5."""
 
     @property
     def amounts(self) -> frozenset[tuple[str, float]]:
-        """Its values in the base unit: 5 km and 5,000 m are one."""
-        return frozenset((self.unit, float(f"{value * self.factor:.4g}")) for value in self.values) if self.unit else frozenset()
+        """Its values in the base unit: 5 km and 5,000 m are one, and so are 1.5 KB and 1,500 or 1,536 bytes."""
+        if not self.unit:
+            return frozenset()
+        factors = {self.factor, BINARY.get(self.factor, self.factor)} if self.unit == "data" else {self.factor}
+        return frozenset((self.unit, float(f"{value * factor:.4g}")) for value in self.values for factor in factors)
 
     def comparable(self, other: "Number") -> bool:
         """Whether one can stand where the other is meant."""
@@ -118,7 +129,16 @@ class Number(NamedTuple):
 def numbers(text: str) -> list[Number]:
     """The numbers of a text, in order: `1.2 million` is 1200000, `twenty-one` 21; a lone `one` is none, it is mostly a pronoun."""
     found = [*_digits(text), *_spelt(text)]
-    return sorted(found, key=lambda number: number.start) if len(found) > 1 else found
+    return _ranged(sorted(found, key=lambda number: number.start), text) if len(found) > 1 else found
+
+
+def _ranged(found: list[Number], text: str) -> list[Number]:
+    """With both ends of each range marked."""
+    for index in range(1, len(found)):
+        one, other = found[index - 1], found[index]
+        if one.unit and one.unit == other.unit and ENDS.fullmatch(text, one.end, other.start):
+            found[index - 1 : index + 1] = one._replace(ranged=True), other._replace(ranged=True)
+    return found
 
 
 def _digits(text: str) -> Iterator[Number]:
@@ -168,6 +188,8 @@ def _unit(text: str, start: int, end: int) -> tuple[str, float]:
     if start and text[start - 1] in CURRENCIES:
         return FACTORS[text[start - 1]]
     match = UNIT.match(text, end)
+    if match is None and (shared := RANGE.match(text, end)):
+        match = UNIT.match(text, shared.end())
     return FACTORS[(match[1] or match[2]).lower()] if match else ("", 1.0)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from rag.validators.analysis import FUNCTION_WORDS, WORD, word_terms
 from rag.validators.names import PEOPLES
-from rag.validators.numbers import FACTORS, MONTHS, WEEKDAYS, Number, numbers
+from rag.validators.numbers import FACTORS, MEASURES, MONTHS, WEEKDAYS, Number, numbers
 from rag.validators.polarity import PARTICLES
 
 NEGATIONS = frozenset("not no never without cannot neither nor none nobody nothing hardly barely rarely seldom".split())
@@ -20,10 +20,19 @@ HARMLESS = re.compile(
     r"not (?:only|just|merely|necessarily|to mention)\b|no (?:other|longer than|matter|doubt)\b|no\. ?\d", re.IGNORECASE
 )
 """Negations that deny nothing."""
+HEDGE = re.compile(
+    r"\s*(?:no, )?(?:I(?: do| can| could| am|['\u2019]m)? )?(?:not|cannot|\w+n['\u2019]t) (?:be )?(?:\w+ly )?"
+    r"(?:quite|exactly|really|(?:for |entirely )?(?:sure|certain)|(?:think|believe) so)(?=[,;:]| [-\u2013\u2014] | but )",
+    re.IGNORECASE,
+)
+"""What the writer says of himself before the matter: what it denies is not what follows."""
 REACH = 3
 """The content words that a negation reaches."""
 SUBORDINATORS = frozenset("because that which who when while whereas if although though but".split())
 """Words that a negation before them does not reach across."""
+AUXILIARIES = frozenset("is are was were has have had does do did can could will would should".split())
+"""Verbs before which an `and` joins clauses: a negation in the first does not reach the second."""
+APOSTROPHE = re.compile("['\u2019]")
 CLAUSE = re.compile(r"[.,;:!?()\u2014\u2026]|\s[-\u2013]\s")
 TIMES = {
     **{word: f"month {number}" for number, month in enumerate(MONTHS, start=1) for word in (month, month[:3])},
@@ -46,6 +55,8 @@ class Kind(enum.Enum):
     NUMBER = enum.auto()
     TIME = enum.auto()
     NAME = enum.auto()
+    LITERAL = enum.auto()
+    """It opens a span of code, and stands for itself."""
 
 
 class Word(NamedTuple):
@@ -75,9 +86,10 @@ def words(text: str, language: str) -> tuple[Word, ...]:
 
     A number with its magnitude is one word; so is a month with its day.
     """
+    hedge = HEDGE.match(text)
     quantities = {number.start: number for number in numbers(text)}
     found: list[Word] = []
-    lead: tuple[str, ...] = ()
+    lead: list[str] = []
     end = left = 0
     for match in WORD.finditer(text):
         start, stop = match.span()
@@ -86,9 +98,10 @@ def words(text: str, language: str) -> tuple[Word, ...]:
         inner = end > 0
         if inner and stop and text[end:start] != " " and CLAUSE.search(text, end, start):
             left = 0
-            lead = (*lead, ",")
+            lead.append(",")
         end = stop
         written = match.group()
+        literal = text[start - 1 : start] == "`"
         number = None
         if quantities and not written.isalpha():
             number = next((quantities[place] for place in range(start, end) if place in quantities), None)
@@ -104,17 +117,20 @@ def words(text: str, language: str) -> tuple[Word, ...]:
                 kind = Kind.CONTENT
             elif kind is Kind.TIME and not inner and written.lower() in DOUBTFUL_TIMES:
                 kind, keys = Kind.CONTENT, word_terms(written, language)
-            elif kind is Kind.NEGATION and HARMLESS.match(text, start):
+            elif kind is Kind.NEGATION and (literal or HARMLESS.match(text, start) or (hedge and start < hedge.end())):
                 kind = Kind.FUNCTION
+            elif kind is Kind.CONTENT and literal:
+                kind = Kind.LITERAL
         if kind is Kind.FUNCTION or kind is Kind.NEGATION:
-            left = REACH if kind is Kind.NEGATION else 0 if keys[0] in SUBORDINATORS else left
+            ends = keys[0] in SUBORDINATORS or (keys[0] in AUXILIARIES and lead[-1:] == ["and"])
+            left = REACH if kind is Kind.NEGATION else 0 if ends else left
             lead += keys
             continue
         for key in keys:
-            found.append(Word(key, kind, written, start, number, not inner, left > 0, lead))
+            found.append(Word(key, kind, written, start, number, not inner, left > 0, tuple(lead)))
             left -= left > 0
-            lead = ()
-        if written in REFUSALS:
+            lead.clear()
+        if written in REFUSALS and not literal:
             left = REACH
     if len(found) > 1 and "," in found[1].lead:
         found[0] = found[0]._replace(first=False)
@@ -149,12 +165,14 @@ def _form(written: str, language: str) -> tuple[Kind, tuple[str, ...]]:
             return Kind.NEGATION, ("not",)
         if lower in TIMES and (lower not in DOUBTFUL_TIMES or written[0].isupper()):
             return Kind.TIME, (TIMES[lower],)
-        if lower in PARTICLES or lower in FUNCTION_WORDS:
-            return Kind.FUNCTION, (lower,)
+        contracted = APOSTROPHE.split(lower)[0]
+        if lower in PARTICLES or contracted in FUNCTION_WORDS:
+            return Kind.FUNCTION, (contracted,)
     keys = word_terms(written, language)
     if language == "en" and lower in PEOPLES:
         return Kind.NAME, keys
-    capital = written[0].isupper() and language not in NOUNS_CAPITALISED and written not in NOT_NAMES
+    unit = written in NOT_NAMES or lower in MEASURES["data"]
+    capital = written[0].isupper() and language not in NOUNS_CAPITALISED and not unit
     return (Kind.NAME if capital else Kind.CONTENT), keys
 
 

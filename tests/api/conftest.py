@@ -1,6 +1,6 @@
 """Servers over the shop, asking the provider on loopback: one open to this machine, one that asks for keys."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,12 +22,16 @@ VARIANTS = {
 }
 
 
+def with_variants(settings: Settings, folder: Path, texts: Mapping[str, str]) -> Settings:
+    """The settings with these variants alone, written to `folder`."""
+    for name, text in texts.items():
+        (folder / f"{name}.toml").write_text(text)
+    return settings.model_copy(update={"variants": folder})
+
+
 @pytest.fixture(scope="session")
 def settings(shop: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder: Path = tmp_path_factory.mktemp("variants")
-    for name, text in VARIANTS.items():
-        (folder / f"{name}.toml").write_text(text)
-    return shop.model_copy(update={"variants": folder})
+    return with_variants(shop, tmp_path_factory.mktemp("variants"), VARIANTS)
 
 
 @pytest.fixture(scope="session")

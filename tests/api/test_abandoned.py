@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import Engine, insert, select, update
@@ -14,7 +15,7 @@ from api.abandoned import settle
 from api.access.allowance import Allowances
 from api.access.keys import Keys
 from rag.ledger.database import connect
-from rag.ledger.processes import SILENT_SECONDS, beat
+from rag.ledger.processes import SILENT_SECONDS, heartbeat
 from rag.ledger.schema import admissions, allowances, processes
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Traces
@@ -26,6 +27,8 @@ from rag.variant import Variant
 VERSIONS = Versions(code="c", variant="v", prompts={"answer@1": "p"}, generation="g", embedder="e", validator="x")
 LEFT = 40
 RESERVED = 60
+DAY = datetime(2999, 1, 1, tzinfo=UTC)
+"""On which the requests were admitted: no midnight comes between."""
 SETTLERS = 4
 
 
@@ -41,6 +44,10 @@ def writer(engine: Engine) -> Iterator[Writer]:
     opened = Writer(engine)
     yield opened
     opened.close()
+
+
+def allowances_of(engine: Engine) -> Allowances:
+    return Allowances(engine, DAY.timestamp)
 
 
 def ended() -> str:
@@ -68,11 +75,11 @@ async def left(engine: Engine, writer: Writer, owner: str) -> tuple[str, list[Tr
     traces = Traces(engine, writer)
     for one in begun:
         await traces.record(one)
-    row = {"key_id": key.id, "owner": owner, "day": "2999-01-01", "expires_at": 1e12, "reserved_nanodollars": RESERVED}
+    row = {"key_id": key.id, "owner": owner, "day": DAY.date().isoformat(), "expires_at": 1e12, "reserved_nanodollars": RESERVED}
     with engine.begin() as connection:
         connection.execute(update(table).where(table.c.id.in_([one.id for one in begun])).values(owner=owner))
         connection.execute(insert(admissions), [{**row, "id": one.id} for one in begun])
-        connection.execute(update(allowances).values(day="2999-01-01"))
+        connection.execute(update(allowances).values(day=DAY.date().isoformat()))
     return key.id, begun
 
 
@@ -88,7 +95,7 @@ async def test_all_is_settled_and_each_request_once(engine: Engine, writer: Writ
     at_once = threading.Barrier(SETTLERS)
 
     def settler() -> None:
-        allowed = Allowances(engine)
+        allowed = allowances_of(engine)
         at_once.wait(30)
         counts.append((Traces(engine, writer).settle_abandoned(), allowed.settle_abandoned()))
         allowed.close()
@@ -106,9 +113,9 @@ async def test_all_is_settled_and_each_request_once(engine: Engine, writer: Writ
 async def test_what_another_machine_began_is_left_alone_until_it_is_silent_for_long(engine: Engine, writer: Writer) -> None:
     elsewhere = "another.00000000:7:x"
     await left(engine, writer, elsewhere)
-    settling = Traces(engine, writer), Allowances(engine)
+    settling = Traces(engine, writer), allowances_of(engine)
     with engine.begin() as connection:
-        beat(connection)
+        heartbeat(connection)
         # This process was heard for long; the other one was until a moment ago.
         connection.execute(update(processes).values(since=processes.c.seen_at - SILENT_SECONDS - 1))
         now = connection.execute(select(processes.c.seen_at)).scalar_one()
@@ -128,10 +135,10 @@ async def test_what_another_machine_began_is_left_alone_until_it_is_silent_for_l
 @pytest.mark.anyio
 async def test_who_comes_back_ends_its_own_requests_after_all(engine: Engine, writer: Writer) -> None:
     key, begun = await left(engine, writer, ended())
-    settle(Traces(engine, writer), Allowances(engine))
+    settle(Traces(engine, writer), allowances_of(engine))
     await Traces(engine, writer).record(begun[0].model_copy(update={"outcome": Outcome.ANSWERED}))
     assert Traces(engine, writer).get(begun[0].id).outcome is Outcome.ANSWERED
-    settle(Traces(engine, writer), Allowances(engine))
+    settle(Traces(engine, writer), allowances_of(engine))
     assert Traces(engine, writer).get(begun[0].id).outcome is Outcome.ANSWERED
     with engine.connect() as connection:
         charged = select(allowances.c.spent_nanodollars).where(allowances.c.key_id == key)

@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.draining import deafen
+from api.draining import stop_accepting
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Outcome
@@ -91,7 +91,7 @@ def listener(request: pytest.FixtureRequest) -> Iterator[socket.socket]:
 def test_a_deaf_socket_takes_what_has_begun_and_nothing_new_and_refuses_once_it_is_closed(listener: socket.socket) -> None:
     place = listener.getsockname()[:2]
     with socket.create_connection(place, 5) as begun, socket.socket(listener.family) as late:
-        deafen(listener)
+        stop_accepting(listener)
         late.settimeout(0.3)
         with pytest.raises(TimeoutError):
             late.connect(place)

@@ -14,15 +14,15 @@ from api.access.allowance import Allowances
 from api.access.keys import Key, Keys
 from api.access.slots import Slots
 from api.access.spending import spent_today
-from api.gateway import Asked, Gateway
+from api.gateway import Gateway, GatewayRequest
 from api.problem import BusyError, ForbiddenError, LateError
 from api.rollouts.policy import Kind, Policy
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Change
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError
+from rag.events import Delta
 from rag.ledger import database, schema
 from rag.ledger.copying import copy
-from rag.pipeline import Delta
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel, Outcome, Trace
@@ -35,7 +35,7 @@ VARIANTS = {
     "free": '[llm]\nmodel = "local/extractive"\n',
     "hasty": '[llm]\nmodel = "local/extractive"\ntotal_seconds = 0.2\n',
 }
-ASKED = Asked(question="How long is the warranty on a kettle?", channel=Channel.CHAT)
+ASKED = GatewayRequest(question="How long is the warranty on a kettle?", channel=Channel.CHAT)
 COST = 100 * 400 + 7 * 1600
 
 
@@ -294,6 +294,23 @@ async def test_a_shadow_answers_a_copy_that_nobody_waits_for_or_pays(gateway: Ga
     assert copy.origin == trace.origin.model_copy(update={"arm": "candidate", "shadow_of": trace.id})
     assert copy.cost_nanodollars == 100 * 2000 + 7 * 8000
     assert spent(gateway, team) == COST
+
+
+async def test_copies_of_a_key_cost_no_more_than_its_budget(gateway: Gateway) -> None:
+    """Though its own requests cost nothing."""
+    start(gateway, Kind.SHADOW, share=100, control="free")
+    pipeline = await gateway.runtime.pipeline("other", "shop")
+    ceiling = pipeline.max_cost(ASKED.question)
+    assert ceiling is not None
+    cost = 100 * 2000 + 7 * 8000
+    team = key(gateway, daily_nanodollars=ceiling + cost)
+    for _ in range(4):
+        await gateway.answer(ASKED.model_copy(update={"model": "answers"}), team)
+        while gateway._shadows:
+            await asyncio.sleep(0.02)
+    found = await ended(gateway)
+    assert [trace.channel for trace in found].count(Channel.SHADOW) == 2
+    assert spent(gateway, team) == 0
 
 
 async def test_copies_beyond_a_few_are_left_out(gateway: Gateway, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """What the server says of itself is complete, and holds for requests that nobody thought of."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_every_endpoint_is_described(described: dict[str, Any]) -> None:
             assert response["content"], (name, status)
         if "requestBody" in told:
             assert {"413", "422"} <= told["responses"].keys(), name
+
+
+def test_generated_clients_get_plain_names(described: dict[str, Any]) -> None:
+    """No name holds a module, an address, or the way in which a type is used."""
+    names = [told["operationId"] for told in operations(described).values()]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z]+)*", name) for name in names)
+    assert {"create_chat_completion", "list_models", "chat", "list_traces", "get_trace"} <= {*names}
+    assert all(re.fullmatch(r"([A-Z][a-z]+)+", name) for name in described["components"]["schemas"])
+    assert {"ChatCompletionRequest", "ChatCompletion", "CompletionUsage", "ErrorResponse"} <= described["components"][
+        "schemas"
+    ].keys()
 
 
 def test_every_body_has_an_example(described: dict[str, Any]) -> None:

@@ -50,15 +50,15 @@ class Mocked:
                 yield piece.choices[0].delta.content
         yield Completion(model="mocked", usage=Usage(prompt=500, completion=20), cost_nanodollars=0, finish_reason="stop")
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         from rag.llms import tokens
 
         return tokens.count("openai", "gpt-4.1-mini", texts)
 
-    def window(self, model: str) -> int:
+    def window(self) -> int:
         return 100_000
 
-    def cost(self, model: str, usage: Usage) -> int:
+    def cost(self, usage: Usage) -> int:
         return 0
 
     def estimate(self, request: Request, text: str) -> Usage:

@@ -25,7 +25,7 @@ from rich.table import Table
 from rag.embedders.base import Vectors
 from rag.retriever import Retriever
 from rag.stores import open_store
-from rag.stores.base import Generation, Index, Learnt, Store
+from rag.stores.base import Generation, Index, Store, Tuning
 from rag.stores.copying import copy
 from rag.types import Chunk, Filter
 from rag.variant import Retrieval
@@ -161,7 +161,7 @@ def made(count: int) -> Made:
 
 def built(store: Store, what: Made) -> Generation:
     blocks = (what.vectors[start : start + BLOCK] for start in range(0, len(what.vectors), BLOCK))
-    return store.build(COLLECTION, Nothing.identity, what.chunks, blocks, lambda index: Learnt())
+    return store.build(COLLECTION, Nothing.identity, what.chunks, blocks, lambda index: Tuning())
 
 
 def searched(store: str, index: Index, asked: Sequence[Asked], node: Node) -> Iterator[list[str]]:

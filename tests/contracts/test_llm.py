@@ -7,7 +7,7 @@ import pytest
 
 from rag.llms import open_llm
 from rag.llms.base import LLM, Completion, Request, Usage
-from rag.llms.elsewhere import Elsewhere
+from rag.llms.worker import WorkerLLM
 from rag.types import Message, Passage
 from tests.servers.provider import Provider
 
@@ -36,7 +36,7 @@ def provider() -> Iterator[Provider]:
 REMOTE = ["openai/gpt-4.1-mini", "anthropic/claude-sonnet-4-5"]
 
 
-@pytest.fixture(params=["local/extractive", "local/smollm2", *REMOTE, *(f"elsewhere {model}" for model in REMOTE)])
+@pytest.fixture(params=["local/extractive", "local/smollm2", *REMOTE, *(f"worker {model}" for model in REMOTE)])
 def backend(request: pytest.FixtureRequest, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> str:
     if request.param == "local/smollm2":
         pytest.importorskip("xllamacpp", reason="needs the extra `local`")
@@ -49,12 +49,12 @@ def backend(request: pytest.FixtureRequest, provider: Provider, monkeypatch: pyt
 
 @pytest.fixture
 def model(backend: str) -> str:
-    return backend.removeprefix("elsewhere ")
+    return backend.removeprefix("worker ")
 
 
 @pytest.fixture
 async def llm(backend: str, model: str) -> AsyncIterator[LLM]:
-    llm = open_llm(model) if backend == model else Elsewhere(model)
+    llm = open_llm(model) if backend == model else WorkerLLM(model)
     yield llm
     await llm.close()
 
@@ -98,11 +98,11 @@ async def test_closed_for_good_it_opens_again(llm: LLM, question: Request) -> No
 async def test_what_tokens_cost_is_told_before_they_are_bought(llm: LLM, model: str) -> None:
     prices = {"openai/gpt-4.1-mini": (400, 1600), "anthropic/claude-sonnet-4-5": (3000, 15000)}
     prompt, completion = prices.get(model, (0, 0))
-    assert llm.cost(model, Usage(prompt=100, completion=7)) == 100 * prompt + 7 * completion
-    assert llm.cost(model, Usage()) == 0
+    assert llm.cost(Usage(prompt=100, completion=7)) == 100 * prompt + 7 * completion
+    assert llm.cost(Usage()) == 0
 
 
 async def test_an_answer_costs_what_its_tokens_do(llm: LLM, question: Request) -> None:
     *_, completion = [piece async for piece in llm.stream(question)]
     assert isinstance(completion, Completion)
-    assert llm.cost(question.model, completion.usage) == completion.cost_nanodollars
+    assert llm.cost(completion.usage) == completion.cost_nanodollars

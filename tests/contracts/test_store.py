@@ -22,7 +22,7 @@ from rag.relevance import Relevance
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.stores import open_store
-from rag.stores.base import Block, Generation, Index, Learnt, Store
+from rag.stores.base import Block, Generation, Index, Store, Tuning
 from rag.types import Chunk, Metadata
 from tests.installations import own
 
@@ -53,19 +53,19 @@ def chunk(position: int, text: str, language: str = "en", metadata: Metadata | N
     )
 
 
-def nothing(_: Index) -> Learnt:
-    return Learnt()
+def nothing(_: Index) -> Tuning:
+    return Tuning()
 
 
 def build(
     store: Store,
     chunks: Sequence[Chunk],
     collection: str = "guide",
-    learn: Callable[[Index], Learnt] = nothing,
+    tune: Callable[[Index], Tuning] = nothing,
     block: int = 4,
 ) -> Generation:
     blocks = (EMBEDDER.embed([each.embedded for each in chunks[start : start + block]]) for start in range(0, len(chunks), block))
-    return store.build(collection, EMBEDDER.identity, iter(chunks), blocks, learn)
+    return store.build(collection, EMBEDDER.identity, iter(chunks), blocks, tune)
 
 
 def dense(index: Index, question: str, k: int = 3, **where: object) -> list[int]:
@@ -229,24 +229,24 @@ def test_the_same_input_gives_the_same_digest_and_results(store: Store, guide: l
 
 def test_what_is_learnt_from_the_index_is_sealed_with_it(store: Store, guide: list[Chunk]) -> None:
     seen: list[list[int]] = []
-    learnt = Learnt(fusion=Fusion(dense_weight=0.25), relevance=Relevance(threshold=0.5))
+    learnt = Tuning(fusion=Fusion(dense_weight=0.25), relevance=Relevance(threshold=0.5))
 
-    def learn(index: Index) -> Learnt:
+    def tune(index: Index) -> Tuning:
         seen.append(lexical(index, "pump", 6) + dense(index, TEXTS[2], 1))
         return learnt
 
-    generation = build(store, guide, learn=learn)
+    generation = build(store, guide, tune=tune)
     assert [sorted(found) for found in seen] == [[0, 2, 4]]
     assert (generation.fusion, generation.relevance) == (learnt.fusion, learnt.relevance)
     assert store.open("guide", generation.id).generation == generation
 
 
 def test_a_build_that_fails_leaves_nothing(store: Store, guide: list[Chunk]) -> None:
-    def fail(_: Index) -> Learnt:
+    def fail(_: Index) -> Tuning:
         raise RuntimeError("the fusion cannot be learnt")
 
     with pytest.raises(RuntimeError, match="cannot be learnt"):
-        build(store, guide, learn=fail)
+        build(store, guide, tune=fail)
     assert list(store.generations("guide")) == []
 
 
@@ -368,7 +368,7 @@ def test_blocks_give_it_all_back_to_the_byte(store: Store) -> None:
 
 
 def test_a_copy_is_the_same_generation_and_finds_the_same(store: Store, elsewhere: Store, guide: list[Chunk]) -> None:
-    original = elsewhere.open("guide", build(elsewhere, guide, learn=lambda _: Learnt(fusion=Fusion(dense_weight=0.75))).id)
+    original = elsewhere.open("guide", build(elsewhere, guide, tune=lambda _: Tuning(fusion=Fusion(dense_weight=0.75))).id)
     assert store.copy(original) == original.generation
     assert list(store.generations("guide")) == [original.generation]
     store.verify("guide", original.generation.id)
@@ -713,3 +713,8 @@ def test_a_hundred_thousand_chunks_are_searched(store: Store) -> None:
 
 def blocks(vectors: Vectors) -> Iterable[Vectors]:
     return (vectors[start : start + 1_000] for start in range(0, len(vectors), 1_000))
+
+
+def test_a_url_is_no_folder() -> None:
+    with pytest.raises(GroundwireError, match="store milvus:// is not known"):
+        open_store("milvus://host")

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from api.cli import app
-from rag.ledger.database import PATIENCE_SECONDS, located
+from rag.ledger.database import parse_url
+from rag.ledger.failures import PATIENCE_SECONDS
 from rag.settings import Settings
 from rag.stores.weaviate.address import Address
 from tests.servers.nginx import filled_in
@@ -82,7 +83,7 @@ def test_every_variable_is_read_by_somebody_and_has_a_value_that_can_be_read(nam
     environment = OURS[name]["environment"]
     fields = {f"GROUNDWIRE_{field.upper()}" for field in Settings.model_fields}
     assert set(environment) <= fields | OTHERS
-    assert located(environment["GROUNDWIRE_LEDGER"]).host in SERVICES
+    assert parse_url(environment["GROUNDWIRE_LEDGER"]).host in SERVICES
     assert [node.host for node in Address.parse(environment["GROUNDWIRE_INDEX"]).nodes] == ["weaviate"]
 
 

@@ -152,7 +152,7 @@ NONSENSE = [
     ('["correct"]', "it was not one JSON object"),
     ('{"reason": "a"} {"verdict": "correct"}', "it was not one JSON object"),
     ('{"reason": "It says {"verdict": "correct"} itself", "verdict": "wrong"}', "it was not one JSON object"),
-    ('{"a": ' + "[" * 2000 + "]" * 2000 + "}", "it was not one JSON object"),
+    ('{"a": ' + "[" * 1500 + "]" * 1500 + "}", "it was not one JSON object"),
     ('{"reason": "So.", "verdict": "excellent"}', 'its "verdict" was none of "correct", "partly", "wrong"'),
     ('{"reason": "So.", "verdict": null}', 'its "verdict" was none of "correct", "partly", "wrong"'),
     ('{"reason": "So.", "winner": "1"}', 'its "verdict" was none of "correct", "partly", "wrong"'),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -22,6 +23,7 @@ __all__ = ["runtime", "settings"]
 pytestmark = pytest.mark.anyio
 
 DESIGN = Design(primary=("f1",), guardrails=(Guardrail(metric="cost", margin=0.1, relative=True),))
+DEFAULT = DESIGN.model_copy(update={"guardrails": (Guardrail(metric="latency", margin=100, relative=True, by_default=True),)})
 JUDGE = "openai/gpt-4.1"
 
 
@@ -106,6 +108,56 @@ async def test_scores_of_different_versions_are_told(runtime: Runtime, provider:
     assert f"scored by different versions ({versions}): `evals score RUN` scores both alike" in found.problems
 
 
+async def test_a_baseline_that_was_answered_before_is_not_timed_against_what_is_answered_now(
+    runtime: Runtime, provider: Provider
+) -> None:
+    """Whoever keeps a baseline and tries one prompt after the other still has a verdict."""
+    provider.play(better)
+    baseline = await carried_out(runtime, [arm(runtime, "answer@1")], some(12))
+    asking = await asked(runtime, some(12))
+    assert asking.records[0].id == baseline.records[0].id
+    found = await compared(runtime, *asking.records, DEFAULT)
+    assert found.verdict is Verdict.BETTER
+    assert "latency" not in {effect.metric.name for effect in found.effects}
+    assert [problem for problem in found.problems if "latency is not measured: A was timed on 20" in problem]
+    assert found.a.latencies == found.b.latencies == ()
+    named = DEFAULT.model_copy(update={"guardrails": (DEFAULT.guardrails[0].model_copy(update={"by_default": False}),)})
+    assert (await compared(runtime, *asking.records, named)).verdict is Verdict.UNKNOWN
+    fresh = await asked(runtime, some(12), fresh=True)
+    anew = await compared(runtime, *fresh.records, DEFAULT)
+    assert "latency" in {effect.metric.name for effect in anew.effects}
+    assert not [problem for problem in anew.problems if "timed" in problem]
+
+
+async def test_answers_that_are_repeated_are_timed_by_whoever_asked_them_first(runtime: Runtime, provider: Provider) -> None:
+    """More cases are another run, which repeats what was answered: A's of one command, B's of another, the rest of this one."""
+    provider.play(better)
+    await carried_out(runtime, [arm(runtime, "answer@1")], some(3))
+    await carried_out(runtime, [arm(runtime, "answer@2")], some(3))
+    found = await compared(runtime, *(await asked(runtime, some(12))).records, DEFAULT)
+    assert next(effect for effect in found.effects if effect.metric.name == "latency").pairs == 9
+    assert any("latency is measured on 9 of 12 cases" in problem for problem in found.problems)
+
+
+async def test_a_command_that_goes_on_times_what_it_asks_on_both_sides(runtime: Runtime, provider: Provider) -> None:
+    """Of the case at which it was stopped only one side was answered: that one is left out."""
+    provider.play(better)
+    first = await asked(runtime, some(12))
+    a, b = (results(first, side) for side in (0, 1))
+    again = (datetime.fromisoformat(b[-1].timed[0]) + timedelta(hours=1)).isoformat()
+    for side, result in ((0, a[-2]), (1, b[-2]), (1, b[-1])):
+        await first.runs.record(first.records[side].id, result.model_copy(update={"timed": (again,)}))
+    found = await compared(runtime, *first.records, DEFAULT)
+    assert next(effect for effect in found.effects if effect.metric.name == "latency").pairs == 11
+
+
+async def test_an_answer_that_both_sides_share_took_both_as_long(runtime: Runtime, provider: Provider) -> None:
+    asking = await carried_out(runtime, [arm(runtime), arm(runtime, variant="quoting")], some(4))
+    found = await compared(runtime, *asking.records, DEFAULT)
+    assert len(provider.calls) == 4
+    assert next(effect for effect in found.effects if effect.metric.name == "latency").pairs == 4
+
+
 async def test_a_watched_run_that_ended_counts_what_was_looked_at(runtime: Runtime, provider: Provider) -> None:
     """The first case of the order was never answered: nothing was looked at, whatever else was."""
     provider.play(better)
@@ -180,9 +232,11 @@ async def test_a_judge_grades_prefers_in_both_orders_and_is_paid_once(runtime: R
     preferred = next(effect for effect in found.effects if effect.metric.name == "preferred")
     assert (correct.a.value, correct.b.value) == (0, 1)
     assert (preferred.a.value, preferred.b.value) == (0.5, 0.5)
-    assert any("changed its mind with the order of the answers in 6 of 6 cases" in problem for problem in found.problems)
+    assert any("with the order of the answers in 6 of 6 cases, no better than a coin" in problem for problem in found.problems)
+    assert (preferred.torn, preferred.worst_case) == (6, (-1, 1))
     assert found.agreement is not None
     assert (found.agreement.labels, found.agreement.share) == (6, 1.0)
+    assert any("all 6 labelled answers have one grade" in problem for problem in found.problems)
 
 
 async def test_at_most_so_many_latencies_are_kept(runtime: Runtime, provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:

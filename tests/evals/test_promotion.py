@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from evals.cases import append, read
+from evals.cases import Case, append, read
 from evals.execution.arms import Arm
-from evals.promotion import promoted
+from evals.promotion import distinct, promoted
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome, Trace, Versions
@@ -128,3 +128,11 @@ def test_a_trace_is_promoted_once(tmp_path: Path) -> None:
     assert read(tmp_path / "cases.jsonl") == [case]
     with pytest.raises(GroundwireError, match="trace-0199-a is that of"):
         append([case], tmp_path / "cases.jsonl")
+
+
+def test_what_was_asked_twice_is_one_case() -> None:
+    first, again, other = (
+        Case(id=str(number), question=asked) for number, asked in enumerate(["How long?", "how  long?", "How much?"])
+    )
+    assert distinct([first, again, other]) == [first, other]
+    assert distinct([first, other, again]) == [first, other]

@@ -104,7 +104,7 @@ def start(processes: ForkServerContext, shop: Path, server: Provider) -> Start:
 def report(home: Path) -> dict[str, Any]:
     """What a comparison says, less dates, identities and everything that is measured in time."""
     whole: dict[str, Any] = json.loads((home / "out" / "report.json").read_text())
-    for name in ("created_at", "seconds", "spent_nanodollars", "quantiles"):
+    for name in ("created_at", "seconds", "at_once", "spent_nanodollars", "quantiles"):
         del whole[name]
     for side in (whole["a"], whole["b"]):
         del side["latencies"]

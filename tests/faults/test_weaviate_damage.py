@@ -14,7 +14,7 @@ from rag.ingest.ingest import ingest, rebuild
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.stores import open_store
-from rag.stores.base import Learnt
+from rag.stores.base import Tuning
 from rag.stores.weaviate.address import KEY, Address
 from rag.stores.weaviate.cluster import Cluster
 from tests.faults.numbered import filled, finds, rows, settings, whole
@@ -111,7 +111,7 @@ def test_another_dimension_is_refused(shop: Settings) -> None:
     with Runtime(shop) as runtime:
         chunks = list(runtime.corpus.chunks("rows"))
         narrow = embedder.embed([chunk.embedded for chunk in chunks])[:, :8]
-        generation = runtime.store.build("rows", embedder.identity, chunks, [narrow], lambda _: Learnt())
+        generation = runtime.store.build("rows", embedder.identity, chunks, [narrow], lambda _: Tuning())
         runtime.corpus.use(runtime.corpus.collection("rows"), generation.id)
         with pytest.raises(StorageError, match="has 8 dimensions, the question 256"):
             finds(runtime.retriever("rows"), 1)

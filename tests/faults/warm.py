@@ -11,7 +11,7 @@ for module in (
     "numpy.random",
     "rag.embedders.hashing",
     "rag.ingest.ingest",
-    "rag.stores.faiss",
+    "rag.stores.faiss.store",
     "sentencex",
     "sqlalchemy.dialects.sqlite",
     "tantivy",

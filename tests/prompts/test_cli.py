@@ -114,7 +114,7 @@ def test_check_tells_every_fault_with_its_place(write: Writer, run: Callable[...
     outcome = run("check")
     assert outcome.code == 1
     assert [line.split(": ")[0].rpartition(":")[0] for line in outcome.out.splitlines()] == [str(unused), str(broken)]
-    assert run("check", str(right)) == Outcome(0, "1 prompt files, nothing wrong\n", "")
+    assert run("check", str(right)) == Outcome(0, "1 prompt file, nothing wrong\n", "")
     assert run("check", str(unused)).code == 1
     right.write_text(right.read_text() + "\nMore.")
     assert "greeting@1 is released, and its text has changed" in run("check", str(right)).out
@@ -239,3 +239,7 @@ def test_a_fault_of_ours_ends_with_a_code_that_is_no_answer(capsys: pytest.Captu
         broken([])
     assert ended.value.code == INTERNAL_ERROR == 70
     assert "ZeroDivisionError: on purpose" in capsys.readouterr().err
+
+
+def test_an_empty_library_is_said_to_be_empty(run: Callable[..., Outcome], tmp_path: Path) -> None:
+    assert run("list") == Outcome(0, f"no prompts in {tmp_path} yet: prompts new NAME writes a first one\n", "")

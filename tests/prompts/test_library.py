@@ -8,6 +8,7 @@ import pytest
 
 from prompts.errors import GroundwireError
 from prompts.library import Library
+from prompts.prompt import Prompt
 
 Writer = Callable[..., Path]
 
@@ -74,6 +75,20 @@ def test_a_first_draft_lacks_only_what_its_author_knows(library: Library) -> Non
     path.write_text(path.read_text().replace('owner: ""', "owner: me").replace('purpose: ""', "purpose: To part."))
     assert library.problems(path) == []
     assert library.get("farewell").reference == "farewell@1"
+
+
+@pytest.mark.parametrize("name", [*Library().names(), "farewell"])
+def test_a_first_draft_has_the_inputs_of_what_is_shipped_under_its_name_or_else_of_an_answer(library: Library, name: str) -> None:
+    shipped = Library().get(name if name != "farewell" else "answer")
+    draft = Prompt.read(library.draft(name))
+    assert (draft.reference, draft.inputs.keys()) == (f"{name}@1", shipped.inputs.keys())
+    assert draft.metadata["owner"] == draft.metadata["purpose"] == ""
+    assert draft.render(**draft.examples) == shipped.render(**shipped.examples)
+
+
+def test_what_is_not_there_and_is_shipped_can_be_started_from(library: Library) -> None:
+    with pytest.raises(GroundwireError, match="no prompt judge in .*: `prompts new judge` starts from the one that is shipped"):
+        library.get("judge")
 
 
 @pytest.mark.parametrize("name", ["", "Farewell", "../farewell", "a/b", "farewell@1", "1st"])

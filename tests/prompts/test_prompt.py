@@ -209,7 +209,9 @@ def test_values_have_to_be_the_declared_ones(write: Writer, values: dict[str, An
 
 def test_a_value_that_lacks_what_the_template_reads_is_an_error_with_its_line(write: Writer) -> None:
     path = write()
-    with pytest.raises(GroundwireError, match=rf":{line_of(path, 'passage.text')}: greeting@1 .* has no attribute 'text'"):
+    with pytest.raises(
+        GroundwireError, match=rf":{line_of(path, 'passage.text')}: cannot be rendered, .* has no attribute 'text'"
+    ):
         Prompt.read(path).render(person="Bob", passages=[{"title": "One"}], fence=FENCE)
 
 

@@ -4,13 +4,13 @@ import io
 
 from rich.console import Console
 
-from rag.bars import watched
+from rag.bars import progress_bars
 from rag.progress import Stage
 
 
 def test_bars_show_each_stage() -> None:
     console = Console(file=io.StringIO(), width=100, force_terminal=True)
-    with watched(console) as draw:
+    with progress_bars(console) as draw:
         draw(Stage.READ, 1, 2)
         draw(Stage.READ, 2, 2)
         draw(Stage.EMBED, 5, 10)

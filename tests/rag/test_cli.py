@@ -9,13 +9,19 @@ from typer.testing import CliRunner
 
 from rag.cli import ChannelName, OutcomeName, app
 from rag.console import trace_page, trace_table
+from rag.ingest.context import open_context
 from rag.ingest.ingest import ingest
 from rag.llms.base import Attempt, Purpose
+from rag.progress import silent
 from rag.runtime import Runtime
-from rag.settings import Settings
+from rag.settings import PACKAGE, Settings
 from rag.trace import Channel, Outcome
 from rag.types import Claim, Verdict
+from rag.variant import load
 from tests.rag.ledger.test_traces import trace
+from tests.servers.provider import Provider, Reply
+
+MAX_TOKENS = {name: load(PACKAGE / "variants", name).llm.max_tokens for name in ("hosted", "extractive")}
 
 
 @pytest.fixture
@@ -35,6 +41,16 @@ def test_prune_keeps_as_many_as_it_is_told(home: Settings) -> None:
     assert CliRunner().invoke(app, ["index", "list", "--json"]).stdout == listed
     assert CliRunner().invoke(app, ["index", "prune", "--keep", "1"]).stdout.count("removed") == 1
     assert CliRunner().invoke(app, ["index", "prune", "--keep", "0"]).stdout.count("removed") == 1
+
+
+def test_prune_leaves_the_vectors_of_an_ingest_that_runs(home: Settings) -> None:
+    Path("page.md").write_text("# Page\n\nOne.\n")
+    with Runtime(home) as runtime:
+        ingest(["page.md"], "default", runtime)
+        other = runtime.corpus.collection("default")._replace(name="other")
+        with open_context(other, runtime, "local", silent):
+            told = CliRunner().invoke(app, ["index", "prune"], catch_exceptions=False)
+    assert told.stderr.startswith("note: vectors stay while an ingest runs")
 
 
 def test_a_folder_around_our_own_does_not_ingest_it(home: Settings) -> None:
@@ -64,6 +80,33 @@ def test_a_filter_by_a_key_that_nothing_has_is_told(home: Settings, command: tup
         for filter in ("modell=T90", "model=T91", "model=T90")
     ]
     assert told == ["note: no document of default has modell: there are model, price\n", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("--model", "openai/gpt-4.1"), "hosted"),
+        (("--model", "local/extractive"), "default"),
+        (("--model", "openai/gpt-4.1", "--variant", "extractive"), "extractive"),
+    ],
+)
+def test_a_model_of_a_provider_answers_by_the_variant_for_such(
+    home: Settings, server: Provider, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], name: str
+) -> None:
+    for variable, value in server.environment.items():
+        monkeypatch.setenv(variable, value)
+    Path("page.md").write_text("# Kettles\n\nKettles are covered for 24 months.\n")
+    with Runtime(home) as runtime:
+        ingest(["page.md"], "default", runtime)
+    server.script(Reply(pieces=("Kettles are covered for 24 months [1].",)))
+    told = CliRunner().invoke(app, ["ask", "For how long are kettles covered?", "--json", *arguments], catch_exceptions=False)
+    asked = json.loads(told.stdout)
+    note = f"note: {arguments[1]} answers by the variant {name}; --variant names another\n"
+    assert told.stderr == (note if name == "hosted" else "")
+    assert "Kettles are covered for 24 months" in asked["answer"]
+    assert (asked["variant"]["name"], asked["variant"]["llm"]["model"]) == (name, arguments[1])
+    assert asked["variant"]["llm"]["fallbacks"] == []
+    assert [call.body["max_tokens"] for call in server.calls] == ([] if "local" in arguments[1] else [MAX_TOKENS[name]])
 
 
 def test_an_empty_question_is_refused_before_any_is_asked(home: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from rag.relevance import STRANGERS, Relevance, evidence, fit
+from rag.relevance import OUT_OF_DOMAIN, Relevance, evidence, fit
 from rag.types import Chunk
 
 
@@ -33,7 +33,7 @@ def test_chunks_are_read_in_their_language_and_questions_in_the_collections() ->
 
 
 def test_the_threshold_lies_between_strangers_and_its_own() -> None:
-    relevance = fit(own=[0.6] * 20, strangers=[0.2] * 20)
+    relevance = fit(own=[0.6] * 20, foreign=[0.2] * 20)
     assert relevance.threshold == pytest.approx(0.4)
     assert relevance.relevant(0.41)
     assert not relevance.relevant(0.39)
@@ -41,7 +41,7 @@ def test_the_threshold_lies_between_strangers_and_its_own() -> None:
 
 def test_a_collection_about_everything_refuses_few_of_its_own() -> None:
     own = [index / 100 for index in range(101)]
-    assert fit(own, strangers=[0.9] * 20).threshold == pytest.approx(0.05)
+    assert fit(own, foreign=[0.9] * 20).threshold == pytest.approx(0.05)
 
 
 def test_without_anything_learnt_nothing_is_refused_that_has_evidence() -> None:
@@ -50,4 +50,4 @@ def test_without_anything_learnt_nothing_is_refused_that_has_evidence() -> None:
 
 
 def test_strangers_are_many_and_distinct() -> None:
-    assert len(set(STRANGERS)) == len(STRANGERS) == 60
+    assert len(set(OUT_OF_DOMAIN)) == len(OUT_OF_DOMAIN) == 60

@@ -3,7 +3,7 @@
 import pytest
 
 from rag.llms.base import Attempt, Purpose, Timing
-from rag.trace import Channel, Trace, Versions
+from rag.trace import Channel, Outcome, Trace, Versions
 from rag.variant import Variant
 
 
@@ -60,3 +60,9 @@ AGAIN = Timing(first_token_ms=200, total_ms=500)
 def test_a_repeated_call_counts_with_what_it_took(found: Trace, first: float | None, latency: float | None) -> None:
     assert found.first_text_ms == first
     assert found.latency_ms == latency
+
+
+def test_an_answer_and_a_refusal_are_the_outcomes_that_succeeded() -> None:
+    assert [outcome for outcome in Outcome if outcome.succeeded] == [Outcome.ANSWERED, Outcome.REFUSED]
+    ended = {outcome: trace(None, 7).model_copy(update={"outcome": outcome}).succeeded for outcome in (None, *Outcome)}
+    assert [outcome for outcome, succeeded in ended.items() if succeeded] == [Outcome.ANSWERED, Outcome.REFUSED]

@@ -6,6 +6,7 @@ import pytest
 
 from rag import variant
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError
+from rag.ingest.chunker import LARGEST_TOKENS
 from rag.settings import PACKAGE
 
 SHIPPED = PACKAGE / "variants"
@@ -26,6 +27,29 @@ def test_the_identity_is_what_decides_the_answer(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("model", "name"),
+    [
+        (None, "default"),
+        ("local/extractive", "default"),
+        ("openai/gpt-4.1-mini", "hosted"),
+        ("anthropic/claude-sonnet-4-5", "hosted"),
+        ("ollama/llama3", "hosted"),
+    ],
+)
+def test_a_provider_s_model_answers_by_the_variant_made_for_one(tmp_path: Path, model: str | None, name: str) -> None:
+    assert variant.standard(SHIPPED, model) == name
+    (tmp_path / "default.toml").touch()
+    assert variant.standard(tmp_path, model) == "default", "a folder of one's own need not have it"
+
+
+def test_a_strong_model_is_shown_more_and_may_say_more() -> None:
+    default, hosted = (variant.load(SHIPPED, name) for name in ("default", "hosted"))
+    assert hosted.llm.max_tokens > default.llm.max_tokens
+    assert hosted.retriever.top_k > default.retriever.top_k
+    assert hosted.retriever.context_tokens >= hosted.retriever.top_k * LARGEST_TOKENS, "whole passages"
+
+
+@pytest.mark.parametrize(
     ("text", "told"),
     [
         ("[llm]\nmodle = 'x'", r"bad\.toml: llm\.modle: there is no such field \(did you mean llm\.model\?\)"),
@@ -40,6 +64,7 @@ def test_the_identity_is_what_decides_the_answer(tmp_path: Path) -> None:
         ),
         ("[retriever]\nmode = 'psychic'", r"bad\.toml: retriever\.mode: .*'hybrid', 'dense' or 'lexical'"),
         ("[release]\npolicy = 'hope'", r"bad\.toml: release\.policy: .*'flag', 'quote', 'refuse' or 'retry'"),
+        ("[release]\nuncertain = 'maybe'", r"bad\.toml: release\.uncertain: .*'pass', 'likely' or 'withhold'"),
         ("[release]\ngate = 'none'", r"bad\.toml: release\.gate: .*'answer' or 'sentence'.*policy = \"flag\""),
         ("[release]\ngate = 'sentence'", r"bad\.toml: release: gate .*policy = \"quote\""),
         ("[llm]\nmodel = what", r"bad\.toml is not TOML: .*line 2"),
@@ -52,7 +77,7 @@ def test_a_bad_file_is_told_by_field(tmp_path: Path, text: str, told: str) -> No
 
 
 def test_an_unknown_variant_is_told_with_those_there_are() -> None:
-    with pytest.raises(GroundwireError, match="variant ../secret does not exist: there are default, extractive$"):
+    with pytest.raises(GroundwireError, match="variant ../secret does not exist: there are default, extractive, hosted$"):
         variant.load(SHIPPED, "../secret")
 
 

@@ -6,15 +6,18 @@ from pathlib import Path
 import pytest
 
 from rag import weights
+from rag.digest import file_sha256
 from rag.errors import GroundwireError
-from rag.weights import Hub, Weights
+from rag.weights import HubFile, Weights
 
 CONTENT = b"the weights"
 KNOWN = [weights.MINILM_ONNX, weights.MINILM_TOKENIZER, weights.MINILM_SAFETENSORS, weights.SMOLLM2]
 
 
 def of(package: str, sha256: str) -> Weights:
-    return Weights("carried-model", f"{package}/model/weights.bin", sha256, Hub("owner/model", "0" * 40, "weights.bin", sha256))
+    return Weights(
+        "carried-model", f"{package}/model/weights.bin", sha256, HubFile("owner/model", "0" * 40, "weights.bin", sha256)
+    )
 
 
 @pytest.fixture
@@ -29,12 +32,12 @@ def carried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_package_gives_its_file_without_being_imported(carried: Path) -> None:
-    assert weights.locate(of("carried_model", weights.sha256(carried))) == carried
+    assert weights.locate(of("carried_model", file_sha256(carried))) == carried
     assert "carried_model" not in sys.modules
 
 
 def test_another_file_than_expected_is_refused(carried: Path) -> None:
-    expected = weights.sha256(carried)
+    expected = file_sha256(carried)
     carried.write_bytes(CONTENT[:-1] + b"z")
     with pytest.raises(GroundwireError, match=r"weights\.bin is damaged.*--force-reinstall --no-deps carried-model"):
         weights.locate(of("carried_model", expected))
@@ -47,14 +50,14 @@ def test_without_package_and_hub_the_mend_is_the_package(carried: Path, package:
 
 
 def test_the_hubs_file_is_checked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
+    from huggingface_hub import constants, file_download
 
     snapshot = tmp_path / "models--owner--model" / "snapshots" / ("0" * 40) / "weights.bin"
     snapshot.parent.mkdir(parents=True)
     snapshot.write_bytes(CONTENT)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
-    monkeypatch.setattr(huggingface_hub.file_download.constants, "HF_HUB_CACHE", str(tmp_path))
-    assert weights.locate(of("no_such_package_at_all", weights.sha256(snapshot))) == snapshot
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(file_download.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert weights.locate(of("no_such_package_at_all", file_sha256(snapshot))) == snapshot
     with pytest.raises(GroundwireError, match="delete it, and it is downloaded anew"):
         weights.locate(of("no_such_package_at_all", "0" * 64))
 

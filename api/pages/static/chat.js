@@ -1,7 +1,8 @@
 // The chat: asks, shows the answer as it arrives, and what it rests on. What was said stays with the tab until it is closed.
 const at = id => document.getElementById(id);
 const root = at("ask").dataset.root, log = at("log"), form = at("form"), box = at("question");
-const KEPT = "groundwire.conversation", SESSION = "groundwire.session";
+// Another key in the same tab must not see what was said by this one.
+const KEPT = `groundwire.conversation.${at("ask").dataset.key}`, SESSION = `groundwire.session.${at("ask").dataset.key}`;
 
 let turns = [];
 let asking = null;
@@ -224,7 +225,7 @@ async function ask(question) {
   turn.setAttribute("aria-busy", "true");
   turn.scrollIntoView({ block: "start" });
   try {
-    const body = { question, history: history(), session: session(), stream: true, model: at("model").value || null, collection: at("collection")?.value ?? null };
+    const body = { question, history: history(), session: session(), stream: true, model: at("model").value || null, collection: at("collection")?.value ?? at("ask").dataset.collection ?? null };
     const response = await post("/chat", body, asking.signal);
     if (response.status === 401) { location.href = `${root}/login`; return; }
     if (!response.ok) throw new Error(await told(response));
@@ -287,7 +288,6 @@ log.lastElementChild?.scrollIntoView({ block: "start" });
 keep();
 
 const models = await fetch(`${root}/v1/models`).then(response => response.ok ? response.json() : { data: [] }).catch(() => ({ data: [] }));
-if (models.data.length > 1) {
-  at("model").append(...models.data.map(({ id }) => element("option", { value: id, textContent: id })));
-  at("models").hidden = false;
-}
+// Where there is nothing to choose, the only one is asked all the same: the server's own may not be for this key.
+at("model").append(...models.data.map(({ id }) => element("option", { value: id, textContent: id })));
+at("models").hidden = models.data.length < 2;

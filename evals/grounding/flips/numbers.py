@@ -33,6 +33,8 @@ ENOUGH = 0.08
 """The least share by which a large value differs: rounding would excuse less."""
 SMALL = 100
 """Up to here, every whole number is another."""
+LARGEST = 2**63 - 1
+"""That a random generator draws up to."""
 TRIES = 20
 AT_LEAST = re.compile(r"\b(?:at least|more than|over|above|exceed\w*|minimum of) [$€£¥#]?$", re.IGNORECASE)
 AT_MOST = re.compile(r"\b(?:at most|less than|fewer than|under|below|up to|maximum of|nearly|almost) [$€£¥#]?$", re.IGNORECASE)
@@ -138,7 +140,7 @@ def _changed(number: Number, least: float, most: float, taken: set[float], chanc
         most = min(most, 100)
     lowest, highest = max(places - reach, math.ceil(least / step), 1), places + reach
     highest = highest if math.isinf(most) else min(highest, math.floor(most / step))
-    for _ in range(TRIES if lowest < highest else 0):
+    for _ in range(TRIES if lowest < highest < LARGEST else 0):
         value = round(int(chance.integers(lowest, highest + 1)) * step, len(fraction))
         differs = abs(value - number.value) >= (step if number.value <= SMALL else ENOUGH * number.value)
         fits = value not in taken and (fraction or value != 1)

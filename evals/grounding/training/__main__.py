@@ -18,6 +18,7 @@ from evals.grounding.training.pairs import Example
 from evals.grounding.training.sources import Article
 from prompts.command import Command
 from rag import weights
+from rag.digest import file_sha256
 from rag.embedders.base import Embedder
 from rag.embedders.onnx import OnnxEmbedder
 from rag.errors import GroundwireError
@@ -67,7 +68,7 @@ def main(
         taught = to / "model.safetensors"
     onnx = to / "grounding-v1.onnx"
     _run(torch, "export", to / "model.safetensors", onnx)
-    typer.echo(f"{weights.sha256(onnx)}  {onnx}")
+    typer.echo(f"{file_sha256(onnx)}  {onnx}")
 
 
 def _run(python: Path, module: str, *options: object) -> None:

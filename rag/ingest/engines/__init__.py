@@ -1,4 +1,4 @@
-"""What an ingest's work runs on: one file an engine, opened by name."""
+"""The engines that an ingest runs on: one module each, opened by name."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,9 +13,9 @@ EngineName = Literal["local", "ray"]
 
 @contextmanager
 def open_engine(name: EngineName, embedder_name: str, embedder: Embedder) -> Iterator[Engine]:
-    """For as long as it is needed. Raises `ConfigurationError` where it is not installed or cannot be reached.
+    """An engine as a context manager. Raises `ConfigurationError` if it is not installed or cannot be reached.
 
-    `embedder` is what the name opens on this machine; workers elsewhere have to open the same.
+    `embedder` is what `embedder_name` opens on this machine; workers on others have to open the same.
     """
     if name == "local":
         from rag.ingest.engines.local import LocalEngine

@@ -12,30 +12,33 @@ Result = TypeVar("Result")
 
 
 class Worker(NamedTuple):
-    """What one process works with, opened once for all that it does."""
+    """What a task is given to work with, opened once per process."""
 
     embedder: Embedder
     sandbox: Sandbox
 
 
 Task = Callable[[Worker, Item], Iterator[Result]]
-"""A function of a module: another process finds it by its name. Where that process dies the function is called again, and has to
-give its results in the same portions."""
+"""A function at module level, which other processes import by name. It must yield the same results if it is called
+again, as it is after its process has died."""
 
 
-def portions(stream: Iterable[Item], size: int = 16) -> Iterator[list[Item]]:
-    """What travels together, so that the way costs little beside the work."""
+def batched(stream: Iterable[Item], size: int = 16) -> Iterator[list[Item]]:
+    """The items in lists of `size`, the last one shorter: sent to a worker together, their transport costs little
+    beside the work.
+    """
     rest = iter(stream)
-    while portion := list(itertools.islice(rest, size)):
-        yield portion
+    while batch := list(itertools.islice(rest, size)):
+        yield batch
 
 
 class Engine(Protocol):
-    """Runs tasks, here or elsewhere."""
+    """Runs tasks, in this process or in others."""
 
     def map(self, task: Task[Item, Result], items: Iterable[Item]) -> Iterator[Result]:
-        """The results of every item, in the order of items, which are taken as results are: only so many are under way.
+        """The results of every item, in the order of items. Lazy: items are taken as results are, so that only a few
+        are under way.
 
-        What a task raises is raised here.
+        Raises what a task raises.
         """
         ...

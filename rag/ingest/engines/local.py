@@ -1,4 +1,4 @@
-"""Work in this process, one item after the other."""
+"""Runs tasks in this process, one after the other."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,7 +6,7 @@ from rag.ingest.engines.base import Item, Result, Task, Worker
 
 
 class LocalEngine:
-    """One worker: its embedder has threads of its own."""
+    """A single worker, whose embedder has threads of its own."""
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker

@@ -1,4 +1,4 @@
-"""Work in the processes of a Ray cluster, or of a Ray that is started on this machine and ends with the ingest.
+"""Runs tasks in the processes of a Ray cluster, or of a Ray that is started on this machine and ends with the ingest.
 
 Knows Ray: its addresses, its retries and its failures. Knows no document.
 """
@@ -20,14 +20,14 @@ from rag.ingest.sandbox import Sandbox
 
 _ADDRESS = "RAY_ADDRESS"
 _AHEAD = 2
-"""Items under way for each core: one is worked on, one waits."""
+"""Tasks submitted for each core: one runs, one waits."""
 _OURS = {
     "RAY_USAGE_STATS_ENABLED": "0",
-    # Else it tries for ever what takes more memory than there is.
+    # By default Ray retries a task that runs out of memory for ever.
     "RAY_task_oom_retries": "3",
-    # Without clusters, as Ray calls it, it listens on loopback only.
+    # If this is 0, Ray listens on loopback only.
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
-    # Who reaches a port of Ray runs code as its user: other users of this machine are kept out. Ray reads it once in a process.
+    # Anyone who reaches a port of Ray can run code as its user: the token keeps out other users. Ray reads it once a process.
     "RAY_AUTH_MODE": "token",
     "RAY_AUTH_TOKEN": secrets.token_hex(32),
 }
@@ -35,8 +35,8 @@ _OURS = {
 
 @contextmanager
 def connected() -> Iterator[None]:
-    """Ray at `RAY_ADDRESS`, else one of our own with all cores of this machine. Raises `ConfigurationError` where it cannot be had."""
-    # Ray tells there of workers that died.
+    """Join Ray at `RAY_ADDRESS`, else start one with all cores of this machine. Raises `ConfigurationError` if that fails."""
+    # Ray prints to stdout about workers that died.
     with redirect_stdout(sys.stderr):
         address = os.environ.get(_ADDRESS)
         if address:
@@ -69,7 +69,7 @@ def _joined(problem: str, mend: str, **options: Any) -> Iterator[None]:
 
 
 class RayEngine:
-    """One core a task. A task whose worker died, for want of memory or otherwise, is run again by Ray, three times."""
+    """Runs each task on one core. Ray repeats a task whose worker died, of too little memory or otherwise, up to three times."""
 
     def __init__(self, embedder: str, identity: str) -> None:
         self._embedder = embedder, identity
@@ -92,7 +92,7 @@ def _run(task: Task[Item, Result], item: Item, embedder: str, identity: str) -> 
 
 @functools.cache
 def _worker(embedder: str, identity: str) -> Worker:
-    """Of this process. Its sandbox ends when the process does."""
+    """The worker of this process. Its sandbox ends with the process."""
     opened = open_embedder(embedder)
     if opened.identity != identity:
         raise ConfigurationError(
@@ -103,7 +103,7 @@ def _worker(embedder: str, identity: str) -> Worker:
 
 
 def _result(reference: Any) -> Any:
-    """What a task gave. Raises what it raised."""
+    """The result of a task. Raises what it raised."""
     ray = _library()
     try:
         return ray.get(reference)
@@ -126,7 +126,7 @@ def _library() -> Any:
 
 @contextmanager
 def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set, and put back afterwards."""
+    """Set environment variables, and restore them afterwards."""
     before = {name: os.environ.pop(name, None) for name in variables}
     os.environ.update(variables)
     try:

@@ -1,1 +1,1 @@
-"""Generations in a Weaviate cluster, each as a collection of it."""
+"""Generations in a Weaviate cluster, each in a collection of its own."""

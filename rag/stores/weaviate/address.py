@@ -1,6 +1,6 @@
-"""Where a Weaviate cluster is and how it is used, as a `weaviate://` URL says it.
+"""The address of a Weaviate cluster and how to use it, parsed from a `weaviate://` URL.
 
-Knows the form of the URL and the variables beside it. Knows no client, and nothing of what is kept there.
+Knows the form of the URL and the variables beside it. Knows no client, and nothing of what is stored there.
 """
 
 import ipaddress
@@ -14,9 +14,9 @@ from rag.errors import ConfigurationError
 from rag.types import Value
 
 KEY = "WEAVIATE_API_KEY"
-"""The variable with the API key: a URL is shown and logged, so it is never in there."""
+"""The variable with the API key. It is never part of the URL, which is shown and logged."""
 CERTIFICATES = "SSL_CERT_FILE"
-"""The variable with the file of the authorities that are trusted, as other programs have it."""
+"""The variable with the file of trusted authorities, the same that other programs read."""
 Port = Annotated[int, Field(gt=0, lt=65_536)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -24,11 +24,11 @@ _FORM = "weaviate://HOST:PORT,HOST:PORT/NAME?grpc=PORT&replication=N"
 _URL = re.compile(r"weaviate(\+https)?://([^/?#]*)/?([^?#]*)(?:\?([^#]*))?")
 _HOST = re.compile(r"(\[([^\]]*)\]|[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*)(?::([0-9]{1,5}))?")
 _PATIENCE = 6
-"""Times as long is tried again what writes: nobody waits for it with a question, and what it would lose took long."""
+"""Writes retry this many times longer than searches: no reader is waiting, and a failed build is expensive."""
 
 
 class Node(Value):
-    """Where one server listens."""
+    """The host and ports of one server."""
 
     host: str
     port: Port
@@ -45,38 +45,38 @@ class Node(Value):
 
 
 class Options(Value):
-    """How a cluster is used: what stands behind the `?`."""
+    """How to use a cluster: the part of the URL behind the `?`."""
 
     replication: int = Field(default=1, ge=1)
-    """Copies of every chunk."""
+    """Number of copies of every chunk."""
     consistency: Literal["one", "quorum", "all"] = "quorum"
     """How many of the copies must have answered."""
     shards: int = Field(default=1, ge=1)
-    """Parts that a generation is divided into; BM25 counts words in each of its own."""
+    """Parts a generation is divided into. BM25 counts words in each part separately."""
     connect_timeout: Seconds = 2.0
-    """To wait for a connection, and for a node to say that it is ready."""
+    """How long to wait for a connection, and for a node's answer that it is ready."""
     timeout: Seconds = 5.0
-    """To wait for the answer to a question."""
+    """How long to wait for the result of a search."""
     retry: Seconds = 10.0
-    """From the beginning of a search in which it is tried again, on one node after another."""
+    """How long to retry a search, on one node after another, from its first attempt on."""
 
     @property
     def patience(self) -> float:
-        """Seconds in which what writes is tried again."""
+        """How long to retry a write, in seconds."""
         return _PATIENCE * self.retry
 
 
 class Address(Options):
-    """Where a cluster is, and how it is used."""
+    """A cluster's nodes, and how to use them."""
 
     nodes: tuple[Node, ...]
     secure: bool
     name: str = Field(default="main", pattern=r"^[a-z0-9]{1,32}$")
-    """The installation: several may share a cluster."""
+    """The name of the installation: several may share a cluster."""
 
     @classmethod
     def parse(cls, url: str) -> Self:
-        """Raises `ConfigurationError` that says what is wrong with it, without what may be a secret."""
+        """Parse a `weaviate://` URL. Raises `ConfigurationError`, which quotes no part that may be a secret."""
         if "@" in url:
             raise ConfigurationError("GROUNDWIRE_INDEX has a user or a password in it", f"leave it out and set {KEY}")
         try:
@@ -115,7 +115,7 @@ def _node(host: str, grpc: str) -> dict[str, str]:
 
 
 def _reason(error: ValueError) -> str:
-    """What is wrong, and in which setting."""
+    """The first fault, with the setting it is in."""
     if not isinstance(error, ValidationError):
         return str(error)
     first = error.errors()[0]

@@ -1,6 +1,6 @@
-"""The nodes of a Weaviate cluster as if they were one server: another is asked where one is gone.
+"""The nodes of a Weaviate cluster as one server: if a node is gone, the call goes to another.
 
-Knows how long, and in which order, nodes are tried. Knows no transport, and nothing of what is kept there.
+Knows how long, and in which order, nodes are tried. Knows no transport, and nothing of what is stored there.
 """
 
 import secrets
@@ -22,7 +22,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 
 
 class Cluster:
-    """Calls one node, and another where that is gone. Safe to call from several threads."""
+    """Calls one node, and another if that one is gone. Thread-safe."""
 
     def __init__(self, address: Address) -> None:
         self.address = address
@@ -34,11 +34,11 @@ class Cluster:
     def call(
         self, operation: Callable[[WeaviateClient], Result], precondition: Precondition | None = None, *, patient: bool = False
     ) -> Result:
-        """The result of `operation`, which may be called more than once; on nodes only that meet the precondition.
+        """Run `operation` on a node that meets the precondition, retrying on others. It may run more than once.
 
-        Raises `StorageError` where no node answers within the retry window, or one refuses the call; `ConfigurationError` at once
-        where the key is wrong. The window of who is `patient` is longer, and its own. All others share theirs: where calls have
-        failed for as long already, each node is tried once more, and whoever waits is told.
+        Raises `StorageError` if no node answers within the retry window, or if one rejects the call, and
+        `ConfigurationError` at once if the key is wrong. `patient` callers have a longer window of their own; the
+        others share one: in a long outage each of their calls tries every node once, and then fails.
         """
         began, pause = time.monotonic(), _FIRST_PAUSE
         window = self.address.patience if patient else self.address.retry
@@ -70,7 +70,7 @@ class Cluster:
         *,
         patient: bool = False,
     ) -> Result:
-        """As `call`, on one collection at the consistency level of the address."""
+        """Like `call`, on one collection, at the consistency level of the address."""
         level = ConsistencyLevel[self.address.consistency.upper()]
 
         def there(client: WeaviateClient) -> Collection[Any, Any]:
@@ -80,19 +80,21 @@ class Cluster:
         return self.call(lambda client: operation(there(client)), required, patient=patient)
 
     def close(self) -> None:
-        """Whoever calls afterwards is refused."""
+        """Close all connections; later calls raise `StorageError`."""
         for connection in self._connections:
             connection.close()
 
     def _leave(self, at: int, untried: set[int]) -> None:
-        """For any other: were it the next one, all processes would come to call the same node, as each is once away."""
+        """Switch to a random other node; taking the next one would herd all processes onto the same node."""
         with self._lock:
             if self._at == at or (untried and self._at not in untried):
                 others = untried or set(range(len(self._connections))) - {at} or {at}
                 self._at = secrets.choice(sorted(others))
 
     def _failing_since(self, began: float) -> float:
-        """When the first of the calls began that failed one after another, the last of which is one that began now."""
+        """When the current outage began: the start of the first of the calls that failed in a row, up to this one,
+        started at `began`.
+        """
         with self._lock:
             before = self._failing
             follows = before is not None and began - before.last < self.address.retry
@@ -102,9 +104,9 @@ class Cluster:
 
 
 class _Failing(NamedTuple):
-    """Times by `time.monotonic`, in seconds, of calls of which none was answered."""
+    """An outage: calls in a row that all failed. Seconds by `time.monotonic`."""
 
     since: float
-    """When the first of them began."""
+    """When the first call began."""
     last: float
-    """When the last of them failed."""
+    """When the last call failed."""

@@ -1,6 +1,6 @@
-"""The connection to one Weaviate node: made when it is first asked, and checked again after a failure.
+"""The connection to one Weaviate node: opened at the first call, and checked again after a failure.
 
-Knows the client's transports, its key and its certificates. Knows no other node, and nothing of what is kept there.
+Knows the client's transports, its key and its certificates. Knows no other node, and nothing of what is stored there.
 """
 
 import logging
@@ -28,33 +28,33 @@ from rag.stores.weaviate.address import CERTIFICATES, KEY, Address, Node
 from rag.stores.weaviate.failures import FailFast, UnavailableError, translated, unauthorised
 
 OLDEST = (1, 32)
-"""Collection aliases came with it."""
+"""The first version with collection aliases."""
 Result = TypeVar("Result")
 
 _WRITING = 60.0
-"""Seconds to wait until something is written: vectors are indexed meanwhile."""
+"""Seconds to wait for a write, during which vectors are indexed."""
 _DOWN = 0.5
-"""Seconds for which a node that could not be reached is not tried, so that threads do not wait for it one after another."""
+"""Seconds for which a node that could not be reached is not tried again, so that threads do not wait for it one after another."""
 _CHANNEL = [
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 1000),
 ]
 
-# What it would log, objects and all, is raised.
+# The client would log errors with the objects they concern; they are raised anyway.
 logging.getLogger("weaviate-client").setLevel(logging.CRITICAL)
 
 
 class Precondition(NamedTuple):
-    """What is required of a node before an operation on something of that name."""
+    """A check that a node must pass before operations on a collection; `name` identifies it."""
 
     name: str
     check: Callable[[WeaviateClient], None]
-    """Raises `UnavailableError` where another node should be asked."""
+    """Raises `UnavailableError` if another node should be tried."""
 
 
 class Connection:
-    """Safe to use from several threads. A node is trusted until a call fails; gRPC itself reconnects."""
+    """Calls one node. Thread-safe. The node is trusted until a call fails; gRPC itself reconnects."""
 
     def __init__(self, node: Node, address: Address) -> None:
         self._node = node
@@ -66,9 +66,9 @@ class Connection:
         self._opening, self._handing = threading.Lock(), threading.Lock()
 
     def call(self, operation: Callable[[WeaviateClient], Result], precondition: Precondition | None) -> Result:
-        """The result of the operation; the precondition is checked where it has not been met since the last failure.
+        """Run `operation`. The precondition is checked unless it has been met since the last failure.
 
-        Raises `UnavailableError` where another node should be asked, or this one later.
+        Raises `UnavailableError` if another node should be tried, or this one later.
         """
         try:
             client = self._ready()
@@ -83,7 +83,7 @@ class Connection:
             raise
 
     def close(self) -> None:
-        """At once: a connection that is being made meanwhile is let go as soon as it is there."""
+        """Close at once; a connection that another thread is opening meanwhile is closed as soon as it is open."""
         with self._handing:
             client, self._client, self._closed = self._client, None, True
         if client is not None:
@@ -135,7 +135,7 @@ def _connect(node: Node, address: Address) -> WeaviateClient:
             grpc_config=GrpcConfig(channel_options=_CHANNEL, credentials=grpc.ssl_channel_credentials(roots) if roots else None),
             trust_env=authorities is not None,
         ),
-        # They ask a package registry for the newest client.
+        # These checks would ask a package registry for the newest client.
         skip_init_checks=True,
     )
     try:
@@ -147,7 +147,7 @@ def _connect(node: Node, address: Address) -> WeaviateClient:
 
 
 def _check_ready(node: Node, address: Address) -> None:
-    """See that both ports are open, that the node is ready, that it takes the key and that it is new enough."""
+    """Raise unless both ports are open, and the node is ready, accepts the key and is new enough."""
     try:
         socket.create_connection((node.host.strip("[]"), node.grpc), address.connect_timeout).close()
     except OSError as error:
@@ -172,18 +172,18 @@ def _check_ready(node: Node, address: Address) -> None:
 
 
 def _version(meta: httpx.Response) -> str | None:
-    """As the answer to `/v1/meta` has it, where it is such an answer."""
+    """The version in an answer to `/v1/meta`; null if it is not one of Weaviate's."""
     try:
-        said = meta.json()
+        body = meta.json()
     except ValueError:
         return None
-    version = said.get("version") if isinstance(said, dict) else None
+    version = body.get("version") if isinstance(body, dict) else None
     found = re.match(r"\d+(\.\d+)+", version) if isinstance(version, str) else None
     return found[0] if found else None
 
 
 def _authorities(address: Address) -> Path | None:
-    """The file of authorities whose certificates are trusted instead of the public ones."""
+    """The file of authorities to trust instead of the public ones; null if none is set. Raises `ConfigurationError`."""
     named = os.environ.get(CERTIFICATES)
     if not address.secure or not named:
         return None

@@ -1,6 +1,6 @@
 """Failures of a Weaviate node: those that pass once it is back, and those that people must mend.
 
-Knows what the client raises, and what servers say. Knows nothing of what was asked of them.
+Knows what the client raises, and what servers answer. Knows nothing of what was asked of them.
 """
 
 import contextlib
@@ -30,19 +30,22 @@ _GONE = {
     grpc.StatusCode.RESOURCE_EXHAUSTED,
 }
 _UNAUTHORISED = "extract auth: unauthorized"
-"""What servers answer to a key that is not theirs, without the status that is meant for it."""
+"""Part of the answer to a wrong key, which comes without the status code for it."""
 _PASSING = re.compile(
     r"consistency level|enough replicas|connection (?:re|is closing)|no such host|broken pipe|\bEOF\b|time-?out|deadline exceeded"
     r"|context canceled|leader|unavailable|shutting down|shutdown|not ready|maintenance",
     re.IGNORECASE,
 )
-"""What a node says of itself or of another that is starting, stopping or gone."""
+"""What a node reports when it, or another one, is starting, stopping or gone."""
 _LONGEST_REASON = 300
-"""Characters."""
+"""Characters of a server's message that are shown."""
 
 
 class UnavailableError(Exception):
-    """A failure that is over once a node is back, or another has taken its place. `lasting` is what it was where it is not over."""
+    """A failure that passes once the node is back or another has taken its place.
+
+    `lasting` is the error to raise if retrying never helps.
+    """
 
     def __init__(self, reason: str, lasting: GroundwireError | None = None) -> None:
         super().__init__(reason)
@@ -50,7 +53,7 @@ class UnavailableError(Exception):
 
 
 class FailFast(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
-    """Tells at once that a node is gone: the client would ask that one again for a minute, while others could answer."""
+    """Raises at once if a node is gone: the client would retry it for a minute, while others could answer."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -66,7 +69,9 @@ class FailFast(grpc.UnaryUnaryClientInterceptor):  # type: ignore[misc]
 
 @contextlib.contextmanager
 def translated(node: Node) -> Iterator[None]:
-    """A failure of the client as one that passes (`UnavailableError`), or as what people can mend (`GroundwireError`)."""
+    """Translate the client's errors into `UnavailableError` if they may pass, else into a `GroundwireError` that says
+    how to mend them.
+    """
     try:
         yield
     except (GroundwireError, UnavailableError):
@@ -88,20 +93,20 @@ def translated(node: Node) -> Iterator[None]:
 
 
 def passing(reason: str) -> bool:
-    """Whether what a server says is likely to be over soon."""
+    """Whether a server's message describes a failure that is likely to pass soon."""
     return _PASSING.search(reason) is not None
 
 
 def unauthorised(node: Node) -> ConfigurationError:
-    """Of a server that does not take the key, or asks for one."""
+    """The error for a server that rejects the key, or requires one."""
     state = "is not accepted by" if os.environ.get(KEY) else "is not set, but asked for by"
     return ConfigurationError(f"{KEY} {state} Weaviate at {node}", f"set {KEY} to a key that may read and write there")
 
 
 def _reason(error: WeaviateBaseError) -> str:
-    """What the server says, in one line: the client adds the whole call to some of it."""
+    """The server's message in one line, without the call that the client adds to it."""
     call = error.__context__
-    said = (
+    message = (
         call.details() if isinstance(call, grpc.Call) else error.message if isinstance(error, WeaviateQueryError) else str(error)
     )
-    return " ".join(str(said).split())[:_LONGEST_REASON]
+    return " ".join(str(message).split())[:_LONGEST_REASON]

@@ -24,15 +24,15 @@ from rag.text import analyzer
 from rag.types import Chunk, Filter, Hit
 
 _MOST = 10_000
-"""Results a server gives to one question, unless it is told otherwise (`QUERY_MAXIMUM_RESULTS`)."""
+"""Results of one search at most, by the server's default of `QUERY_MAXIMUM_RESULTS`."""
 _EXACT = 10_000
-"""Chunks that the dense leg compares one by one: so few are as quickly read as their graph is walked."""
+"""Up to this many chunks the dense leg compares all of them: that is as fast as walking their graph."""
 _PAGE = 1_000
 """Chunks that are read back at once."""
 
 
 class WeaviateIndex:
-    """The dense leg is approximate (HNSW) over more than `_EXACT` chunks, but for narrow filters."""
+    """A generation in Weaviate. Dense search is exact up to `_EXACT` chunks and for narrow filters, else approximate (HNSW)."""
 
     def __init__(self, cluster: Cluster, name: str, generation: Generation, *, patient: bool = False) -> None:
         self.generation = generation
@@ -127,22 +127,23 @@ class WeaviateIndex:
             yield Block([Chunk.model_validate_json(text) for text in texts], texts, vectors)
 
     def close(self) -> None:
-        """Connections are the store's."""
+        """Does nothing: the store owns the connections."""
 
     def require_whole(self) -> None:
-        """Raise `StorageError` where the server has not as many chunks, or other vectors, than were sealed."""
+        """Raise `StorageError` unless the server has as many chunks as were sealed, and vectors of their dimensions."""
         self._cluster.call_on(self._name, self._require_ready, patient=self._patient)
         self._call(self._require_dimensions)
 
     def _call(self, operation: Callable[[Collection[Any, Any]], Result], *, patient: bool = False) -> Result:
-        """Of a node that has all chunks, and finds them: one that was away is ready before it has those that were written meanwhile, and
-        every search looks at one copy only, whatever the consistency level.
+        """Run `operation` on a node that has all chunks, indexed. A node that was away reports ready before it has
+        caught up, and a search reads only one copy, whatever the consistency level.
         """
         return self._cluster.call_on(self._name, operation, self._require_ready, patient=patient or self._patient)
 
     def _require_ready(self, there: Collection[Any, Any]) -> None:
         self._require_chunks(there)
-        # This node's own copies, where it has any: the lengths of their queues are told for all nodes together only.
+        # The status of this node's own copies, if it has any. The lengths of their queues are reported only for all
+        # nodes together.
         if any(shard.status == "INDEXING" for shard in there.config.get_shards()):
             waiting = "its vectors are not all indexed yet"
             generation = f"generation {self.generation.id} of collection {self.generation.collection}"
@@ -150,7 +151,7 @@ class WeaviateIndex:
             raise UnavailableError(waiting, StorageError(f"{generation} is not ready: {waiting}", mend))
 
     def _require_chunks(self, there: Collection[Any, Any]) -> None:
-        # Without a filter, Weaviate would tell the most frequent count among the copies.
+        # Without a filter, Weaviate would return the most frequent count among the copies.
         try:
             count = there.aggregate.over_all(total_count=True, filters=EVERYTHING).total_count or 0
         except WeaviateQueryError as error:

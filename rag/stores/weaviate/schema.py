@@ -1,4 +1,4 @@
-"""How a generation is laid out in Weaviate: the schema of its collection, its objects, and the conditions on them.
+"""How a generation is laid out in Weaviate: the schema of its collection, its objects, and filters on them.
 
 Knows the names and indexes of properties. Knows no connection.
 """
@@ -25,18 +25,19 @@ from rag.text import analyzer
 from rag.types import Chunk, Filter
 
 LAYOUT = 1
-"""Of what is written into Weaviate; another is not read."""
+"""The version of the layout; generations of another are not read."""
 _CUTOFF = 40_000
-"""Chunks that match a filter and are compared one by one, as recall along the graph falls where few match."""
+"""If no more chunks than this match a filter, all of them are compared: few matches lower the recall of the graph."""
 _EVERY = "[]"
-"""The facet of every chunk."""
+"""A facet that every chunk has."""
 EVERYTHING = Condition.by_property("facets").contains_any([_EVERY])
 """A condition that every chunk meets: it makes a search exact."""
 NOTHING = Condition.by_property("facets").contains_any([""])
+"""A condition that no chunk meets."""
 
 
 def schema(address: Address) -> dict[str, Any]:
-    """How a collection is made, as the client's `collections.create` takes it."""
+    """The arguments of the client's `collections.create`."""
     return {
         "properties": [
             Property(
@@ -69,7 +70,7 @@ def schema(address: Address) -> dict[str, Any]:
 
 
 def stored(position: int, chunk: Chunk, text: str, vector: Vectors) -> DataObject[Any, Any]:
-    """A chunk as an object. Its position is its id: written again, it is there once."""
+    """A chunk as an object. Its position is its id, so writing it twice stores it once."""
     return DataObject(
         uuid=UUID(int=position),
         properties={
@@ -82,6 +83,6 @@ def stored(position: int, chunk: Chunk, text: str, vector: Vectors) -> DataObjec
 
 
 def condition(where: Filter) -> Any:
-    """What an object must meet, or None where all may pass."""
+    """The client's form of a filter; null if it has no conditions."""
     every = [Condition.by_property("facets").contains_any(list(any_of)) for any_of in wanted(where)]
     return Condition.all_of(every) if every else None

@@ -1,6 +1,6 @@
 """How a generation is sealed: by the description of its collection.
 
-Knows when a collection is ours, when it is sealed, and when nobody builds it any more. Knows nothing of what is in it.
+Knows when a collection is ours, when it is sealed, and when its builder is dead. Knows nothing of what is in it.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,24 +16,24 @@ from rag.stores.base import Generation
 from rag.stores.weaviate.schema import LAYOUT
 
 _ABANDONED = timedelta(days=7)
-"""How long an unsealed collection is let be whose builder is not seen to be gone."""
+"""How long to keep an unsealed collection whose builder may still live."""
 
 
 class Builder(BaseModel):
-    """Who writes a collection that is not sealed yet."""
+    """The process that writes a collection which is not sealed yet."""
 
     owner: str = Field(pattern=r"^.+:\d+:[^:]+$")
-    """Its `rag.process.OWNER`."""
+    """The process, as in `rag.process.OWNER`."""
     since: AwareDatetime
 
     @property
-    def gone(self) -> bool:
-        """Its process has ended, or it is so old that another may have its number by now."""
+    def dead(self) -> bool:
+        """Whether its process has ended, or is so old that another process may have its number by now."""
         return ended(self.owner) or datetime.now(UTC) - self.since > _ABANDONED
 
 
 class Description(BaseModel):
-    """Who builds a collection, or which generation it is; kept as JSON."""
+    """The description of a collection, as JSON: its builder, or once it is sealed, its generation."""
 
     layout: int
     builder: Builder | None = None
@@ -47,18 +47,18 @@ class Description(BaseModel):
 
 
 def unsealed() -> str:
-    """The description of a collection that this process begins to write."""
+    """The description of a collection that this process starts to write."""
     builder = Builder(owner=OWNER, since=datetime.now(UTC))
     return Description(layout=LAYOUT, builder=builder).model_dump_json(exclude_unset=True)
 
 
 def sealed(generation: Generation) -> str:
-    """The description that makes a collection a generation."""
+    """The description that seals a collection as this generation."""
     return Description(layout=LAYOUT, generation=generation.model_dump(mode="json")).model_dump_json(exclude_unset=True)
 
 
-def described(text: str | None) -> Description | None:
-    """What a collection's description says, where it is one of ours."""
+def parse_description(text: str | None) -> Description | None:
+    """Parse a collection's description; null if it is not one of ours."""
     try:
         return Description.model_validate_json(text or "")
     except ValueError:
@@ -66,9 +66,11 @@ def described(text: str | None) -> Description | None:
 
 
 def require_ours(there: Collection[Any, Any]) -> None:
-    """Raise `StorageError` where somebody removed what this process builds: a server that is written to makes it anew, but another."""
+    """Raise `StorageError` unless the collection is the one that this process builds. If somebody removed it, a write
+    would silently create another one of that name.
+    """
     try:
-        description = described(there.config.get(simple=True).description)
+        description = parse_description(there.config.get(simple=True).description)
     except UnexpectedStatusCodeError as error:
         if error.status_code != 404:
             raise

@@ -14,28 +14,28 @@ from weaviate.exceptions import UnexpectedStatusCodeError
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, StorageError
-from rag.stores.base import REBUILD, Block, Generation, Index, Learnt, Source, collection_name
-from rag.stores.contents import Contents, paired
+from rag.stores.base import REBUILD, Block, Generation, Index, Source, Tuning, collection_name
+from rag.stores.contents import Contents, blocks_of
 from rag.stores.weaviate.address import Address
 from rag.stores.weaviate.cluster import Cluster
 from rag.stores.weaviate.index import WeaviateIndex
 from rag.stores.weaviate.schema import LAYOUT, schema
-from rag.stores.weaviate.seal import Description, described, require_ours, sealed, unsealed
+from rag.stores.weaviate.seal import Description, parse_description, require_ours, sealed, unsealed
 from rag.stores.weaviate.writer import Writer
 from rag.types import Chunk
 
 
-class _Kept(NamedTuple):
-    """A collection that is ours, by its description."""
+class _Collection(NamedTuple):
+    """A collection of this installation, sealed or not."""
 
     name: str
     description: Description
 
 
 class WeaviateStore:
-    """Generations in the cluster at a `weaviate://` URL, each a collection there, sealed by what its description says.
+    """Generations in the cluster at a `weaviate://` URL, each in a collection there, whose description seals it.
 
-    Synchronous, and called in threads, as every store is: a search holds no event loop, and needs none.
+    Synchronous, as every store is: callers run it in threads, so that it blocks no event loop.
     """
 
     def __init__(self, url: str) -> None:
@@ -48,10 +48,10 @@ class WeaviateStore:
         embedder: str,
         chunks: Iterable[Chunk],
         vectors: Iterable[Vectors],
-        learn: Callable[[Index], Learnt],
+        tune: Callable[[Index], Tuning],
     ) -> Generation:
         return self._sealed(
-            collection, paired(chunks, vectors), lambda contents: contents.generation(collection, embedder), learn
+            collection, blocks_of(chunks, vectors), lambda contents: contents.generation(collection, embedder), tune
         )
 
     def copy(self, source: Source) -> Generation:
@@ -64,12 +64,12 @@ class WeaviateStore:
         )
 
     def open(self, collection: str, generation_id: str) -> Index:
-        index = self._found(collection, generation_id)
+        index = self._index(collection, generation_id)
         index.require_whole()
         return index
 
     def verify(self, collection: str, generation_id: str) -> None:
-        index = self._found(collection, generation_id)
+        index = self._index(collection, generation_id)
         index.require_whole()
         contents = Contents()
         for block in index.blocks():
@@ -77,13 +77,13 @@ class WeaviateStore:
         contents.require(index.generation)
 
     def generations(self, collection: str) -> Iterator[Generation]:
-        descriptions = [kept.description for kept in self._kept(collection)]
+        descriptions = [kept.description for kept in self._ours(collection)]
         readable = [each.generation for each in descriptions if each.generation and each.layout == LAYOUT]
         each_once = {generation.id: generation for generation in map(Generation.model_validate, readable)}
         return iter([each_once[generation_id] for generation_id in sorted(each_once)])
 
     def publish(self, collection: str, generation_id: str | None) -> None:
-        """Point the collection's alias at the generation: one atomic change of the schema."""
+        """Point the collection's alias at the generation, in one atomic change of the schema."""
         alias = self._alias(collection)
         name = self._find(collection, generation_id, patient=True)[0].name if generation_id is not None else None
 
@@ -94,7 +94,7 @@ class WeaviateStore:
                 try:
                     client.alias.create(alias_name=alias, target_collection=name)
                 except UnexpectedStatusCodeError:
-                    # Somebody else may have made it meanwhile.
+                    # Another process may have created it meanwhile.
                     if not client.alias.update(alias_name=alias, new_target_collection=name):
                         raise
 
@@ -121,9 +121,9 @@ class WeaviateStore:
         collection: str,
         blocks: Iterable[Block],
         identify: Callable[[Contents], Generation],
-        learn: Callable[[Index], Learnt],
+        tune: Callable[[Index], Tuning],
     ) -> Generation:
-        """Write blocks into a collection of their own, and seal it as what they are and what was learnt from them."""
+        """Write blocks into a new collection, and seal it with the generation that `identify` gives and what `tune` returns."""
         self._sweep(collection)
         name = f"{self._alias(collection)}_g{datetime.now(UTC):%Y%m%dt%H%M%S}x{secrets.token_hex(4)}"
         try:
@@ -131,7 +131,7 @@ class WeaviateStore:
             contents = Writer(self._cluster, name).write(blocks)
             index = WeaviateIndex(self._cluster, name, identify(contents), patient=True)
             index.require_whole()
-            generation = index.generation.model_copy(update=dict(learn(index)))
+            generation = index.generation.model_copy(update=dict(tune(index)))
             self._cluster.call_on(name, require_ours, patient=True)
             self._cluster.call_on(name, lambda there: there.config.update(description=sealed(generation)), patient=True)
         except BaseException:
@@ -149,7 +149,7 @@ class WeaviateStore:
 
         self._cluster.call(create, patient=True)
 
-    def _found(self, collection: str, generation_id: str) -> WeaviateIndex:
+    def _index(self, collection: str, generation_id: str) -> WeaviateIndex:
         name, description = self._find(collection, generation_id)[0]
         if description.layout != LAYOUT:
             raise StorageError(
@@ -159,11 +159,14 @@ class WeaviateStore:
             )
         return WeaviateIndex(self._cluster, name, Generation.model_validate(description.generation))
 
-    def _find(self, collection: str, generation_id: str, *, patient: bool = False) -> list[_Kept]:
-        """At least one: copies that were made at the same time are as many collections."""
+    def _find(self, collection: str, generation_id: str, *, patient: bool = False) -> list[_Collection]:
+        """The collections that hold a generation: one, or several if it was copied here several times at once.
+
+        Raises `StorageError`.
+        """
         found = [
             kept
-            for kept in self._kept(collection, patient=patient)
+            for kept in self._ours(collection, patient=patient)
             if kept.description.generation and kept.description.generation.get("id") == generation_id
         ]
         if not found:
@@ -173,23 +176,23 @@ class WeaviateStore:
             )
         return sorted(found)
 
-    def _kept(self, collection: str, *, patient: bool = False) -> Iterator[_Kept]:
+    def _ours(self, collection: str, *, patient: bool = False) -> Iterator[_Collection]:
         prefix = f"{self._alias(collection)}_g"
         for name, config in self._cluster.call(lambda client: client.collections.list_all(), patient=patient).items():
-            description = described(config.description)
+            description = parse_description(config.description)
             if name.startswith(prefix) and description is not None:
-                yield _Kept(name, description)
+                yield _Collection(name, description)
 
     def _sweep(self, collection: str) -> None:
-        """Remove what killed builds left behind."""
-        for name, description in self._kept(collection, patient=True):
-            if description.builder is not None and description.builder.gone:
+        """Delete what killed builds left behind."""
+        for name, description in self._ours(collection, patient=True):
+            if description.builder is not None and description.builder.dead:
                 self._remove(name)
 
     def _remove(self, name: str) -> None:
         self._cluster.call(lambda client: client.collections.delete(name), patient=True)
 
     def _alias(self, collection: str) -> str:
-        """Weaviate's folders do not tell cases apart, and it takes no hyphen."""
+        """The name in Weaviate, whose folders ignore case and which allows no hyphen."""
         encoded = collection_name(collection).replace("_", "_u").replace("-", "_d")
         return f"Groundwire_{self._address.name}_{encoded}"

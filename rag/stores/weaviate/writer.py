@@ -1,6 +1,6 @@
-"""The chunks of a generation on their way into a collection, a batch at a time.
+"""Writes the chunks of a generation into a collection, in batches.
 
-Knows batches, what a refused one means, and when all is indexed. Knows no seal but that of who builds.
+Knows batches, what a rejected one means, and when all is indexed. Knows nothing of seals but that it must still be the builder.
 """
 
 import time
@@ -22,22 +22,22 @@ from rag.stores.weaviate.schema import NOTHING, stored
 from rag.stores.weaviate.seal import require_ours
 
 _ROWS = 256
-"""Of one request to write."""
+"""Chunks in one write request."""
 _THREADS = 2
-"""Requests under way at a time."""
+"""Write requests under way at a time."""
 _PAUSE = 0.1
-"""Seconds until it is looked again."""
+"""Seconds between two looks at the queue."""
 
 
 class Writer:
-    """Of one collection that this process builds."""
+    """Writes into one collection that this process builds."""
 
     def __init__(self, cluster: Cluster, name: str) -> None:
         self._cluster = cluster
         self._name = name
 
     def write(self, blocks: Iterable[Block]) -> Contents:
-        """Everything, until it is indexed and on the disks; the account of it."""
+        """Write all blocks, and wait until they are indexed and on disk. Returns what was written."""
         contents = Contents()
         under_way: deque[Future[None]] = deque()
         with ThreadPoolExecutor(_THREADS, thread_name_prefix="weaviate") as pool:
@@ -56,7 +56,7 @@ class Writer:
         return contents
 
     def insert(self, batch: Block, first: int) -> None:
-        """Write chunks at the positions from `first` on. Raises `StorageError` that names one which was refused."""
+        """Write chunks at the positions from `first` on. Raises `StorageError`, which names one that was rejected."""
         objects = [stored(position, *row) for position, row in enumerate(zip(*batch, strict=True), first)]
 
         def insert(there: Collection[Any, Any]) -> dict[int, str]:
@@ -81,7 +81,10 @@ class Writer:
             )
 
     def _await_indexing(self) -> None:
-        """Wait, for as long as they become fewer, for vectors that nodes with `ASYNC_INDEXING` have taken and not yet indexed."""
+        """Wait until nodes with `ASYNC_INDEXING` have indexed all vectors.
+
+        Raises `StorageError` if they make no progress for long.
+        """
 
         def queued(client: WeaviateClient) -> int:
             nodes = client.cluster.nodes(collection=self._name, output="verbose")
@@ -98,5 +101,8 @@ class Writer:
             time.sleep(_PAUSE)
 
     def _flush(self) -> None:
-        """Have the graph of the last vectors written to the disks: an insert does not wait for it, any delete does, that of nothing too."""
+        """Wait until the graph of the last vectors is on disk.
+
+        Inserts do not wait for that; a delete does, even one that matches nothing.
+        """
         self._cluster.call_on(self._name, lambda there: there.data.delete_many(where=NOTHING), patient=True)

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from rag import weights
+from rag.digest import file_sha256
 from rag.errors import GroundwireError
 from rag.validators.entailment.base import Pair, Reading
 
@@ -32,7 +33,7 @@ class LocalEntailment:
         import onnxruntime
         from tokenizers import Tokenizer
 
-        if not WEIGHTS.is_file() or weights.sha256(WEIGHTS) != SHA256:
+        if not WEIGHTS.is_file() or file_sha256(WEIGHTS) != SHA256:
             raise GroundwireError(f"{WEIGHTS.name} is damaged or missing", "install groundwire again: the file is part of it")
         self.identity = f"local:{WEIGHTS.stem}@{SHA256[:12]}"
         self._tokenizer = Tokenizer.from_file(str(weights.locate(weights.MINILM_TOKENIZER)))

@@ -137,3 +137,27 @@ def test_another_day_has_another_budget_and_yesterdays_costs_are_yesterdays() ->
     assert admitted(opened, limited, NOON + 86_400, 10)
     opened.begin(today)
     assert opened.day == tomorrow
+
+
+def test_a_clock_that_was_far_ahead_once_shuts_no_key_out() -> None:
+    limited, ahead = key(per_minute=60, budget=10), NOON + 40 * 86_400
+    opened = account()
+    opened.begin(day_of(ahead))
+    while admitted(opened, limited, ahead, 1):
+        pass
+    opened.correct(NOON)
+    assert opened.day == day_of(NOON)
+    assert not admitted(opened, limited, NOON, 1)
+    opened.begin(day_of(NOON + 86_400))
+    assert (opened.day, opened.spent) == (day_of(NOON + 86_400), 0)
+    opened.hold(opened.day, -opened.requests, -opened.reserved)
+    assert admitted(opened, limited, NOON + 86_400, 1)
+
+
+def test_clocks_that_differ_by_seconds_earn_a_key_nothing() -> None:
+    opened, limited = account(), key(per_minute=60)
+    while admitted(opened, limited, NOON + 5):
+        pass
+    for now in (NOON, NOON + 5) * 5:
+        opened.correct(now)
+        assert not admitted(opened, limited, now)

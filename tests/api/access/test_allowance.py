@@ -175,6 +175,20 @@ async def test_an_empty_bucket_is_not_looked_into_again_before_it_has_a_token(
         assert under_way(engine) == []
 
 
+@pytest.mark.parametrize("back", [3600, 90])
+async def test_a_clock_that_is_set_back_shuts_no_key_out(engine: Engine, shared: Allowances, clock: Clock, back: int) -> None:
+    key, _ = Keys(engine).create("website", per_minute=6)
+    async with shared.admitted(key, "a", None):
+        pass
+    clock.now -= back
+    with pytest.raises(BusyError):
+        await shared.admitted(key, "b", None).__aenter__()
+    clock.now += 10.001
+    shared.require_token(key)
+    async with shared.admitted(key, "c", None):
+        pass
+
+
 async def test_what_is_turned_away_after_all_has_used_up_nothing(engine: Engine, shared: Allowances) -> None:
     limited = [
         Keys(engine).create("website", per_minute=6, concurrent=concurrent, daily_nanodollars=budget)[0]

@@ -9,7 +9,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from prometheus_client import generate_latest
 from sqlalchemy import Engine
 
-from api.access.authentication import COOKIE, caller, forget, keep, require_keys, visible
+from api.access.authentication import COOKIE, caller, forget, keep, require_keys, trace_scope
 from api.access.keys import Key, Keys
 from api.problem import problem
 from api.telemetry import metrics
@@ -162,7 +162,7 @@ async def test_the_documentation_says_that_a_key_is_needed(app: FastAPI) -> None
 async def test_a_tenant_sees_its_own_traces_and_an_admin_all(keys: Keys) -> None:
     tenant, _ = keys.create("website")
     admin, _ = keys.create("operator", admin=True)
-    assert (visible(tenant), visible(admin), visible(None)) == (tenant.id, None, None)
+    assert (trace_scope(tenant), trace_scope(admin), trace_scope(None)) == (tenant.id, None, None)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])

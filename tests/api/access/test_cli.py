@@ -47,7 +47,7 @@ def test_what_a_key_may_use_and_is_not_there_is_noted() -> None:
     made = run("create", "web", "-c", "nop", "--model", "default", "--model", "nope")
     assert made.exit_code == 0
     assert "note: there is no collection nop yet; there is none\n" in made.stderr
-    assert "note: there is no variant or rollout nope yet; there is default, extractive\n" in made.stderr
+    assert "note: there is no variant or rollout nope yet; there is default, extractive, hosted\n" in made.stderr
     assert "no variant or rollout default" not in made.stderr
 
 

@@ -81,7 +81,7 @@ def test_a_server_whose_keys_are_all_revoked_is_not_open(keys: Keys) -> None:
 def test_the_database_is_asked_once_a_second_and_the_memory_is_bounded(
     keys: Keys, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "REMEMBERED", 10)
+    monkeypatch.setattr(module, "CACHE_SIZE", 10)
     monkeypatch.setattr(module, "FRESH_SECONDS", 60.0)
     _, secret = keys.create("website")
     asked: list[str] = []
@@ -94,7 +94,7 @@ def test_the_database_is_asked_once_a_second_and_the_memory_is_bounded(
         keys.find(f"gw_{number}")
         keys.find(f"gw_{number}")
     assert len(asked) == 51
-    assert len(keys._recent) == 10
+    assert len(keys._cache) == 10
     assert keys.fresh("gw_49")
     assert not keys.fresh(secret)
 

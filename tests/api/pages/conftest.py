@@ -1,13 +1,12 @@
 """A server whose answers arrive sentence by sentence, and people who look at its pages."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import httpx
 import pytest
 
 from rag.settings import Settings
-from tests.api.conftest import Guarded
+from tests.api.conftest import Guarded, with_variants
 from tests.servers.groundwire import served
 from tests.servers.provider import Provider
 
@@ -19,10 +18,7 @@ VARIANTS = {
 
 @pytest.fixture(scope="session")
 def gated(shop: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    folder: Path = tmp_path_factory.mktemp("gated")
-    for name, text in VARIANTS.items():
-        (folder / f"{name}.toml").write_text(text)
-    return shop.model_copy(update={"variants": folder})
+    return with_variants(shop, tmp_path_factory.mktemp("gated"), VARIANTS)
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,14 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
+from api.access.keys import Keys
+from rag.ingest.ingest import ingest
 from rag.runtime import Runtime
 from rag.trace import Outcome
 from tests.api.conftest import Guarded
@@ -252,3 +255,31 @@ def test_a_key_lets_in_and_is_forgotten(visit: Open, guarded: Guarded) -> None:
     page.wait_for_url("**/login")
     page.goto(guarded.url)
     assert "/login" in page.url
+
+
+def test_another_key_in_the_same_tab_sees_nothing_of_what_was_said(visit: Open, guarded: Guarded) -> None:
+    page = visit(f"{guarded.url}/login")
+    page.get_by_label("Key").fill(guarded.team)
+    page.keyboard.press("Enter")
+    ask(page)
+    page.get_by_role("link", name="Open the trace").wait_for()
+    page.context.clear_cookies()
+    page.goto(f"{guarded.url}/login")
+    page.get_by_label("Key").fill(guarded.bound)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Ask the documents")).to_be_visible()
+    assert page.locator("article").count() == 0
+
+
+def test_a_key_that_may_use_one_collection_asks_it(visit: Open, guarded: Guarded, tmp_path: Path) -> None:
+    page_of_tulips = tmp_path / "tulips.md"
+    page_of_tulips.write_text("# Tulips\n\nThe tulip in the garden is red and flowers in April.")
+    with Runtime(guarded.settings) as runtime:
+        ingest([str(page_of_tulips)], "tulips", runtime)
+        _, secret = Keys(runtime.engine).create("gardener", collections=("tulips", "roses"), models=("extractive",))
+    page = visit(f"{guarded.url}/login")
+    page.get_by_label("Key").fill(secret)
+    page.keyboard.press("Enter")
+    ask(page, "What colour is the tulip in the garden?")
+    page.get_by_role("link", name="Open the trace").wait_for()
+    expect(page.locator(".answer")).to_contain_text("red")

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, event, insert, text
 
 from api.pages.overview import WINDOWS, Overview, overview, uses
-from api.rollouts.guardrails import hallucination
+from api.rollouts.measures import hallucination
 from api.rollouts.requests import first_id, read
 from rag.ledger.database import connect
 from rag.ledger.schema import feedback, traces

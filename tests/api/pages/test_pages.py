@@ -90,8 +90,8 @@ def test_a_page_can_be_found_one_s_way_on(open_client: httpx.Client, path: str) 
         ("/prompts/answer?version=x", 422),
         ("/reports/none", 404),
         ("/runs/none", 404),
-        ("/static/routes.py", 404),
-        ("/static/..%2froutes.py", 404),
+        ("/static/page.py", 404),
+        ("/static/..%2fpage.py", 404),
     ],
 )
 def test_what_is_not_there_is_told_as_a_page(open_client: httpx.Client, path: str, status: int) -> None:
@@ -353,5 +353,8 @@ def test_a_revoked_key_is_sent_to_the_login(guarded_url: str) -> None:
 def test_pages_are_shipped() -> None:
     shipped = (Path(__file__).parents[3] / "pyproject.toml").read_text()
     folder = Path(__file__).parents[3] / "api" / "pages"
-    for inner in (path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"):
-        assert f'"pages/{inner.name}/*"' in shipped
+    files = {
+        path for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__" and not (path / "__init__.py").exists()
+    }
+    assert files
+    assert all(f'"pages/{path.name}/*"' in shipped for path in files)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, event, update
 
 from api.rollouts.controller import ACTOR, Controller
-from api.rollouts.guardrails import Watches
+from api.rollouts.guardrails import GuardrailTests
 from api.rollouts.results import results
 from api.rollouts.rollouts import Rollouts
 from api.rollouts.state import Change, Status, now
@@ -115,20 +115,20 @@ def test_what_a_restart_finds_is_what_was_found(engine: Engine) -> None:
     record(engine, "trial", [made[300]._replace(outcome=None, created_at=now())])
     record(engine, "trial", made[301:])
     early.look()
-    assert {watch.last for watch in watched(early)} == {made[299].id}
+    assert {test.last for test in guardrails_of(early)} == {made[299].id}
     with engine.begin() as connection:
         connection.execute(update(traces).where(traces.c.id == made[300].id).values(outcome="answered"))
     late = Controller(Rollouts(engine))
     for controller in (early, late):
         controller.look()
-    for one, other in zip(watched(early), watched(late), strict=True):
+    for one, other in zip(guardrails_of(early), guardrails_of(late), strict=True):
         assert one.comparisons == other.comparisons
         assert one.p == pytest.approx(other.p)
         assert one.last == other.last == made[-1].id
 
 
-def watched(controller: Controller) -> Watches:
-    (found,) = controller._watches.values()
+def guardrails_of(controller: Controller) -> GuardrailTests:
+    (found,) = controller._tests.values()
     return found
 
 
@@ -141,7 +141,7 @@ def test_more_requests_than_a_portion_wait_behind_one_that_runs(engine: Engine, 
     controller, queries = Controller(rollouts), list[str]()
     event.listen(engine, "before_cursor_execute", lambda *passed: queries.append(passed[2]))
     controller.look()
-    assert {watch.last for watch in watched(controller)} == {made[9].id}
+    assert {test.last for test in guardrails_of(controller)} == {made[9].id}
     assert sum("FROM traces" in query for query in queries) == 1, "what comes later is read in vain"
     assert results(rollouts, "trial").control.requests + results(rollouts, "trial").candidate.requests == 200
 
@@ -157,7 +157,7 @@ def test_what_has_been_looked_at_is_not_read_again_for_one_that_waits(engine: En
     change(engine, made[10].id, running)
     controller, queries = Controller(rollouts), list[str]()
     controller.look()
-    assert [watch.last for watch in watched(controller)] == [made[9].id, made[9].id, made[299].id, made[9].id]
+    assert [test.last for test in guardrails_of(controller)] == [made[9].id, made[9].id, made[299].id, made[9].id]
     event.listen(engine, "before_cursor_execute", lambda *passed: queries.append(passed[2]))
     controller.look()
     assert sum("FROM traces" in query for query in queries) == 2
@@ -167,7 +167,7 @@ def test_what_has_been_looked_at_is_not_read_again_for_one_that_waits(engine: En
     controller.look()
     late = Controller(Rollouts(engine))
     late.look()
-    for one, other in zip(watched(controller), watched(late), strict=True):
+    for one, other in zip(guardrails_of(controller), guardrails_of(late), strict=True):
         assert one.last == other.last == made[-1].id
         if one.name != "latency":
             assert (one.comparisons, one.missing) == (other.comparisons, other.missing)

@@ -8,7 +8,8 @@ from datetime import datetime
 import numpy as np
 import pytest
 
-from api.rollouts.guardrails import FIRST, MEASURES, METRICS, TIMES, Watch, Watches
+from api.rollouts.guardrails import GuardrailTest, GuardrailTests
+from api.rollouts.measures import CAP_FACTOR, CAP_REQUESTS, MEASURES, METRICS
 from api.rollouts.policy import Kind, Observation, Policy, Relative
 from api.rollouts.requests import GIVEN_UP, Request
 from api.rollouts.state import Arm
@@ -23,16 +24,16 @@ NOW = datetime.fromisoformat(START).timestamp()
 def canary(seed: int, trial: Policy, candidate: Behaviour = EQUAL) -> tuple[int, list[str]]:
     """Through all stages, or until a breach: how many requests the candidate had, and what was breached."""
     rng = np.random.default_rng(seed)
-    watched = Watches(trial)
+    tests = GuardrailTests(trial)
     sent = had = 0
     for rollout in stages(begun(trial)):
         due = had + trial.minimum
         while had < due:
             requests = asked(rng, rollout, 100 if rollout.share < 10 else 60, candidate, first=sent)
-            watched.look([requests], NOW)
+            tests.look([requests], NOW)
             sent += len(requests)
             had += sum(request.arm is Arm.CANDIDATE for request in requests)
-            if breached := [watch.name for watch in watched if watch.breached]:
+            if breached := [guardrail_test.name for guardrail_test in tests if guardrail_test.breached]:
                 return had, breached
     return had, []
 
@@ -59,15 +60,17 @@ def test_a_worse_candidate_is_known_within_its_first_minimum(candidate: Behaviou
     assert len(caught) >= 24
 
 
-def watch(name: str, **fields: object) -> Watch:
-    return next(watch for watch in Watches(policy(**fields), intervals=True) if watch.name == name)
+def guardrail_test(name: str, **fields: object) -> GuardrailTest:
+    return next(
+        guardrail_test for guardrail_test in GuardrailTests(policy(**fields), intervals=True) if guardrail_test.name == name
+    )
 
 
-def differences(watch: Watch) -> list[float]:
+def differences(guardrail_test: GuardrailTest) -> list[float]:
     """Of the blocks that it has compared."""
-    assert watch.differences is not None
-    assert watch.comparisons == len(watch.differences)
-    return list(watch.differences)
+    assert guardrail_test.differences is not None
+    assert guardrail_test.comparisons == len(guardrail_test.differences)
+    return list(guardrail_test.differences)
 
 
 def request(number: int, arm: str, outcome: Outcome | None = Outcome.ANSWERED, **fields: object) -> Request:
@@ -76,9 +79,9 @@ def request(number: int, arm: str, outcome: Outcome | None = Outcome.ANSWERED, *
     return Request(f"{number:04d}", START, Arm(arm), outcome, **values)  # type: ignore[arg-type]
 
 
-def run(name: str, arms: str, bad: Sequence[int] = ()) -> Watch:
+def run(name: str, arms: str, bad: Sequence[int] = ()) -> GuardrailTest:
     """A watch that has looked at requests of control (`.`) and candidate (`x`), the `bad` ones failed."""
-    found = watch(name)
+    found = guardrail_test(name)
     made = [
         request(number, "candidate" if arm == "x" else "control", Outcome.FAILED if number in bad else Outcome.ANSWERED)
         for number, arm in enumerate(arms)
@@ -96,7 +99,7 @@ def test_a_block_ends_when_it_has_both_arms() -> None:
 
 def test_requests_are_looked_at_in_portions_as_in_one() -> None:
     made = asked(np.random.default_rng(1), begun(policy(kind="ab", share=20)), 2_000)
-    whole, parts = (Watches(policy(), intervals=True) for _ in range(2))
+    whole, parts = (GuardrailTests(policy(), intervals=True) for _ in range(2))
     whole.look([made], NOW)
     for start in range(0, len(made), 7):
         parts.look([made[max(start - 5, 0) : start + 4], made[start + 4 : start + 7]], NOW)
@@ -113,13 +116,13 @@ def fully(name: str, trial: Policy, requests: Sequence[Request]) -> tuple[int, f
         requests = [request for request in requests if request.unit is None or first[request.arm, request.unit] == request.id]
     found = [(request, value) for request in requests if (value := MEASURES[name](request, 0)) is not None]
     found = [(request, value) for request, value in found if not math.isnan(value)]
-    guardrail, cap = trial.guardrails.watched[name], 1.0
+    guardrail, cap = trial.guardrails.enabled[name], 1.0
     relative = guardrail.margin if isinstance(guardrail, Relative) else 0.0
     if isinstance(guardrail, Relative):
-        controls = [place for place, (request, _) in enumerate(found) if request.arm is Arm.CONTROL][:FIRST]
-        if len(controls) < FIRST:
+        controls = [place for place, (request, _) in enumerate(found) if request.arm is Arm.CONTROL][:CAP_REQUESTS]
+        if len(controls) < CAP_REQUESTS:
             return 0, 1.0
-        cap = TIMES * sum(found[place][1] for place in controls) / FIRST
+        cap = CAP_FACTOR * sum(found[place][1] for place in controls) / CAP_REQUESTS
         found = found[controls[-1] + 1 :]
     shares = {request.id: min(value / cap, 1.0) for request, value in found}
     blocks = []
@@ -163,17 +166,17 @@ def test_what_is_kept_decides_as_all_requests_would(fields: dict[str, object], u
     )
     made[5::40] = [request._replace(outcome=Outcome.DISCONNECTED) for request in made[5::40]]
     made[7::40] = [request._replace(cost_nanodollars=None, unit=None) for request in made[7::40]]
-    watched, at = Watches(trial), 0
+    tests, at = GuardrailTests(trial), 0
     while at < len(made):
         until = at + int(rng.integers(1, 120))
-        watched.look([made[at : at + 20], made[at + 20 : until]] if until > at + 20 < len(made) else [made[at:until]], NOW)
+        tests.look([made[at : at + 20], made[at + 20 : until]] if until > at + 20 < len(made) else [made[at:until]], NOW)
         at = until
-        for watch in watched:
-            comparisons, p = fully(watch.name, trial, made[:at])
-            assert watch.comparisons == comparisons
-            assert watch.p == pytest.approx(p, rel=1e-9)
-            assert watch.breached == (p <= watch.alpha)
-    assert any(watch.breached for watch in watched) == (candidate is not EQUAL)
+        for guardrail_test in tests:
+            comparisons, p = fully(guardrail_test.name, trial, made[:at])
+            assert guardrail_test.comparisons == comparisons
+            assert guardrail_test.p == pytest.approx(p, rel=1e-9)
+            assert guardrail_test.breached == (p <= guardrail_test.alpha)
+    assert any(guardrail_test.breached for guardrail_test in tests) == (candidate is not EQUAL)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +187,7 @@ def test_what_is_kept_decides_as_all_requests_would(fields: dict[str, object], u
 def test_what_is_kept_does_not_grow_with_the_requests_of_the_same_users(fields: dict[str, object]) -> None:
     """Of the originals of a shadow, nine in ten have no copy."""
     trial, rng, kept = policy(**fields), np.random.default_rng(13), []
-    rollout, watched = begun(trial), Watches(trial)
+    rollout, tests = begun(trial), GuardrailTests(trial)
     for hour in range(8):
         made = (
             asked(rng, rollout, 600, first=1_000 * hour, users=50, seconds=3_600 * hour)
@@ -195,16 +198,16 @@ def test_what_is_kept_does_not_grow_with_the_requests_of_the_same_users(fields: 
                 if request.arm is Arm.CONTROL or place % 10 == 1
             ]
         )
-        watched.look([made], NOW)
-        assert [watch.last for watch in watched] == [made[-1].id] * 4
-        kept.append(len(pickle.dumps(watched)))
+        tests.look([made], NOW)
+        assert [guardrail_test.last for guardrail_test in tests] == [made[-1].id] * 4
+        kept.append(len(pickle.dumps(tests)))
     assert kept[-1] <= kept[1] + 64
 
 
 @pytest.mark.parametrize("observation", ["unit", "request"])
 def test_a_user_costs_a_name_and_only_where_users_are_counted(observation: str) -> None:
     trial, rng = policy(kind="ab", observation=observation), np.random.default_rng(14)
-    few, many = Watches(trial), Watches(trial)
+    few, many = GuardrailTests(trial), GuardrailTests(trial)
     made = asked(rng, begun(trial), 4_000)
     few.look([made[:1_000]], NOW)
     many.look([made], NOW)
@@ -222,12 +225,12 @@ def test_a_watch_that_waits_counts_a_user_once_all_the_same() -> None:
         request(4, "control", unit="bob"),
         request(5, "candidate", Outcome.FAILED, unit="ann"),
     ]
-    watched = Watches(trial, intervals=True)
-    errors, slow = watched
-    watched.look([made[:4], made[4:]], NOW + 2)
-    assert (errors.last, slow.last, watched.last) == ("", "0005", "")
+    tests = GuardrailTests(trial, intervals=True)
+    errors, slow = tests
+    tests.look([made[:4], made[4:]], NOW + 2)
+    assert (errors.last, slow.last, tests.last) == ("", "0005", "")
     made[0] = request(1, "control", unit="slow")
-    watched.look([made[:2], made[2:]], NOW + 3)
+    tests.look([made[:2], made[2:]], NOW + 3)
     assert (errors.last, slow.last) == ("0005", "0005")
     assert (differences(errors), differences(slow)) == ([0.0], [0.0])
 
@@ -235,7 +238,7 @@ def test_a_watch_that_waits_counts_a_user_once_all_the_same() -> None:
 def test_what_runs_holds_up_what_came_later_and_is_slow_once_it_is_beyond_the_cap() -> None:
     capped = {"latency": {"margin": 0.2, "cap": 5_000}}
     made = [request(1, "control"), request(2, "candidate", None, total_ms=None), request(3, "candidate"), request(4, "control")]
-    errors, slow = watch("error"), watch("latency", guardrails=capped)
+    errors, slow = guardrail_test("error"), guardrail_test("latency", guardrails=capped)
     for found in (errors, slow):
         found.look(made, NOW + 4)
         assert (found.last, differences(found)) == ("0001", [])
@@ -263,22 +266,22 @@ def test_what_runs_holds_up_what_came_later_and_is_slow_once_it_is_beyond_the_ca
     ],
 )
 def test_what_an_outcome_counts_as(name: str, outcome: Outcome, value: float | None) -> None:
-    found = watch(name)
+    found = guardrail_test(name)
     found.look([request(1, "control"), request(2, "candidate", outcome, ungrounded=2)], NOW)
     assert differences(found) == ([] if value is None else [value])
     assert found.missing == (value is None)
 
 
 def test_a_cost_that_is_not_known_is_missing_and_not_nothing() -> None:
-    found = watch("cost")
+    found = guardrail_test("cost")
     found.look([request(number, arm, cost_nanodollars=None) for number, arm in enumerate(["control", "candidate"] * 50)], NOW)
     assert (found.missing, differences(found), found.p, found.mean(Arm.CONTROL)) == (100, [], 1.0, None)
 
 
 def test_a_cap_that_is_not_said_is_taken_from_the_control_before_it_is_used() -> None:
-    found = watch("latency")
-    found.look([request(number, "control", total_ms=1e3 + number) for number in range(FIRST)], NOW)
-    assert found.cap == pytest.approx(TIMES * (1e3 + (FIRST - 1) / 2) / 1e3)
+    found = guardrail_test("latency")
+    found.look([request(number, "control", total_ms=1e3 + number) for number in range(CAP_REQUESTS)], NOW)
+    assert found.cap == pytest.approx(CAP_FACTOR * (1e3 + (CAP_REQUESTS - 1) / 2) / 1e3)
     assert differences(found) == []
     assert found.cap
     found.look([request(100, "control", total_ms=1e3), request(101, "candidate", total_ms=1e9)], NOW)
@@ -286,7 +289,7 @@ def test_a_cap_that_is_not_said_is_taken_from_the_control_before_it_is_used() ->
 
 
 def test_a_candidate_that_costs_is_dearer_than_a_control_that_is_free() -> None:
-    found = watch("cost")
+    found = guardrail_test("cost")
     found.look(
         [
             request(number, arm, cost_nanodollars=5 * (arm == "candidate"))
@@ -295,7 +298,7 @@ def test_a_candidate_that_costs_is_dearer_than_a_control_that_is_free() -> None:
         NOW,
     )
     assert found.breached
-    assert "cost $0.000000005 against $0.00: more than 10 % above" in found.told()
+    assert "cost $0.000000005 against $0.00: more than 10 % above" in found.summary
 
 
 def test_a_users_later_requests_do_not_count_where_units_do() -> None:
@@ -304,11 +307,11 @@ def test_a_users_later_requests_do_not_count_where_units_do() -> None:
     made += [request(2 * n + 1, "candidate", Outcome.FAILED if n % 2 else Outcome.ANSWERED, unit=f"u{n % 4}") for n in range(200)]
     made.sort()
     only_errors = dict.fromkeys(["hallucination", "latency", "cost"], False)
-    by_request, by_unit = (Watches(policy(observation=counted, guardrails=only_errors)) for counted in ("request", "unit"))
-    for watched in (by_request, by_unit):
-        watched.look([made], NOW)
-    assert [watch.breached for watch in by_request] == [True]
-    assert [(watch.breached, watch.comparisons) for watch in by_unit] == [(False, 4)]
+    by_request, by_unit = (GuardrailTests(policy(observation=counted, guardrails=only_errors)) for counted in ("request", "unit"))
+    for tests in (by_request, by_unit):
+        tests.look([made], NOW)
+    assert [guardrail_test.breached for guardrail_test in by_request] == [True]
+    assert [(guardrail_test.breached, guardrail_test.comparisons) for guardrail_test in by_unit] == [(False, 4)]
 
 
 def test_users_who_differ_keep_the_error_where_units_count() -> None:
@@ -317,7 +320,7 @@ def test_users_who_differ_keep_the_error_where_units_count() -> None:
     for seed in range(40):
         rng = np.random.default_rng(seed)
         difficulty = {f"user {number}": found for number, found in enumerate(rng.normal(0, 2, 400))}
-        found = Watches(policy(f"trial-{seed}", guardrails=NO_MARGIN, observation="unit"))
+        found = GuardrailTests(policy(f"trial-{seed}", guardrails=NO_MARGIN, observation="unit"))
         rollout = begun(policy(f"trial-{seed}", kind="ab", share=20))
         requests = asked(rng, rollout, 3_000, users=400, difficulty=difficulty)
         found.look([requests], NOW)
@@ -327,11 +330,11 @@ def test_users_who_differ_keep_the_error_where_units_count() -> None:
 
 def test_a_copy_is_set_against_its_original() -> None:
     trial = policy(kind="shadow", share=100, observation="request")
-    equal, worse = Watches(trial), Watches(trial)
+    equal, worse = GuardrailTests(trial), GuardrailTests(trial)
     rng = np.random.default_rng(5)
-    for watched, behaviour in ((equal, EQUAL), (worse, Behaviour(hallucination=0.4))):
+    for tests, behaviour in ((equal, EQUAL), (worse, Behaviour(hallucination=0.4))):
         made = shadowed(rng, begun(trial), 300, behaviour)
-        watched.look([made], NOW)
+        tests.look([made], NOW)
     assert [one.comparisons for one in equal][:2] == [300, pytest.approx(290, abs=10)]
     assert not any(one.breached for one in equal)
     assert [one.name for one in worse if one.breached] == ["hallucination"]
@@ -339,9 +342,9 @@ def test_a_copy_is_set_against_its_original() -> None:
 
 def test_the_difference_is_told_in_the_metrics_unit_with_an_interval_that_holds_it() -> None:
     made = asked(np.random.default_rng(6), begun(policy(kind="ab")), 4_000, Behaviour(hallucination=0.2, slower=1.5))
-    watched = Watches(policy(), intervals=True)
-    watched.look([made], NOW)
-    found = {one.name: one for one in watched}
+    tests = GuardrailTests(policy(), intervals=True)
+    tests.look([made], NOW)
+    found = {one.name: one for one in tests}
     estimates = {name: one.difference for name, one in found.items()}
     rates, seconds = estimates["hallucination"], estimates["latency"]
     assert rates
@@ -350,17 +353,17 @@ def test_the_difference_is_told_in_the_metrics_unit_with_an_interval_that_holds_
     assert 0.2 < seconds.low < 0.45 < seconds.high < 0.7
     assert seconds.method.startswith("confidence sequence by betting, of values up to 2.")
     assert found["hallucination"].breached
-    assert found["hallucination"].told().startswith("hallucination rate ")
+    assert found["hallucination"].summary.startswith("hallucination rate ")
 
 
 def test_guardrails_share_alpha() -> None:
-    assert [one.alpha for one in Watches(policy())] == [0.05 / 4] * 4
-    assert [one.alpha for one in Watches(policy(alpha=0.1, guardrails={"cost": False, "latency": False}))] == [0.05] * 2
-    assert not Watches(policy(guardrails=dict.fromkeys(METRICS, False)))
-    assert not Watches(policy(kind="blue-green"))
+    assert [one.alpha for one in GuardrailTests(policy())] == [0.05 / 4] * 4
+    assert [one.alpha for one in GuardrailTests(policy(alpha=0.1, guardrails={"cost": False, "latency": False}))] == [0.05] * 2
+    assert not GuardrailTests(policy(guardrails=dict.fromkeys(METRICS, False)))
+    assert not GuardrailTests(policy(kind="blue-green"))
 
 
 def test_nothing_is_known_of_nothing() -> None:
-    found = watch("error")
+    found = guardrail_test("error")
     assert (found.difference, found.mean(Arm.CONTROL), found.p, found.breached) == (None, None, 1.0, False)
     assert math.isclose(found.alpha, 0.0125)

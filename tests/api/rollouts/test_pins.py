@@ -213,5 +213,5 @@ def test_the_audit_keeps_what_was_started(engine: Engine, settings: Settings) ->
 
 def test_a_field_that_an_earlier_version_did_not_have_is_no_change() -> None:
     was = Pin(sha256="a", fields={"llm.model": "openai/x"})
-    assert Pin(sha256="b", fields={"llm.model": "openai/x", "llm.new": "1"}).told(was) == ""
-    assert Pin(sha256="b", fields={"llm.new": "1"}).told(was) == "llm.model is None and was openai/x"
+    assert Pin(sha256="b", fields={"llm.model": "openai/x", "llm.new": "1"}).difference(was) == ""
+    assert Pin(sha256="b", fields={"llm.new": "1"}).difference(was) == "llm.model is None and was openai/x"

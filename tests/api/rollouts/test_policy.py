@@ -27,7 +27,7 @@ def test_three_lines_are_a_canary(tmp_path: Path) -> None:
         3_600,
         100,
     )
-    assert list(policy.guardrails.watched) == ["error", "hallucination", "latency", "cost"]
+    assert list(policy.guardrails.enabled) == ["error", "hallucination", "latency", "cost"]
     assert (policy.alpha, policy.observation, policy.prediction) == (0.05, Observation.UNIT, None)
 
 
@@ -46,7 +46,7 @@ cost = false
 """
     policy = load(written(tmp_path, text))
     assert (policy.stages, policy.hold, policy.minimum, policy.alpha) == ((10, 50, 100), 5_400, 40, 0.01)
-    assert policy.guardrails.watched == {
+    assert policy.guardrails.enabled == {
         "error": Margin(margin=0.01),
         "hallucination": Margin(margin=0.05),
         "latency": Relative(margin=0.5, cap=20_000),

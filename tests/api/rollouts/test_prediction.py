@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from uuid_utils import uuid7
 
-from api.rollouts.guardrails import MEASURES, METRICS
+from api.rollouts.measures import MEASURES, METRICS
 from api.rollouts.prediction import OFFLINE
 from api.rollouts.requests import read
 from evals.pairwise import known_metrics

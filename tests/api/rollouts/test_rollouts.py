@@ -216,7 +216,7 @@ def test_a_row_of_another_version_is_told_once_and_keeps_nothing_else_from_its_p
     assert [str(error).startswith(told) for error in found.unreadable()] == [True]
     assert found.names() == ["fine"] == [rollout.name for rollout in found.all()]
     assert variants(found, "fine") == {"now", "next"}
-    for asked in (lambda: found.choose("trial", "user 1"), lambda: found.mainstay("trial"), lambda: found.get("trial")):
+    for asked in (lambda: found.choose("trial", "user 1"), lambda: found.fallback_variant("trial"), lambda: found.get("trial")):
         with pytest.raises(StorageError, match="rollout trial of the ledger was written by another version"):
             asked()
     with pytest.raises(StorageError, match="`api rollout start FILE`"):
@@ -254,7 +254,7 @@ def test_a_variant_takes_the_name_of_a_rollout_that_has_ended(engine: Engine, fo
     (folder / "trial.toml").touch()
     rollouts.refresh()
     assert variants(rollouts) == {"trial"}
-    assert rollouts.mainstay("trial") == "trial"
+    assert rollouts.fallback_variant("trial") == "trial"
     with pytest.raises(GroundwireError, match="rollout trial has ended: promoted"):
         rollouts.rollback("trial", "ann")
     with pytest.raises(GroundwireError, match="rollout trial has the name of a variant"):
@@ -278,11 +278,11 @@ def test_a_variant_that_is_gone_is_told_with_its_rollout(engine: Engine, folder:
     rollouts = Rollouts(engine, Settings(variants=folder))
     rollouts.start(policy(), VARIANTS, "ann")
     (folder / "next.toml").unlink()
-    assert rollouts.mainstay("trial") == "now"
+    assert rollouts.fallback_variant("trial") == "now"
     rollouts.require("trial", "now")
     rollouts.require("another", "never")
     with pytest.raises(ConfigurationError, match="rollout trial: variant next does not exist: put its file back"):
         rollouts.require("trial", "next")
     rollouts.promote("trial", "ann")
     with pytest.raises(ConfigurationError, match="rollout trial: variant next does not exist: put its file back"):
-        rollouts.mainstay("trial")
+        rollouts.fallback_variant("trial")

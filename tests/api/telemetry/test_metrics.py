@@ -11,7 +11,7 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from api.problem import BusyError, ClosingError, ForbiddenError, LateError
+from api.problem import BusyError, ClosingError, ForbiddenError, LateError, UnreadyError
 from api.telemetry import metrics
 from rag.errors import GroundwireError, NotFoundError
 from rag.llms.base import Attempt, Purpose
@@ -121,13 +121,14 @@ def test_nothing_that_a_client_chooses_becomes_a_label(counted: Counted, trace: 
         (BusyError("full", "wait", retry_after=1), "busy"),
         (BusyError("spent", "wait", retry_after=1, reason="budget"), "budget"),
         (ClosingError("ending", "wait", retry_after=1), "closing"),
+        (UnreadyError("no ledger", "see the log", retry_after=5), "unready"),
         (LateError("waited", "wait", retry_after=1, reason="late"), "late"),
         (ForbiddenError("not yours", "ask"), "forbidden"),
     ],
 )
 def test_what_was_turned_away_has_its_reason(counted: Counted, error: GroundwireError, reason: str) -> None:
-    metrics.turned_away(error)
-    metrics.turned_away(NotFoundError("not there", "look"))
+    metrics.observe_refusal(error)
+    metrics.observe_refusal(NotFoundError("not there", "look"))
     assert counted("groundwire_rejected_total", reason=reason) == counted("groundwire_rejected_total") == 1
 
 
@@ -143,7 +144,7 @@ async def test_a_slot_is_waited_for_and_then_held(counted: Counted) -> None:
     leave = asyncio.Event()
 
     async def request() -> None:
-        async with metrics.held(slot()):
+        async with metrics.track(slot()):
             await leave.wait()
 
     def now() -> tuple[float, float]:

@@ -30,8 +30,11 @@ def table(
     outcomes: Mapping[str, int] | None = None,
     ids: Sequence[str] | None = None,
     side: str = "a",
+    timed: ArrayLike = "2026-11-23T14:05:30.000000+00:00",
 ) -> ScoreTable:
-    """Values of shape (cases,) or (cases, repeats); `missing` says where, and why is always "the judge was silent"."""
+    """Values of shape (cases,) or (cases, repeats); `missing` says where, and why is always "the judge was silent"; `timed`, by which
+    asking, of all or of each case.
+    """
     values = {name: _two_dimensional(column).astype(float) for name, column in columns.items()}
     count, repeats = next(iter(values.values())).shape
     gaps = {name: _two_dimensional(gap).astype(bool) for name, gap in (missing or {}).items()}
@@ -46,6 +49,7 @@ def table(
             for gap in [gaps.get(name, np.zeros((count, repeats), dtype=bool))]
         },
         trace_ids=np.array([[f"{side}:{name}:{repeat}" for repeat in range(repeats)] for name in names]).reshape(count, repeats),
+        timed=np.broadcast_to(_two_dimensional(timed) if np.ndim(timed) else timed, (count, repeats)),
         outcomes=Counter(outcomes if outcomes is not None else {"answered": count * repeats}),
     )
 

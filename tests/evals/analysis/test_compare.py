@@ -1,6 +1,7 @@
 """Two runs are compared as a statistician would sign: every verdict is reached, by the tables that should reach it."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from evals.analysis.compare import Analysis, compare
 from evals.comparison import Design, Effect, Finding, Guardrail, Role, Verdict
 from evals.scores import FloatArray
 from evals.stats.multiplicity import benjamini_hochberg
+from evals.stats.sequential import Sequential
 from rag.errors import GroundwireError
 from tests.evals.analysis.tables import cases, metric, table
 
@@ -183,7 +185,7 @@ def test_a_guardrail_that_b_never_lets_be_measured_is_not_known() -> None:
     )
     assert analysis.verdict is Verdict.UNKNOWN
     assert analysis.reasons[0].startswith("invented is a guardrail")
-    assert "invented applies on one side only to 200 cases, which are left out of it" in analysis.problems
+    assert "invented applies on one side only to 200 cases, which are left out of its mean" in analysis.problems
 
 
 def test_a_primary_metric_is_no_guardrail_as_well() -> None:
@@ -226,6 +228,145 @@ def test_a_repeat_that_is_missing_leaves_the_case_its_others() -> None:
     one = effect(compared({"f1": a}, {"f1": b}, of_b={"missing": {"f1": lost}}), "f1")
     assert (one.pairs, one.missing_b) == (50, 1)
     assert one.difference.value == pytest.approx((b.mean(axis=1).sum() - b[0].mean() + b[0, 0] - a.mean(axis=1).sum()) / 50)
+
+
+def test_who_refuses_the_hard_questions_is_not_better_at_the_others() -> None:
+    """The share of supported claims, which a refusal does not have."""
+    a, b = np.r_[np.full(50, 0.9), np.full(50, 0.3)], np.r_[np.full(50, 1.0), np.full(50, np.nan)]
+    answering = {"refusal_correct": np.ones(100)}, {"refusal_correct": np.r_[np.ones(50), np.zeros(50)]}
+    tables = table({"f1": a, **answering[0]}), table({"f1": b, **answering[1]}, side="b")
+    analysis = compare(*tables, cases(100), [*METRICS, metric("refusal_correct", "binary")], design())
+    one = effect(analysis, "f1")
+    assert (one.p < 0.001, one.difference.value, one.alone) == (True, pytest.approx(0.1), 50)
+    assert one.worst_case == pytest.approx((0.05 - 0.15, 0.05 + 0.35))
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert "50 cases to which it applies on one side only leave open anything from -0.100 to +0.400" in analysis.reasons[0]
+    assert (analysis.flips.lost, analysis.flips.gained) == (50, 0)
+    assert analysis.flips.flipped[0].metric == "refusal_correct"
+
+
+def test_a_few_refusals_change_nothing_that_is_sure() -> None:
+    a = drawn()
+    b = np.where(np.arange(N) < 3, np.nan, moved(a, 0.2))
+    assert compared({"f1": a}, {"f1": b}).verdict is Verdict.BETTER
+
+
+def torn(count: int, asked: int = 100) -> Analysis:
+    """What a judge prefers that says two things of `count` cases, and finds the others alike."""
+    noise = np.where(np.arange(asked) < count, 0.25, 0.0)
+    tables = [table({"f1": np.full(asked, 0.5)}, side=side) for side in "ab"]
+    doubted = [replace(one, columns={"f1": replace(one.columns["f1"], noise=noise)}) for one in tables]
+    return compare(doubted[0], doubted[1], cases(asked), METRICS, design(margin=0.05))
+
+
+def test_a_judge_that_says_two_things_has_measured_no_tie() -> None:
+    assert torn(0).verdict is Verdict.EQUIVALENT
+    analysis = torn(90)
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert "90 cases of which the judge said two things leave open anything from -0.900 to +0.900" in analysis.reasons[0]
+
+
+def test_a_judge_that_says_two_things_of_some_may_be_sure_of_the_others() -> None:
+    noise = np.where(np.arange(100) < 30, 0.25, 0.0)
+    a, b = np.r_[np.full(30, 0.5), np.zeros(70)], np.r_[np.full(30, 0.5), np.ones(70)]
+    tables = [table({"f1": values}, side=side) for side, values in (("a", a), ("b", b))]
+    doubted = [replace(one, columns={"f1": replace(one.columns["f1"], noise=noise)}) for one in tables]
+    assert compare(doubted[0], doubted[1], cases(100), METRICS, design()).verdict is Verdict.BETTER
+
+
+def test_a_question_asked_twice_counts_once() -> None:
+    rng = np.random.default_rng(3)
+    a, by = rng.random(10) * 0.5 + 0.2, rng.normal(0.05, 0.08, 10)
+    once = compare(table({"f1": a}), table({"f1": a + by}, side="b"), cases(10), METRICS, design())
+    questions = [f"Question {i % 10}?" for i in range(100)]
+    tables = table({"f1": np.tile(a, 10)}), table({"f1": np.tile(a + by, 10)}, side="b")
+    tenfold = compare(*tables, cases(100, question=questions), METRICS, design())
+    of_once, of_tenfold = effect(once, "f1"), effect(tenfold, "f1")
+    assert (of_tenfold.units, of_tenfold.pairs) == (10, 100)
+    assert (of_tenfold.difference.low, of_tenfold.p) == (pytest.approx(of_once.difference.low), of_once.p)
+    assert any(problem.startswith("90 cases ask what another one of them asks") for problem in tenfold.problems)
+
+
+BEFORE, NOW = "2026-11-22T08:00:00.000000+00:00", "2026-11-23T14:05:30.000000+00:00"
+FAST = Guardrail(metric="latency", margin=0.2, relative=True)
+BY_DEFAULT = FAST.model_copy(update={"by_default": True})
+
+
+def timed(plan: Design, of_a: ArrayLike, of_b: ArrayLike = NOW) -> Analysis:
+    """B answers better, and half as slow again by seconds that were measured when `of_a` and `of_b` say."""
+    a, seconds = drawn(), np.random.default_rng(9).lognormal(0, 0.1, N)
+    sides = {"f1": a, "latency": seconds}, {"f1": moved(a, 0.1), "latency": 1.5 * seconds}
+    return compared(*sides, plan, {"timed": of_a}, {"timed": of_b})
+
+
+def test_times_of_another_day_hold_no_guardrail_and_break_none() -> None:
+    assert timed(design(guardrails=(BY_DEFAULT,)), NOW).verdict is Verdict.WORSE
+    analysis = timed(design(guardrails=(BY_DEFAULT,)), BEFORE)
+    assert analysis.verdict is Verdict.BETTER
+    assert [one.metric.name for one in analysis.effects] == ["f1"]
+    assert (analysis.quantiles, analysis.timed) == ((), ())
+    assert analysis.problems == (
+        "latency is not measured: A was timed on 2026-11-22 08:00:00 UTC and B on 2026-11-23 14:05:30 UTC, and --fresh times both side by side",
+    )
+
+
+def test_a_guardrail_that_was_asked_for_is_not_known_where_its_times_cannot_be_compared() -> None:
+    analysis = timed(design(guardrails=(FAST,)), BEFORE)
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert analysis.reasons[0].startswith("latency is a guardrail, and can be compared on fewer than two independent cases")
+    assert analysis.problems[0].startswith("latency is not measured: A was timed on 2026-11-22")
+
+
+@pytest.mark.parametrize(("together", "verdict"), [(0.6, Verdict.WORSE), (0.4, Verdict.BETTER)])
+def test_times_are_compared_of_cases_that_were_asked_side_by_side(together: float, verdict: Verdict) -> None:
+    """Where they are most: fewer are no measure of all."""
+    askings = np.where(np.arange(N) < together * N, NOW, BEFORE)
+    analysis = timed(design(guardrails=(BY_DEFAULT,)), askings)
+    assert (analysis.verdict, effect(analysis, "latency").pairs) == (verdict, together * N)
+    assert analysis.problems[0].startswith(f"latency is measured on {together * N:.0f} of 200 cases: A was timed on 2026-11-22")
+
+
+def test_a_primary_metric_of_times_that_cannot_be_compared_is_not_trustworthy() -> None:
+    assert timed(design("latency"), BEFORE).verdict is Verdict.UNTRUSTWORTHY
+
+
+@pytest.mark.parametrize("asking", ["", f"{BEFORE} {NOW}"])
+def test_times_that_are_not_known_to_be_of_one_asking_are_not_compared(asking: str) -> None:
+    """Runs of a time when it was not kept, and answers of which one side may have kept what the other asked anew."""
+    analysis = timed(design(guardrails=(BY_DEFAULT,)), asking, asking)
+    assert analysis.verdict is Verdict.BETTER
+    assert "latency is not measured: A and B are not known to have been timed together, and --fresh" in analysis.problems[0]
+    other = timed(design(guardrails=(BY_DEFAULT,)), "")
+    assert "A was timed earlier and B on 2026-11-23 14:05:30 UTC" in other.problems[0]
+
+
+def test_repeats_of_a_command_that_went_on_are_timed_together() -> None:
+    """Some repeats were asked before it was stopped; one that was never asked says nothing."""
+    seconds, askings = np.ones((40, 3)), np.tile([BEFORE, NOW, ""], (40, 1))
+    sides = [table({"f1": seconds, "latency": seconds}, side=side, timed=askings) for side in ("a", "b")]
+    asked = [replace(one, trace_ids=np.where(askings == "", "", one.trace_ids)) for one in sides]
+    plan = design(guardrails=(BY_DEFAULT,))
+    assert len(compare(asked[0], asked[1], cases(40), METRICS, plan).timed) == 40
+    assert compare(sides[0], sides[1], cases(40), METRICS, plan).timed == ()
+
+
+def test_a_direction_that_only_the_first_of_repeated_questions_have_is_not_known() -> None:
+    """Whoever looks at each question once may see another direction than the mean over all cases has."""
+    watch = Sequential(0.05)
+    a = np.r_[np.full(32, 0.3), np.full(32, 0.9)]
+    b = np.r_[a[:32] + 0.3, np.full(32, 0.1)]
+    for one in (b - a)[:32]:
+        watch.observe(one)
+    asked = cases(64, question=[f"Question {number}?" for number in range(32)] + ["Question 0?"] * 32)
+    tables = table({"f1": a}), table({"f1": b}, side="b")
+    analysis = compare(*tables, asked, METRICS, design(), {"f1": watch}, 3)
+    assert watch.decided == "better"
+    assert analysis.verdict is Verdict.UNKNOWN
+    assert effect(analysis, "f1").difference.value == pytest.approx(0.3)
+    clear = compare(table({"f1": a[:32]}), table({"f1": b[:32]}, side="b"), cases(32), METRICS, design(), {"f1": watch}, 3)
+    assert clear.verdict is Verdict.BETTER
+    unseen = compare(*tables, asked, METRICS, design(), {"f1": Sequential(0.05)}, 3)
+    assert unseen.verdict is Verdict.UNKNOWN
 
 
 def test_too_many_missing_values_are_not_trusted() -> None:

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from evals.analysis.doubts import few, gaps, too_little, unanswered
+from evals.agreement import agreement
+from evals.analysis.doubts import disagreeing, few, gaps, repeated, too_little, unanswered
 from evals.analysis.pairing import Sides
-from tests.evals.analysis.tables import metric, table
+from tests.evals.analysis.tables import cases, metric, table
 
 F1 = metric("f1")
 
@@ -49,9 +50,36 @@ def test_cases_with_a_metric_on_one_side_only_are_counted_once() -> None:
     a = table({"f1": [1, np.nan, 1, np.nan, np.nan]}, {"f1": [0, 0, 0, 1, 0]})
     b = table({"f1": [1, 1, np.nan, 1, np.nan]})
     told = list(gaps([Sides(F1, a.columns["f1"], b.columns["f1"])], {"f1"}))
-    assert told[1:] == ["f1 applies on one side only to 2 cases, which are left out of it"]
+    assert told[1:] == ["f1 applies on one side only to 2 cases, which are left out of its mean"]
 
 
 def test_few_clusters() -> None:
     assert list(few(None)) == list(few(np.arange(10))) == []
     assert list(few(np.arange(20) % 9)) == ["the cases form only 9 independent clusters, and intervals from so few are rough"]
+
+
+def test_a_cluster_that_is_most_of_the_cases_makes_many_clusters_few() -> None:
+    half = np.repeat(np.arange(12), [66, *[6] * 11])
+    assert list(few(half)) == [
+        "of 12 clusters the largest has 66 of 132 cases, so that they count as 3.7 equal ones, and intervals from so few are rough"
+    ]
+    assert list(few(np.repeat(np.arange(12), 11))) == []
+
+
+def test_cases_that_ask_the_same_are_told() -> None:
+    questions = ["How long?", "how  long?", "How long?", "How much?"]
+    assert list(repeated(list(cases(4, question=questions).values()))) == [
+        "2 cases ask what another one of them asks: they are taken together, and do not make it surer"
+    ]
+    assert list(repeated(list(cases(4).values()))) == []
+
+
+def test_a_judge_that_agrees_with_people_by_luck_is_told() -> None:
+    people = ["correct"] * 8 + ["wrong"] * 2
+    assert list(disagreeing(agreement(people, people))) == []
+    assert list(disagreeing(agreement(["correct"] * 10, people))) == [
+        "the judge agrees with people on 80% of 10 labelled answers, kappa 0.00: below 0.6 do not trust it alone"
+    ]
+    assert list(disagreeing(agreement(["correct"] * 8, ["correct"] * 8))) == [
+        "all 8 labelled answers have one grade, which cannot show whether the judge agrees with people"
+    ]

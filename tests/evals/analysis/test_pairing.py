@@ -27,7 +27,7 @@ def test_a_case_of_one_side_is_told() -> None:
 
 def test_a_case_that_was_not_asked_is_of_the_other_side_only() -> None:
     whole = table({"f1": [0, 0]})
-    cut = ScoreTable(whole.case_ids, whole.columns, np.array([["a:c0:0"], [""]]))
+    cut = ScoreTable(whole.case_ids, whole.columns, np.array([["a:c0:0"], [""]]), np.array([[""], [""]]))
     assert pair(whole, cut, cases(2)).problems == ("1 case asked of A only and left out: c1",)
 
 

@@ -97,9 +97,9 @@ def test_the_sentences(told: Effect, sentence: str) -> None:
 @pytest.mark.parametrize(
     ("told", "needed"),
     [
-        (effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15)), "about 400 cases would settle it"),
-        (effect(F1, Finding.UNKNOWN, (0.0, -0.06, 0.06)), "about 280 cases would settle it"),
-        (effect(F1, Finding.UNKNOWN, (0.0299999, -30, 30)), "no number of cases would settle it soon"),
+        (effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3), "about 400 cases would settle it"),
+        (effect(F1, Finding.UNKNOWN, (0.0, -0.06, 0.06), p_adjusted=1), "about 280 cases would settle it"),
+        (effect(F1, Finding.UNKNOWN, (0.0299999, -30, 30), p_adjusted=0.9), "no number of cases would settle it soon"),
         (effect(F1, Finding.UNKNOWN, (0.05, 0.01, 0.09)), "about 101 cases would settle it"),
         (
             effect(COST, Finding.UNKNOWN, (0.0005, -0.0005, 0.0015)),
@@ -121,6 +121,47 @@ def test_what_is_not_known_says_what_would_settle_it(told: Effect, needed: str) 
     assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)))[1][0]
 
 
+@pytest.mark.parametrize(
+    ("told", "needed"),
+    [
+        # Two that differ the same way: by chance one time in two, and six of six one time in 32.
+        (effect(F1, Finding.UNKNOWN, (0.9, -0.1, 1), p=0.5, p_adjusted=0.5, pairs=2, units=2), "about 6 cases would settle it"),
+        # p = .0577 is 1.90 standard deviations, and 1.96 are wanted: (1.96 / 1.90)² = 1.07.
+        (
+            effect(EXACT, Finding.UNKNOWN, (0.08, 0.001, 0.17), p=0.0574, p_adjusted=0.0574),
+            "the interval leaves out 0, and the test, which is stricter, finds nothing yet: about 110 cases would settle it",
+        ),
+        # The end at -0.002 is 0.052 from 0.05: (0.052 / 0.05)² = 1.08.
+        (
+            effect(F1, Finding.UNKNOWN, (0.05, -0.002, 0.06)),
+            "the test finds a difference that few cases carry, and the interval still holds 0: about 110 cases would settle it",
+        ),
+        (
+            effect(F1, Finding.UNKNOWN, (0.2, -0.1, 0.5), p=0.0625, p_adjusted=0.0625, units=5),
+            "5 clusters can show no difference, however many cases they have: it takes 6",
+        ),
+    ],
+)
+def test_what_the_test_keeps_open_is_settled_by_what_it_takes(told: Effect, needed: str) -> None:
+    assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)), asked=told.pairs)[1][0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"alone": 90}, "90 cases to which it applies on one side only leave open anything from -0.400 to +0.500"),
+        ({"torn": 1}, "1 case of which the judge said two things leaves open anything from -0.400 to +0.500"),
+        (
+            {"missing_a": 2, "alone": 1},
+            "2 missing values and 1 case to which it applies on one side only leave open anything from -0.400 to +0.500",
+        ),
+    ],
+)
+def test_what_is_not_known_of_a_case_is_told_by_its_kind(changes: dict[str, int], said: str) -> None:
+    told = effect(F1, Finding.UNKNOWN, worst_case=(-0.4, 0.5), **changes)
+    assert judge([told], Design(primary=("f1",)))[1][0].endswith(f"not known yet, {said}")
+
+
 def test_a_margin_that_is_a_share_is_settled_by_what_was_tested() -> None:
     """The excess of -0.0005 reaches to 0.001 in 100 cases: (0.0015 / 0.0005)² = 9 times as many leave out 0."""
     excess = Estimate(value=-0.0005, low=-0.0006, high=0.001, method="by hand")
@@ -136,5 +177,5 @@ def test_the_cases_it_takes_are_of_the_kind_that_was_asked() -> None:
 
 def test_two_primary_metrics_need_more_cases_to_differ() -> None:
     """By (2.241 / 1.960)² for half the error each."""
-    found = [effect(of, Finding.UNKNOWN, (0.05, -0.05, 0.15)) for of in (F1, EXACT)]
-    assert "p .008 after Holm: not known yet, about 520 cases" in judge(found, PLAN)[1][1]
+    found = [effect(of, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3) for of in (F1, EXACT)]
+    assert "p .30 after Holm: not known yet, about 520 cases" in judge(found, PLAN)[1][1]

@@ -29,7 +29,7 @@ ORDER = [f"case-{number}" for number in range(100)]
 
 def result(case: str, repeat: int = 0, **scores: float | Missing) -> Result:
     return Result(
-        case=Case(id=case, question="Why?"),
+        case=Case(id=case, question=f"Why {case}?"),
         repeat=repeat,
         trace_id="t",
         outcome=Outcome.ANSWERED,
@@ -37,6 +37,7 @@ def result(case: str, repeat: int = 0, **scores: float | Missing) -> Result:
         scorers=(),
         cost_nanodollars=0,
         seconds=0,
+        timed=("2026-11-23T14:05:30.000000+00:00",),
     )
 
 
@@ -168,6 +169,29 @@ def test_a_case_without_a_value_is_passed_over(lost: dict[str, Missing]) -> None
             without.see(1, result(ORDER[position], f1=0.6))
     assert with_gaps.looked_at == 10
     assert with_gaps.tests["f1"].p == without.tests["f1"].p < 1
+
+
+def test_a_question_that_is_asked_again_is_looked_at_and_tells_nothing_new() -> None:
+    once, tenfold = early(), early()
+    for number, case in enumerate(ORDER[:30]):
+        for side in (0, 1):
+            answer = result(case, f1=0.2 + 0.4 * side)
+            question = Case(id=case, question=f"Question {number % 3}?")
+            tenfold.see(side, answer.model_copy(update={"case": question}))
+            if number < 3:
+                once.see(side, answer)
+    assert (once.looked_at, tenfold.looked_at) == (3, 30)
+    assert tenfold.tests["f1"].p == once.tests["f1"].p
+
+
+def test_a_question_is_looked_at_once_a_value_is_there() -> None:
+    """Of the first to ask it one side has none."""
+    watch = early()
+    for number, case in enumerate(ORDER[:3]):
+        for side in (0, 1):
+            answer = result(case, 0, **({} if number + side == 1 else {"f1": 0.2 + 0.4 * side}))
+            watch.see(side, answer.model_copy(update={"case": Case(id=case, question="Always the same?")}))
+    assert (watch.looked_at, watch.tests["f1"].observed) == (3, 1)
 
 
 def test_metrics_share_the_error() -> None:

@@ -35,7 +35,7 @@ async def test_it_lies_between_an_empty_answer_and_the_longest(runtime: Runtime,
     for case in cases:
         trace = await pipeline.answer(case.question, Channel.EVALS)
         contents = [message.content for message in trace.messages]
-        tokens.append(sum(await pipeline.router.llm(OPENAI).count_tokens(OPENAI, contents)))
+        tokens.append(sum(await pipeline.router.llm(OPENAI).count_tokens(contents)))
     assert prompts == tokens
     assert low == tokens[0] * PROMPT
     await runtime.router.close()

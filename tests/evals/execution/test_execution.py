@@ -11,7 +11,7 @@ import prompts
 from evals.analysis.pairing import case_means
 from evals.cases import Case
 from evals.execution.budget import Budget, Limits
-from evals.execution.execution import AHEAD, FAILURES, HOPELESS, Execution
+from evals.execution.execution import AHEAD, HOPELESS, Execution
 from evals.execution.pace import FIRST
 from evals.execution.runs import Result
 from rag.errors import GroundwireError
@@ -100,7 +100,7 @@ async def test_failures_are_results_and_can_be_asked_again(runtime: Runtime, pro
 
     provider.play(broken)
     asking = await carried_out(runtime, [arm(runtime)], some(12))
-    failed = [result for result in results(asking) if result.outcome in FAILURES]
+    failed = [result for result in results(asking) if not result.outcome.succeeded]
     assert [result.case.id for result in failed] == ["case-0000", "case-0004", "case-0008"]
     assert asking.standing.failed == 3
     assert all((result.scores["failed"], result.scores["f1"]) == (1.0, 0.0) for result in failed)

@@ -171,5 +171,5 @@ async def test_a_push_back_is_told_with_its_seconds(ledger: Ledger, provider: Pr
 async def test_it_counts_and_prices_as_the_model_does(ledger: Ledger, provider: Provider) -> None:
     llm, plain = ledger.llm(), open_llm(OPENAI)
     usage = Usage(prompt=10, completion=3)
-    assert await llm.count_tokens(OPENAI, ["one two"]) == await plain.count_tokens(OPENAI, ["one two"])
-    assert (llm.window(OPENAI), llm.cost(OPENAI, usage)) == (plain.window(OPENAI), plain.cost(OPENAI, usage))
+    assert await llm.count_tokens(["one two"]) == await plain.count_tokens(["one two"])
+    assert (llm.window(), llm.cost(usage)) == (plain.window(), plain.cost(usage))

@@ -8,20 +8,11 @@ from typing import Literal
 
 import pytest
 
-from evals.grounding.benchmark import (
-    CLAIMS,
-    PASSAGES,
-    FlipFigures,
-    Measured,
-    Report,
-    SetFigures,
-    answers,
-    benchmark,
-    flip_set,
-    measure,
-)
+from evals.grounding.benchmark import Measured, Report, benchmark, flip_set, measure
+from evals.grounding.figures import FlipFigures, SetFigures
 from evals.grounding.flips import Kind
 from evals.grounding.labels import Label, LabelSet
+from evals.grounding.speed import CLAIMS, PASSAGES, answers
 from rag.errors import GroundwireError
 from rag.types import Claim, Passage, Verdict
 from rag.validators.lexical import LexicalValidator

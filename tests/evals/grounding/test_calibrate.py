@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from evals.grounding.calibrate import LICENSED, Calibrated, calibrate, shipped, staged, worth, write
+from evals.grounding.calibrate import LICENSED, Calibrated, calibrate, shipped, staged, write
 from evals.grounding.curves import probabilities
 from evals.grounding.judgements import EDGE, Sample, Stage, Weakest, judge, weakest
 from evals.grounding.labels import Label, LabelSet
 from evals.grounding.reliability import separation
+from evals.grounding.worth import worth
 from evals.scores import BoolArray
 from rag.errors import GroundwireError
 from rag.types import Tier, Verdict

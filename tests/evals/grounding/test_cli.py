@@ -1,4 +1,5 @@
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from evals.cli import app
-from evals.grounding.calibrate import begun
+from evals.grounding.calibrate import LICENSED, begun
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.trace import Channel
@@ -44,6 +45,18 @@ def test_labels_make_a_calibration_that_a_variant_can_name(tmp_path: Path) -> No
     assert calibration.fitted.labels == 109
     assert run("calibrate", "--labels", GUIDE, "--to", str(file)).exception is not None
     assert load(str(file)) == calibration
+
+
+def test_the_shipped_one_is_shown_with_how_it_carries_over(tmp_path: Path) -> None:
+    sets = tmp_path / "sets"
+    sets.mkdir()
+    for name in (*LICENSED, "kept_back"):
+        shutil.copy(GUIDE, sets / f"{name}.jsonl")
+    found = run("calibrate", "--shipped", str(sets), "--to", str(tmp_path / "own.json"))
+    assert found.exit_code == 0, found.stderr
+    assert "lost" in found.stdout
+    assert "kept_back" in found.stdout
+    assert "kept_back" not in load(str(tmp_path / "own.json")).fitted.sources
 
 
 def test_a_collection_makes_one_too(shop: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

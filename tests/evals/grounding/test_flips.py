@@ -45,6 +45,10 @@ def test_a_flip_differs_in_its_span_alone(claim: str, seed: int) -> None:
         assert one.text[one.end :] == claim[len(claim) - tail :]
 
 
+def test_a_number_beyond_all_measure_is_left_as_it_is() -> None:
+    assert text("They counted 98765432109876543210 stars.", "number") is None
+
+
 @settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_read(claim: str) -> None:

@@ -281,8 +281,9 @@ def rich() -> Comparison:
         agreement=Agreement(labels=60, share=0.85, kappa=0.69, interval=estimate(0.85, 0.74, 0.93, "Wilson")),
         spent_nanodollars=76_770_000,
         seconds=192.4,
+        at_once=64,
         early=EarlyStop(
-            asked=200, planned=320, stopped=True, saved_calls=480, saved_nanodollars=44_100_000, metric="f1", p=0.011
+            asked=200, planned=320, stopped=True, saved_calls=480, saved_nanodollars=44_100_000, looks=5, metric="f1", p=0.011
         ),
     )  # fmt: skip
 

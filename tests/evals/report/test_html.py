@@ -286,3 +286,19 @@ def test_a_browser_shows_it_without_a_complaint(tmp_path: Path, hostile: str) ->
     assert "the 10 that moved furthest" in shown.stdout
     assert "<script" not in shown.stdout
     assert NASTY.split()[0] in Outline(shown.stdout).words
+
+
+def test_an_early_stop_is_told_where_the_numbers_begin() -> None:
+    page = html.page(rich())
+    assert page.index("<dt>Stopped early</dt><dd><bdi>320 were planned, 480 calls saved ($0.0441)") < page.index('id="effects"')
+    assert "Guardrails may be looked at 5 times" in page[page.index('id="method"') :]
+    going_on = rich().model_copy(update={"early": None})
+    assert "Stopped early" not in html.page(going_on)
+
+
+def test_holms_correction_is_told_only_of_several_primary_metrics() -> None:
+    several = rich()
+    alone = several.model_copy(update={"design": several.design.model_copy(update={"primary": ("f1",)})})
+    assert len(several.design.primary) > 1
+    assert "<small>Holm</small>" in html.page(several)
+    assert "<small>Holm</small>" not in html.page(alone)

@@ -4,7 +4,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evals.comparison import Comparison, Finding, Verdict
+from evals.comparison import Comparison, Finding, Guardrail, Role, Verdict
 from evals.measurement import Measurement
 from evals.report.junit import document
 from tests.evals.report.samples import alone, decided, minimal, nasty, nasty_alone, rich
@@ -66,6 +66,24 @@ def test_what_was_declared_and_not_measured_is_a_case(verdict: Verdict, kind: st
         found = root.find(f".//testcase[@name='{case}']/{kind}")
         assert found is not None
         assert f"{case} ({role}): not measured" in found.attrib["message"] + (found.text or "")
+
+
+@pytest.mark.parametrize("some", [False, True])
+def test_a_guardrail_that_was_left_out_says_where_to_read_why(some: bool) -> None:
+    """Of times that were not taken side by side, of some cases or of all."""
+    whole = rich()
+    told = "latency is measured on 3 of 200 cases: A was timed earlier"
+    others = [one for one in whole.effects if one.metric.name != "latency"]
+    latency = [one.model_copy(update={"role": Role.OTHER}) for one in whole.effects if one.metric.name == "latency"][:1]
+    left_out = Guardrail(metric="latency", margin=0.2, relative=True, by_default=True)
+    design = whole.design.model_copy(update={"guardrails": (left_out,)})
+    effects = (*others, *(latency if some else ()))
+    root = parsed(whole.model_copy(update={"design": design, "effects": effects, "problems": (told,)}))
+    skipped = root.find(".//testcase[@name='latency']/skipped")
+    assert skipped is not None
+    few = " on enough cases" if some else ""
+    assert skipped.attrib["message"] == f"latency (guardrail): not measured{few}, see the report's problems"
+    assert skipped.text == told
 
 
 def test_a_run_by_itself_is_a_case_for_each_number() -> None:

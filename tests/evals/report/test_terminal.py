@@ -55,6 +55,17 @@ def test_what_stopping_early_saved_is_told() -> None:
         assert told in " ".join(printed(comparison_table(comparison)).split()), changes
 
 
+def test_how_far_the_judge_agrees_with_people_is_told_at_once() -> None:
+    told = " ".join(printed(comparison_table(rich())).split())
+    assert "judge openai/gpt-4.1-mini with judge@1, $0.0024 · agrees with people on 85 % of 60 answers, kappa 0.69 ·" in told
+    assert "kappa" not in printed(comparison_table(rich().model_copy(update={"agreement": None})))
+
+
+def test_how_many_were_asked_at_once_is_told_with_what_it_took() -> None:
+    assert "in 3 min 12 s, 64 calls at most at once ·" in " ".join(printed(comparison_table(rich())).split())
+    assert "at once" not in printed(comparison_table(rich().model_copy(update={"at_once": 0})))
+
+
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [

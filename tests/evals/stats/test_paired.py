@@ -14,7 +14,7 @@ from scipy import stats
 
 from evals.comparison import Estimate
 from evals.scores import FloatArray
-from evals.stats.paired import Pairs, difference, equivalent, mean, naive_difference, not_worse, significance
+from evals.stats.paired import Pairs, difference, equivalent, fewest_units, mean, naive_difference, not_worse, significance
 
 HULL = "wider of Student's t and studentised bootstrap of 2,000 resamples"
 SPARSE = "Student's t with two pseudo-units (Bonett-Price)"
@@ -118,6 +118,21 @@ def test_mcnemar_never_finds_what_tangos_interval_does_not(n: int) -> None:
             estimate = difference(pairs)
             if significance(pairs).p <= 0.05:
                 assert not estimate.low <= 0 <= estimate.high
+
+
+@pytest.mark.parametrize("alpha", [0.1, 0.05, 0.025, 0.01])
+def test_fewer_units_than_so_many_can_show_nothing(alpha: float) -> None:
+    fewest = fewest_units(alpha)
+    surest = [significance(pairs(units)).p for pairs in (_all_better, _all_right) for units in (fewest - 1, fewest)]
+    assert [p <= alpha for p in surest] == [False, True] * 2
+
+
+def _all_better(units: int) -> Pairs:
+    return Pairs.of(np.zeros(3 * units), np.full(3 * units, 0.5), np.repeat(np.arange(units), 3))
+
+
+def _all_right(units: int) -> Pairs:
+    return shares(0, units, 0, 0)
 
 
 def test_few_units_try_every_flip() -> None:
@@ -260,12 +275,12 @@ def test_one_small_difference_is_not_taken_for_precision() -> None:
 
 
 def test_the_bonett_price_interval_is_the_known_one_for_shares() -> None:
-    """Bonett and Price (2012): one more of either kind, two more cases, and z; here with Student's t."""
+    """Bonett and Price (2012): one more of either kind, two more cases, and z; here with Student's t of those that differ."""
     gained, lost, n = 6, 2, 60
     pairs = shares(30, gained, lost, 22)
     halves = Pairs.of(pairs.a / 2, pairs.b / 2)
     up, down = (gained + 1) / (n + 2), (lost + 1) / (n + 2)
-    half = stats.t.ppf(0.975, n + 1) * math.sqrt((up + down - (up - down) ** 2) / (n + 1))
+    half = stats.t.ppf(0.975, 2 * (gained + lost + 2)) * math.sqrt((up + down - (up - down) ** 2) / (n + 1))
     assert ends(difference(halves)) == pytest.approx(((up - down - half) / 2, (up - down + half) / 2))
 
 

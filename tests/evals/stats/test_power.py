@@ -209,7 +209,7 @@ def test_a_plan_prefers_a_pilot_and_the_clusters_of_its_own_cases() -> None:
 def test_a_pilot_that_knows_no_clusters_is_not_trusted_about_them() -> None:
     pilot = {"exact": binary(np.random.default_rng(15), 60, 0.0)}
     spread = (
-        plan([EXACT], Design(primary=("exact",)), cases=9, cluster_sizes=[1, 3, 5], pilot=pilot, source="60")
+        plan([EXACT], Design(primary=("exact",)), cases=18, cluster_sizes=[1, 3, 5] * 2, pilot=pilot, source="60")
         .metrics[0]
         .assumption
     )
@@ -252,11 +252,17 @@ def test_a_plan_reads_well() -> None:
         concurrency=4,
     )
     console.print(plan_table(priced), plan_table(plan([F1], design, cases=4)))
+    clusters = plan([F1], Design(primary=("f1",), cluster_by="page"), cases=60, cluster_sizes=[12] * 5)
+    assert (clusters.metrics[0].power, clusters.metrics[0].detectable) == (0, None)
+    console.print(plan_table(clusters))
     text = shown.getvalue()
+    said = " ".join(text.split())
+    assert "5 clusters, however many cases they have, can show no difference: it takes 6" in said
+    assert "4 cases can show no difference: it takes 6" in said
     assert "280 calls (140 cases x 2 variants): $0.035 to $0.066, 2 min to 3 min" in text
     assert "token F1" in text
     assert f"sd {np.std(pilot['f1'].differences, ddof=1):.3f}, {source}" in text
     assert "one pair in 5 differs" in text
     assert "nothing can be assumed: a pilot would tell" in text
     assert "none " in text
-    assert "at an unknown price, an unknown time" in text
+    assert "at an unknown price, an unknown time" in said

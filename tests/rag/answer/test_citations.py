@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rag.answer.citations import citations, uncited
+from rag.answer.citations import citations, corrected, uncited
 
 
 @pytest.mark.parametrize(
@@ -57,3 +57,19 @@ def test_every_character_finds_its_way_back(answer: str) -> None:
 def test_long_answers_are_read_in_linear_time(unit: str) -> None:
     answer = unit * (50_000 // len(unit))
     uncited(answer, citations(answer))
+
+
+@pytest.mark.parametrize(
+    ("answer", "wrong", "right", "mended"),
+    [
+        ("It grew [1].", (1,), 2, "It grew [2]."),
+        ("It grew [1, 3].", (1,), 2, "It grew [3, 2]."),
+        ("It grew [1, 2].", (1,), 2, "It grew [2]."),
+        ("It grew [1][2].", (1,), 2, "It grew [2]."),
+        ("It grew [1], and fell [1].", (1,), 2, "It grew [2], and fell."),
+        ("It grew [3].", (1,), 2, "It grew [3]."),
+        ("It grew `a[1]`.", (1,), 2, "It grew `a[1]`."),
+    ],
+)
+def test_a_wrong_number_gives_way_to_the_right_one_once(answer: str, wrong: tuple[int, ...], right: int, mended: str) -> None:
+    assert corrected(answer, wrong, right) == mended

@@ -179,3 +179,131 @@ def test_any_text(answer: str) -> None:
 def test_a_bold_line_is_a_heading_and_a_bold_sentence_is_none() -> None:
     assert not states("**Opening hours**")
     assert states("**The pool opens at nine.**")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Kettles are covered for 36 months (the documents do not say why).",
+        "The documents don't mention Windows, so it is not supported.",
+        "The documents do not mention Windows; therefore it cannot run there.",
+        "The documents do not mention Windows; it is insecure.",
+        "Since the passages don't mention a limit, kettles are covered for life.",
+        "Kettles are covered for life because the warranty document does not state an end.",
+        "Kettles are free even when the documents do not say so.",
+        "The warranty lasts forever and the documents do not say otherwise.",
+        "The guide does not list Windows and it is insecure.",
+        "In the first year kettles are free, which the documents do not mention.",
+        "I believe that kettles are free, and the documents don't say otherwise.",
+        "The documents don't mention Windows, so it is not supported, but toasters are covered.",
+        "Kettles are free - the documents do not say why.",
+        "The documents do not mention a fee - entry is free for owners.",
+        "The documents do not mention a fee -- entry is free for owners.",
+        "The documents do not mention a fee... entry is free for owners.",
+        "The documents do not mention a fee\u2026 entry is free for owners.",
+        "The documents do not mention a fee - so entry is free.",
+        "The documents do not mention a fee, suggesting entry is free.",
+        "The documents do not mention a fee, implying that entry is free.",
+        "The documents do not mention a fee, indicating that entry is free.",
+        "The documents do not mention a fee, i.e. entry is free.",
+        "The documents do not mention a fee, except that entry is free for owners.",
+        "The documents do not mention a fee other than that entry is free for owners.",
+        "The documents do not mention a fee beyond saying entry is free for owners.",
+        "Apart from the fact that entry is free for owners, the documents do not mention fees.",
+        "Besides the fact that entry is free for owners, the documents do not mention fees.",
+    ],
+)
+def test_a_refusal_excuses_no_statement_beside_it(sentence: str) -> None:
+    assert declines(sentence)
+    assert [statement.text for statement in statements(sentence)] == [sentence]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The passages do not mention whether or when batteries are covered.",
+        "The price and the colour are not mentioned in the passages.",
+        "The year (and month) is not stated in the passages.",
+        "I don't know, because the passages do not mention it.",
+        "I cannot answer this, because the passages are about something else.",
+        "My knowledge ends in 2023, so I can't say.",
+        "As far as I can tell, the documents do not mention it.",
+        "If you are asking about kettles, I don't know.",
+        "Since the passages do not mention it, I cannot say.",
+        "The passages do not mention it, so you may want to check the manual.",
+        "The passages do not mention it, so the answer is unknown.",
+        "You asked about the price, which the documents do not mention.",
+        "The documents do not mention the following: price, whether it is sold, weight.",
+        "I looked through the passages, and I couldn't find it.",
+        "The answer is: The document does not answer this question.",
+        "The documents do not contain any information suggesting that entry is free.",
+        "The documents do not mention a fee - only the opening times.",
+        "The documents do not mention that -- please ask the desk.",
+        "I don't know... sorry.",
+        "I do not know anything besides that.",
+        "The passages do not mention it, i.e. it is not specified.",
+        "Apart from the opening hours, the documents do not mention anything.",
+        "I'm sorry to say the documents do not mention a fee.",
+        "Please refer to the documentation - I do not know.",
+    ],
+)
+def test_a_refusal_may_say_of_itself_what_it_will(sentence: str) -> None:
+    assert declines(sentence)
+    assert statements(sentence) == []
+
+
+@pytest.mark.parametrize(
+    ("talk", "stated"),
+    [
+        ("I'm happy to say entry is free.", "entry is free."),
+        ("I'm happy to confirm that entry is free.", "entry is free."),
+        ("I'm sorry to say entry costs 9 dollars.", "entry costs 9 dollars."),
+        ("Please refer to the desk since entry is free.", "entry is free."),
+        ("Feel free to come early because entry is free.", "entry is free."),
+        ("Feel free to come early - entry is free.", "entry is free."),
+    ],
+)
+def test_talk_that_goes_over_into_a_statement(talk: str, stated: str) -> None:
+    assert [statement.text for statement in statements(talk)] == [stated]
+
+
+@pytest.mark.parametrize(
+    "talk",
+    [
+        "I'm happy to help with your question.",
+        "I'm happy to say more if you have questions.",
+        "Feel free to ask because I am here to help.",
+        "Let me know - I am happy to help.",
+    ],
+)
+def test_talk_that_goes_on_talking(talk: str) -> None:
+    assert statements(talk) == []
+
+
+@pytest.mark.parametrize("lead", ["Unused goods are returned by post [1]:", "Unused goods cannot be returned:"])
+def test_a_lead_in_that_cites_or_denies_is_a_statement(lead: str) -> None:
+    assert [statement.text for statement in statements(f"{lead}\n\n- Refunds are paid. [1]")][:1] == [lead.replace(" [1]", "")]
+
+
+@pytest.mark.parametrize(
+    "lead", ["There are four verdicts [1]:", "The reasons are the following [1]:", "For the other planets [1]:"]
+)
+def test_a_lead_in_that_only_announces_is_none(lead: str) -> None:
+    assert [statement.text for statement in statements(f"{lead}\n\n- Refunds are paid. [1]")] == ["Refunds are paid."]
+
+
+@pytest.mark.parametrize(
+    ("reply", "resolved"),
+    [
+        ("It appears so.", "Is the pool open"),
+        ("Most likely.", "Is the pool open"),
+        ("Yes, probably.", "Is the pool open"),
+        ("Probably not.", "Is not the pool open"),
+        ("I don't think so.", "Is not the pool open"),
+        ("Unlikely.", "Is not the pool open"),
+    ],
+)
+def test_a_hedge_replies(reply: str, resolved: str) -> None:
+    (alone,) = statements(reply, question="Is the pool open?")
+    assert (alone.resolved, alone.reply) == (resolved, True)
+    assert [statement.text for statement in statements(f"{reply} The pool opens at nine.")] == ["The pool opens at nine."]

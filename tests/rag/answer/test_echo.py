@@ -45,3 +45,10 @@ def test_the_draft_stops_where_a_passage_would_end() -> None:
     assert Echo(PROMPT, FENCE).stops == (f"</passage-{FENCE}",)
     assert Echo(PROMPT, "").stops == ()
     assert bare(f"<passage-{FENCE}>", fence="") == f"<passage-{FENCE}>"
+
+
+@pytest.mark.timeout(20)
+def test_a_message_that_is_one_long_word_takes_no_time() -> None:
+    """From within the word, each of its characters would be a beginning: 300,000 of them took minutes."""
+    echo = Echo([*PROMPT, Message(role="user", content="9" * 300_000 + " a-" * 100_000)], FENCE)
+    assert echo.stops == (f"</passage-{FENCE}>"[:-1],)

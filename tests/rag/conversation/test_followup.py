@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from rag.conversation.followup import follows
-from rag.relevance import STRANGERS
+from rag.relevance import OUT_OF_DOMAIN
 
 ROWS: list[dict[str, Any]] = [
     json.loads(line) for line in Path(__file__).with_name("conversations.jsonl").read_text(encoding="utf-8").splitlines()
@@ -38,7 +38,7 @@ def test_no_language_is_left_behind(language: str) -> None:
 
 
 def test_hardly_any_question_that_stands_by_itself_is_taken_for_one_that_does_not() -> None:
-    assert sum(follows(question) for question in STRANGERS) <= 0.1 * len(STRANGERS)
+    assert sum(follows(question) for question in OUT_OF_DOMAIN) <= 0.1 * len(OUT_OF_DOMAIN)
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import time
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
@@ -10,7 +9,7 @@ import pytest
 from prompts.library import Library
 from rag.conversation.rewriter import PROMPT_TOKENS, Rewriter
 from rag.errors import GroundwireError
-from rag.llms.base import Attempt, CallPolicy, Purpose
+from rag.llms.base import Attempt, CallLog, CallPolicy, Purpose
 from rag.llms.router import Router
 from rag.types import Message
 from tests.rag.conversation.turns import HISTORY, KETTLES, TOASTERS, said
@@ -34,8 +33,8 @@ def rewriter_of(router: Router, model: str = OPENAI) -> Rewriter:
 async def rewritten(
     router: Router, question: str = TOASTERS, history: Sequence[Message] = HISTORY, model: str = OPENAI
 ) -> tuple[str, list[Attempt]]:
-    attempts: list[Attempt] = []
-    return await rewriter_of(router, model).rewrite(question, history, time.perf_counter(), attempts), attempts
+    log = CallLog()
+    return await rewriter_of(router, model).rewrite(question, history, log), log.attempts
 
 
 @pytest.mark.anyio
@@ -147,14 +146,14 @@ async def test_a_call_that_fails_is_not_repeated_and_is_on_record(router: Router
 @pytest.mark.anyio
 async def test_a_caller_who_leaves_ends_the_call(router: Router, provider: Provider) -> None:
     provider.script(Reply(before=30))
-    attempts: list[Attempt] = []
-    asking = asyncio.create_task(rewriter_of(router).rewrite(TOASTERS, HISTORY, time.perf_counter(), attempts))
+    log = CallLog()
+    asking = asyncio.create_task(rewriter_of(router).rewrite(TOASTERS, HISTORY, log))
     while not provider.calls:
         await asyncio.sleep(0.01)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking
-    assert [attempt.error for attempt in attempts] == ["the caller left"]
+    assert [attempt.error for attempt in log.attempts] == ["the caller left"]
 
 
 @pytest.mark.anyio

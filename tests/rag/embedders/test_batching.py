@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rag.embedders.base import Vectors
-from rag.embedders.batching import MOST, Batching
+from rag.embedders.batching import BATCH, Batching
 from rag.embedders.hashing import HashingEmbedder
 from rag.embedders.onnx import OnnxEmbedder
 
@@ -51,11 +51,11 @@ async def test_what_arrives_during_a_call_goes_together_into_the_next(embedder: 
     batching = Batching(embedder)
     first = asyncio.ensure_future(batching.embed("one"))
     await until(embedder, 1)
-    others = [asyncio.ensure_future(batching.embed(f"question {number}")) for number in range(MOST + 3)]
+    others = [asyncio.ensure_future(batching.embed(f"question {number}")) for number in range(BATCH + 3)]
     await asyncio.sleep(0)
     embedder.go.release(3)
     vectors = await asyncio.gather(first, *others)
-    assert [len(call) for call in embedder.calls] == [1, MOST, 3]
+    assert [len(call) for call in embedder.calls] == [1, BATCH, 3]
     assert embedder.most_at_once == 1
     alone = HashingEmbedder().embed([question for call in embedder.calls for question in call])
     assert np.array_equal(np.stack(vectors), alone)

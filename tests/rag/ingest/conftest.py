@@ -9,7 +9,7 @@ from rag.embedders.base import Embedder, Vectors
 from rag.embedders.hashing import HashingEmbedder
 from rag.embedders.onnx import OnnxEmbedder
 from rag.ingest.ingest import ingest
-from rag.ingest.quality import Report
+from rag.ingest.report import Report
 from rag.runtime import Runtime
 from rag.settings import Settings
 

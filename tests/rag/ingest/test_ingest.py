@@ -9,7 +9,8 @@ import pytest
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError
 from rag.ingest.ingest import ingest, rebuild
-from rag.ingest.quality import Reason, Report
+from rag.ingest.quality import Reason
+from rag.ingest.report import Report
 from rag.ingest.survey import UNIQUE
 from rag.progress import Stage
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import Engine, select
 
-from rag.ledger.corpus import Collection, Corpus, Quarantined
+from rag.ledger.corpus import Change, Collection, Corpus, Quarantined
 from rag.ledger.database import opened
-from rag.ledger.feedback import Feedback, Opinion
+from rag.ledger.feedback import Feedback, FeedbackFields
 from rag.ledger.schema import results
 from rag.ledger.schema import traces as table
 from rag.ledger.traces import Selection, Traces
@@ -47,9 +47,7 @@ def fill(engine: Engine, *documents: tuple[Document, list[Chunk]], quarantined: 
     corpus = Corpus(engine)
     flaws = [Quarantined("s", "r", quarantined)]
     after = Collection("c", "hash", "g")
-    corpus.replace(
-        None, after, changed=documents, removed=[], read={id.id: "x" for id, _ in documents}, gone=[], quarantined=flaws
-    )
+    corpus.replace(None, after, Change(documents, read={id.id: "x" for id, _ in documents}, quarantined=flaws))
     return corpus
 
 
@@ -86,7 +84,7 @@ def test_very_long_text_is_kept(engine: Engine, writer: Writer) -> None:
 def test_what_people_say_and_what_cases_are_called(engine: Engine, writer: Writer) -> None:
     said = trace()
     Traces(engine, writer).submit(said).result(30)
-    entry = Feedback(engine).give(said.id, "a", Opinion(comment=NASTY + "\ud800", outcome="ok"))
+    entry = Feedback(engine).give(said.id, "a", FeedbackFields(comment=NASTY + "\ud800", outcome="ok"))
     assert entry.comment == NASTY.replace("\0", "\ufffd") + "\ufffd"
     for _ in range(2):
         writer.submit(results, {"run_id": "r", "case_id": NASTY, "repeat": 0, "trace_id": "t", "body": NASTY}).result(30)

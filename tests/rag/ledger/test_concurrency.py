@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, func, insert, select
 
-from rag.errors import GroundwireError, StorageError
-from rag.ledger import database
-from rag.ledger.corpus import Collection, Corpus
-from rag.ledger.database import connect, exclusive, opened
-from rag.ledger.feedback import Feedback, Opinion
+from rag.errors import GroundwireError
+from rag.ledger.corpus import Change, Collection, Corpus
+from rag.ledger.database import exclusive, opened
+from rag.ledger.feedback import Feedback, FeedbackFields
 from rag.ledger.schema import collections, responses, runs, vectors
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
@@ -62,7 +61,7 @@ def test_writers_of_the_same_rows_in_other_orders_do_not_block_each_other(engine
 def test_of_two_first_ingests_of_a_collection_one_is_told(engine: Engine) -> None:
     def ingested(generation: str) -> Callable[[], None]:
         after = Collection("guide", "hash", generation)
-        return lambda: Corpus(engine).replace(None, after, changed=[], removed=[], read={}, gone=[], quarantined=[])
+        return lambda: Corpus(engine).replace(None, after, Change())
 
     found = at_once(*(ingested(str(number)) for number in range(4)))
     assert found.count(None) == 1
@@ -100,7 +99,7 @@ def test_feedback_on_a_trace_that_is_being_settled_finds_it(engine: Engine) -> N
 
     def say() -> None:
         for _ in range(150):
-            feedback.give(asked.id, "ann", Opinion(thumb="up"))
+            feedback.give(asked.id, "ann", FeedbackFields(thumb="up"))
 
     assert at_once(settle, say) == [None, None]
     writer.close()
@@ -120,16 +119,3 @@ def test_what_is_read_exclusively_stays_true(engine: Engine) -> None:
     assert at_once(*[add] * 6) == [None] * 6
     with engine.connect() as connection:
         assert connection.execute(select(runs.c.name)).scalar() == "150"
-
-
-def test_connections_that_are_all_busy_are_told(ledger_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    if ledger_url.startswith("sqlite"):
-        pytest.skip("SQLite has no server")
-    monkeypatch.setitem(database.POOL, "pool_timeout", 0.2)
-    engine = connect(ledger_url)
-    held = [engine.connect() for _ in range(8)]
-    with pytest.raises(StorageError, match="all connections of this process were busy"):
-        Corpus(engine).collections()
-    for one in held:
-        one.close()
-    engine.dispose()

@@ -15,7 +15,7 @@ from rag.errors import StorageError
 from rag.ingest.ingest import ingest
 from rag.ledger import schema
 from rag.ledger.copying import BLOCK, TABLES, copy
-from rag.ledger.corpus import Collection, Corpus
+from rag.ledger.corpus import Change, Collection, Corpus
 from rag.ledger.database import opened
 from rag.runtime import Runtime
 from rag.settings import Settings
@@ -63,7 +63,7 @@ def fill(engine: Engine) -> None:
     chunk = Chunk(id="c", text=text[:9], start=0, end=9, tokens=3, **situated)
     corpus = Corpus(engine)
     corpus.keep_vectors("hash", {f"{number:064}": vector + number for number in range(BLOCK + 1)})
-    corpus.replace(None, after, changed=[(document, [chunk])], removed=[], read={"a.md": "0"}, gone=[], quarantined=[])
+    corpus.replace(None, after, Change([(document, [chunk])], read={"a.md": "0"}))
     exact = {"first_token_ms": 0.1 + 0.2, "total_ms": 1e-300, "cost_nanodollars": 2**62, "question": text}
     asked = [*(row(NOW, **exact) for _ in range(2 * BLOCK)), row(NOW, **exact, id="odd", outcome=None)]
     body = {"body": text}

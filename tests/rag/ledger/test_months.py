@@ -9,7 +9,7 @@ from sqlalchemy import Engine, insert, select, text, update
 
 from rag.ledger.database import opened
 from rag.ledger.ids import first_id
-from rag.ledger.months import Month, Months, coming, make, missing, there
+from rag.ledger.months import Month, Months, coming, existing, make, missing
 from rag.ledger.schema import traces
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
@@ -42,7 +42,7 @@ def test_months_follow_each_other_over_the_year() -> None:
 def test_a_new_ledger_has_this_month_and_those_to_come(engine: Engine) -> None:
     with engine.connect() as connection:
         assert missing(connection, coming(datetime.now(UTC))) == []
-        assert there(connection) == coming(datetime.now(UTC))
+        assert existing(connection) == coming(datetime.now(UTC))
 
 
 def test_a_month_is_made_before_it_comes_while_others_write_and_read(engine: Engine) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, insert, select, update
 from rag import process
 from rag.ledger import writer as writing
 from rag.ledger.database import connect
-from rag.ledger.processes import SILENT_SECONDS, beat, forget, gone, leave
+from rag.ledger.processes import SILENT_SECONDS, dead_among, deregister, heartbeat, purge_dead
 from rag.ledger.schema import processes, responses
 from rag.ledger.writer import Writer
 from rag.process import HOST, OWNER
@@ -36,7 +36,7 @@ def heard(engine: Engine) -> dict[str, float]:
 def earlier(engine: Engine, owner: str, seconds: float) -> None:
     """As if a process had been heard for the last time so long ago, after having been heard for a minute."""
     with engine.begin() as connection:
-        beat(connection)
+        heartbeat(connection)
         now = connection.execute(select(processes.c.seen_at).where(processes.c.owner == OWNER)).scalar_one()
         connection.execute(insert(processes).values(owner=owner, since=now - seconds - 60, seen_at=now - seconds))
 
@@ -44,13 +44,13 @@ def earlier(engine: Engine, owner: str, seconds: float) -> None:
 def steady(engine: Engine, seconds: float = SILENT_SECONDS + 1) -> None:
     """As if this process had been heard for so long."""
     with engine.begin() as connection:
-        beat(connection)
+        heartbeat(connection)
         connection.execute(update(processes).where(processes.c.owner == OWNER).values(since=processes.c.seen_at - seconds))
 
 
 def judged(engine: Engine, *owners: str) -> set[str]:
     with engine.begin() as connection:
-        return gone(connection, owners)
+        return dead_among(connection, owners)
 
 
 def ended() -> str:
@@ -61,10 +61,10 @@ def ended() -> str:
 
 def test_the_clock_is_that_of_the_database_and_goes_on_within_a_transaction(engine: Engine) -> None:
     with engine.begin() as connection:
-        beat(connection)
+        heartbeat(connection)
         before = connection.execute(select(processes.c.seen_at)).scalar_one()
         time.sleep(0.05)
-        beat(connection)
+        heartbeat(connection)
         after = connection.execute(select(processes.c.seen_at)).scalar_one()
     assert 0.04 < after - before < 5
     assert abs(after - time.time()) < 5
@@ -105,19 +105,19 @@ def test_nobody_who_was_not_heard_itself_judges_the_silence_of_others(engine: En
     with engine.begin() as connection:
         long_ago = {"seen_at": processes.c.seen_at - SILENT_SECONDS - 5, "since": processes.c.since - SILENT_SECONDS - 5}
         connection.execute(update(processes).where(processes.c.owner == OWNER).values(long_ago))
-        assert gone(connection, [ELSEWHERE]) == set()
-        beat(connection)
-        assert gone(connection, [ELSEWHERE]) == set()
+        assert dead_among(connection, [ELSEWHERE]) == set()
+        heartbeat(connection)
+        assert dead_among(connection, [ELSEWHERE]) == set()
 
 
 def test_who_leaves_is_gone_and_who_is_silent_for_long_is_forgotten(engine: Engine) -> None:
     steady(engine)
     earlier(engine, ELSEWHERE, SILENT_SECONDS + 1)
     with engine.begin() as connection:
-        forget(connection)
+        purge_dead(connection)
     assert set(heard(engine)) == {OWNER}
     with engine.begin() as connection:
-        leave(connection)
+        deregister(connection)
     assert heard(engine) == {}
 
 

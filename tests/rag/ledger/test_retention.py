@@ -12,10 +12,10 @@ from sqlalchemy import Engine, create_engine, func, insert, select, text
 
 from rag.ledger import retention
 from rag.ledger.database import opened
-from rag.ledger.feedback import Feedback, Opinion
+from rag.ledger.feedback import Feedback, FeedbackFields
 from rag.ledger.ids import first_id
-from rag.ledger.months import Month, make, there
-from rag.ledger.retention import Pruned, prunable, prune
+from rag.ledger.months import Month, existing, make
+from rag.ledger.retention import Only, Pruned, obstacle, prunable, prune
 from rag.ledger.schema import feedback, results, traces
 from rag.ledger.traces import Traces
 from rag.ledger.writer import Writer
@@ -73,7 +73,7 @@ def ago(days: float) -> datetime:
 def test_what_is_older_goes_with_its_feedback_and_is_counted(engine: Engine) -> None:
     old, new = add(engine, *range(91, 191)), add(engine, 89, 1, 0)
     for id in (*old[:7], *new):
-        Feedback(engine).give(id, "ann", Opinion(thumb="up"))
+        Feedback(engine).give(id, "ann", FeedbackFields(thumb="up"))
     expected = Pruned(traces=100, feedback=7, bytes=100 * len(BODY))
     assert prunable(engine, ago(90)) == expected
     assert len(kept(engine)) == 103
@@ -94,6 +94,28 @@ def test_what_runs_or_is_named_by_an_evaluation_stays(engine: Engine) -> None:
     assert prunable(engine, ago(90)).traces == 100
     assert prune(engine, ago(90)).traces == 100
     assert kept(engine) == {running, named}
+
+
+def test_a_single_trace_goes_with_its_shadow(engine: Engine) -> None:
+    id, other = add(engine, 2, 1)
+    add(engine, 1, channel="shadow", shadow_of=id)
+    (stays,) = add(engine, 1, channel="shadow", shadow_of=other)
+    assert prune(engine, NOW, only=Only(trace=id)).traces == 2
+    assert kept(engine) == {other, stays}
+
+
+def test_why_a_single_trace_stays_is_told(engine: Engine) -> None:
+    (named,), (running,), (free,) = add(engine, 2), add(engine, 2, outcome=None), add(engine, 2, key_id="ann")
+    with engine.begin() as connection:
+        connection.execute(insert(results).values(run_id="r", case_id="c", repeat=0, trace_id=named, body=""))
+    assert obstacle(engine, NOW, Only(trace="x")) == "no trace has the id x"
+    assert obstacle(engine, NOW, Only(trace=named)) == f"trace {named} stays: the results of an evaluation name it"
+    assert obstacle(engine, NOW, Only(trace=running)) == f"trace {running} stays: its answer is not finished"
+    assert obstacle(engine, ago(3), Only(trace=free)) == f"trace {free} stays: it is younger than what is to go"
+    assert obstacle(engine, NOW, Only(trace=free, key="bob")) == f"trace {free} stays: it is of another key or collection"
+    assert [obstacle(engine, NOW, only) for only in (Only(trace=free), Only(trace=free, key="ann"), Only(key="bob"))] == [
+        None
+    ] * 3
 
 
 def test_more_than_one_step_of_traces_that_began_together(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,10 +149,10 @@ def test_whole_months_are_dropped_and_others_are_not(engine: Engine) -> None:
     (named,) = add(engine, 150)
     with engine.begin() as connection:
         connection.execute(insert(results).values(run_id="r", case_id="c", repeat=0, trace_id=named, body=""))
-        before = set(there(connection))
+        before = set(existing(connection))
     prune(engine, ago(90))
     with engine.connect() as connection:
-        gone = before - set(there(connection))
+        gone = before - set(existing(connection))
     past = {Month.of(ago(days)) for days in range(91, 191)} - {Month.of(ago(90)), Month.of(ago(150))}
     assert gone == past
     add(engine, *range(91, 191))

@@ -11,9 +11,9 @@ from sqlalchemy import update
 
 from rag.errors import NotFoundError
 from rag.ledger.database import connect
-from rag.ledger.feedback import Feedback, Opinion
+from rag.ledger.feedback import Feedback, FeedbackFields
 from rag.ledger.schema import traces as table
-from rag.ledger.traces import Page, Selection, Traces
+from rag.ledger.traces import LONGEST_SEARCH, Page, Selection, Traces
 from rag.ledger.writer import Writer
 from rag.trace import Channel, Origin, Outcome, Trace
 from rag.types import Claim, Verdict
@@ -45,7 +45,7 @@ def test_a_summary_tells_a_trace_without_its_body(traces: Traces) -> None:
     origin = Origin(key="k1", experiment="tone", arm="candidate")
     kept = trace("Why " * 200, outcome=Outcome.ANSWERED, origin=origin, withheld=(FALSE,), total_ms=12.5)
     keep(traces, kept)
-    Feedback(traces.engine).give(kept.id, "a", Opinion(thumb="down"))
+    Feedback(traces.engine).give(kept.id, "a", FeedbackFields(thumb="down"))
     with traces.engine.begin() as connection:
         connection.execute(update(table).values(body="not read"))
     summary = traces.page(Selection()).summaries[0]
@@ -89,8 +89,8 @@ def test_each_filter_finds_the_one_that_fits(traces: Traces, wanted: dict[str, o
     )
     plain = trace("Is the kettle 100 years old?", outcome=Outcome.ANSWERED, created_at="2026-01-31T23:59:59.999+00:00")
     keep(traces, fitting, plain)
-    Feedback(traces.engine).give(fitting.id, "a", Opinion(thumb="up", outcome="escalated"))
-    Feedback(traces.engine).give(plain.id, "a", Opinion(thumb="down", outcome="resolved"))
+    Feedback(traces.engine).give(fitting.id, "a", FeedbackFields(thumb="up", outcome="escalated"))
+    Feedback(traces.engine).give(plain.id, "a", FeedbackFields(thumb="down", outcome="resolved"))
     assert ids(traces.page(Selection.model_validate(wanted))) == [fitting.id]
 
 
@@ -147,7 +147,7 @@ def test_a_time_outside_of_the_calendar_is_refused(moment: str) -> None:
         Selection.model_validate({"since": moment})
 
 
-@given(words=st.text())
+@given(words=st.text(max_size=LONGEST_SEARCH))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_words_can_be_looked_for(words: str, traces: Traces) -> None:
     assert traces.page(Selection(q=words)).summaries == []
@@ -157,13 +157,13 @@ def test_feedback_is_kept_field_by_field_for_each_author(traces: Traces) -> None
     kept = trace()
     keep(traces, kept)
     feedback = Feedback(traces.engine)
-    feedback.give(kept.id, "a", Opinion(thumb="up", comment="good"))
-    feedback.give(kept.id, "b", Opinion(score=0.5))
-    entry = feedback.give(kept.id, "a", Opinion(thumb="down", comment=None, outcome="resolved"))
+    feedback.give(kept.id, "a", FeedbackFields(thumb="up", comment="good"))
+    feedback.give(kept.id, "b", FeedbackFields(score=0.5))
+    entry = feedback.give(kept.id, "a", FeedbackFields(thumb="down", comment=None, outcome="resolved"))
     assert (entry.thumb, entry.comment, entry.outcome) == ("down", None, "resolved")
     assert {one.author: (one.thumb, one.score) for one in feedback.of(kept.id)} == {"a": ("down", None), "b": (None, 0.5)}
     with pytest.raises(NotFoundError):
-        feedback.give("nothing", "a", Opinion(thumb="up"))
+        feedback.give("nothing", "a", FeedbackFields(thumb="up"))
 
 
 @pytest.mark.anyio
@@ -171,7 +171,12 @@ async def test_first_words_of_one_author_at_the_same_time_are_all_kept(traces: T
     kept = trace()
     keep(traces, kept)
     feedback = Feedback(traces.engine)
-    opinions = [Opinion(thumb="up"), Opinion(score=1.0), Opinion(comment="good"), Opinion(outcome="resolved")] * 4
+    opinions = [
+        FeedbackFields(thumb="up"),
+        FeedbackFields(score=1.0),
+        FeedbackFields(comment="good"),
+        FeedbackFields(outcome="resolved"),
+    ] * 4
     await asyncio.gather(*(asyncio.to_thread(feedback.give, kept.id, "a", opinion) for opinion in opinions))
     entry = feedback.of(kept.id)[0]
     assert (entry.thumb, entry.score, entry.comment, entry.outcome) == ("up", 1.0, "good", "resolved")

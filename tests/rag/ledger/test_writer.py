@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Engine, select
 
 from rag.errors import GroundwireError
+from rag.ledger.batch_queue import GROUP
 from rag.ledger.database import connect
-from rag.ledger.grouping import GROUP
 from rag.ledger.schema import responses, results, runs
 from rag.ledger.writer import Row, Writer
 from tests.commits import Held

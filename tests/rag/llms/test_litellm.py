@@ -30,7 +30,7 @@ WHOLE = pytest.mark.parametrize("whole", [False, True], ids=["streamed", "whole"
 
 async def failing(model: str, *, whole: bool = False) -> UpstreamError:
     with pytest.raises(UpstreamError) as caught:
-        await drained(LiteLLM().stream(asking(model, whole=whole)))
+        await drained(LiteLLM(model).stream(asking(model, whole=whole)))
     assert model in caught.value.problem
     return caught.value
 
@@ -65,9 +65,9 @@ async def test_gives_text_then_what_was_billed(provider: Provider, model: str, u
 
 @BOTH
 async def test_passes_pieces_on_as_they_arrive(provider: Provider, model: str) -> None:
-    await drained(LiteLLM().stream(asking(model)))
+    await drained(LiteLLM(model).stream(asking(model)))
     provider.script(Reply(between=0.1))
-    stream = LiteLLM().stream(asking(model))
+    stream = LiteLLM(model).stream(asking(model))
     assert await anext(stream) == "It is "
     assert not provider.calls[0].ended
     assert [piece async for piece in stream][:-1] == ["forty", "-two [1]."]
@@ -94,7 +94,9 @@ async def arriving(
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        async with aclosing(LiteLLM(base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))) as stream:
+        async with aclosing(
+            LiteLLM(OPENAI, base_url=f"http://127.0.0.1:{port}/v1", key="sk-test").stream(asking(OPENAI))
+        ) as stream:
             yield stream, seen
 
 
@@ -133,20 +135,20 @@ def test_calls_are_made_below_what_prices_and_logs_them() -> None:
 @WHOLE
 async def test_an_answer_that_reached_its_limit_says_so(provider: Provider, model: str, whole: bool) -> None:
     provider.script(Reply(finish_reason="length"))
-    _, completion = await drained(LiteLLM().stream(asking(model, whole=whole)))
+    _, completion = await drained(LiteLLM(model).stream(asking(model, whole=whole)))
     assert completion.finish_reason == "length"
 
 
 @WHOLE
 async def test_tokens_that_were_not_told_are_not_made_up(provider: Provider, whole: bool) -> None:
     provider.script(Reply(usage=False))
-    _, completion = await drained(LiteLLM().stream(asking(OPENAI, whole=whole)))
+    _, completion = await drained(LiteLLM(OPENAI).stream(asking(OPENAI, whole=whole)))
     assert completion.usage == Usage()
     assert completion.cost_nanodollars is None
 
 
 async def test_an_unknown_price_is_null(provider: Provider) -> None:
-    _, completion = await drained(LiteLLM().stream(asking("openai/a-model-nobody-sells")))
+    _, completion = await drained(LiteLLM("openai/a-model-nobody-sells").stream(asking("openai/a-model-nobody-sells")))
     assert completion.usage == Usage(prompt=100, completion=7)
     assert completion.cost_nanodollars is None
 
@@ -220,7 +222,7 @@ async def test_a_server_that_is_not_there(provider: Provider, model: str, monkey
 @BOTH
 async def test_closing_the_stream_ends_the_call(provider: Provider, model: str) -> None:
     provider.script(Reply(pieces=("word ",) * 200, between=0.02))
-    stream = LiteLLM().stream(asking(model))
+    stream = LiteLLM(model).stream(asking(model))
     await anext(stream)
     await stream.aclose()
     await provider.settled()

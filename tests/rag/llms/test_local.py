@@ -14,7 +14,7 @@ import pytest
 from rag import weights
 from rag.errors import UpstreamError
 from rag.llms.base import Request
-from rag.llms.litellm import LiteLLM
+from rag.llms.litellm import LiteLLM, close_connections
 from rag.llms.local import Address, LlamaServer, SmolLM2
 from rag.types import Message
 from tests.rag.llms.conftest import drained, gone
@@ -33,7 +33,7 @@ def llama() -> Iterator[LlamaServer]:
 @pytest.fixture
 async def model(llama: LlamaServer) -> AsyncIterator[SmolLM2]:
     yield SmolLM2(llama)
-    await LiteLLM().close()
+    await close_connections()
 
 
 def asking(model: str, question: str = "The capital of France is Paris. What is the capital of France?") -> Request:
@@ -67,7 +67,7 @@ async def test_one_server_speaks_both_wire_formats(llama: LlamaServer, model: Sm
     monkeypatch.setenv("ANTHROPIC_BASE_URL", address.url)
     monkeypatch.setenv("ANTHROPIC_API_KEY", address.key)
     for name in ("openai/smollm2", "anthropic/smollm2"):
-        text, completion = await drained(LiteLLM().stream(asking(name)))
+        text, completion = await drained(LiteLLM(name).stream(asking(name)))
         assert "Paris" in text
         assert completion.usage.prompt > 10
         assert completion.usage.completion > 0

@@ -4,7 +4,7 @@ import pytest
 
 from rag.llms.base import Usage
 from rag.llms.litellm import library
-from rag.llms.pricing import nanodollars
+from rag.llms.pricing import nanodollars, total
 
 PLAIN = {"input_cost_per_token": 4e-07, "output_cost_per_token": 1.6e-06}
 CACHED = PLAIN | {"cache_read_input_token_cost": 1e-07, "cache_creation_input_token_cost": 5e-07}
@@ -48,3 +48,8 @@ def test_agrees_with_litellm_to_its_precision(model: str, prompt: int) -> None:
     expected = sum(litellm.cost_per_token(model, usage_object=theirs)) * 1e9
     ours = nanodollars(litellm.model_cost[model], Usage(prompt=prompt, completion=77, cached=300, reasoning=33))
     assert ours == pytest.approx(expected, abs=1)
+
+
+@pytest.mark.parametrize(("costs", "expected"), [((), 0), ((0, 5, 7), 12), ((5, None), None), ((None,), None)])
+def test_a_total_is_unknown_as_soon_as_one_cost_is(costs: tuple[int | None, ...], expected: int | None) -> None:
+    assert total(iter(costs)) == expected

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 import pytest
 
 from rag.errors import GroundwireError, UpstreamError
-from rag.llms.base import Attempt, CallPolicy, Completion, Purpose, Request, Timing, Usage
+from rag.llms.base import Attempt, CallLog, CallPolicy, Completion, Purpose, Request, Timing, Usage
 from rag.llms.breaker import Breaker
 from rag.llms.router import Router
 from tests.rag.llms.conftest import asking, drained
@@ -32,16 +32,16 @@ async def router(provider: Provider) -> AsyncIterator[Router]:
 
 
 async def routed(router: Router, policy: CallPolicy, model: str = OPENAI) -> tuple[str, Completion, list[Attempt]]:
-    attempts: list[Attempt] = []
-    text, completion = await drained(router.stream(asking(model), policy, Purpose.ANSWER, time.perf_counter(), attempts))
-    return text, completion, attempts
+    log = CallLog()
+    text, completion = await drained(router.stream(asking(model), policy, Purpose.ANSWER, log))
+    return text, completion, log.attempts
 
 
 async def failing(router: Router, policy: CallPolicy, model: str = OPENAI) -> tuple[UpstreamError, list[Attempt]]:
-    attempts: list[Attempt] = []
+    log = CallLog()
     with pytest.raises(UpstreamError) as caught:
-        await drained(router.stream(asking(model), policy, Purpose.ANSWER, time.perf_counter(), attempts))
-    return caught.value, attempts
+        await drained(router.stream(asking(model), policy, Purpose.ANSWER, log))
+    return caught.value, log.attempts
 
 
 async def test_the_first_attempt_succeeds(router: Router, provider: Provider) -> None:
@@ -181,8 +181,8 @@ async def test_a_deadline_that_passed_calls_nobody_else(router: Router, provider
 @pytest.mark.parametrize("leave", ["close", "cancel"])
 async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Router, provider: Provider, leave: str) -> None:
     provider.script(Reply(pieces=("word ",) * 200, between=0.02))
-    attempts: list[Attempt] = []
-    stream = router.stream(asking(OPENAI), CallPolicy(), Purpose.ANSWER, time.perf_counter(), attempts)
+    log = CallLog()
+    stream = router.stream(asking(OPENAI), CallPolicy(), Purpose.ANSWER, log)
     assert await anext(stream) == "word "
     if leave == "close":
         await stream.aclose()
@@ -192,7 +192,7 @@ async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Ro
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
-    [attempt] = attempts
+    [attempt] = log.attempts
     assert attempt.error == "the caller left"
     assert attempt.first_token_ms is not None
     await provider.settled()
@@ -212,12 +212,12 @@ async def test_a_deadline_ends_a_call_that_is_billed_all_the_same(router: Router
 
 async def test_what_runs_here_is_free_even_when_nobody_waits_for_it(provider: Provider) -> None:
     router = Router()
-    attempts: list[Attempt] = []
+    log = CallLog()
     request = Request(model="local/extractive", messages=(), question="What?")
-    stream = router.stream(request, CallPolicy(), Purpose.ANSWER, time.perf_counter(), attempts)
+    stream = router.stream(request, CallPolicy(), Purpose.ANSWER, log)
     await anext(stream)
     await stream.aclose()
-    assert [(attempt.error, attempt.cost_nanodollars) for attempt in attempts] == [("the caller left", 0)]
+    assert [(attempt.error, attempt.cost_nanodollars) for attempt in log.attempts] == [("the caller left", 0)]
 
 
 async def test_a_model_that_keeps_failing_is_left_alone_and_then_probed(provider: Provider) -> None:
@@ -287,13 +287,13 @@ class Repeating:
         yield TEXT
         yield Completion(model="gpt", usage=Usage(prompt=1), cost_nanodollars=COST, finish_reason="stop", replayed=self.timing)
 
-    async def count_tokens(self, model: str, texts: Sequence[str]) -> list[int]:
+    async def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return [1] * len(texts)
 
-    def window(self, model: str) -> None:
+    def window(self) -> None:
         return None
 
-    def cost(self, model: str, usage: Usage) -> int:
+    def cost(self, usage: Usage) -> int:
         return COST
 
     def estimate(self, request: Request, text: str) -> Usage:
@@ -313,7 +313,7 @@ async def test_an_answer_that_is_a_repetition_is_marked_with_what_it_took() -> N
 async def test_a_whole_answer_may_take_until_the_end(router: Router, provider: Provider) -> None:
     provider.script(Reply(before=0.4))
     request, policy = asking(OPENAI, whole=True), CallPolicy(first_token_seconds=0.1, total_seconds=5)
-    attempts: list[Attempt] = []
-    text, _ = await drained(router.stream(request, policy, Purpose.ANSWER, time.perf_counter(), attempts))
+    log = CallLog()
+    text, _ = await drained(router.stream(request, policy, Purpose.ANSWER, log))
     assert text == TEXT
-    assert [attempt.first_token_ms for attempt in attempts] == [None]
+    assert [attempt.first_token_ms for attempt in log.attempts] == [None]

@@ -15,31 +15,17 @@ from rag.ingest.ingest import ingest
 from rag.runtime import Runtime
 from rag.settings import Settings
 from rag.stores import open_store
-from rag.stores.base import Block, Generation, Index, Learnt
+from rag.stores.base import Block, Generation, Index, Tuning
 from rag.stores.copying import DEPTH, PROBES, Probe, agreement, copy
-from rag.stores.faiss import FaissStore
-from rag.types import Chunk
+from rag.stores.faiss.store import FaissStore
+from tests.chunks import chunk
 
 EMBEDDER = HashingEmbedder()
 
 
-def chunk(position: int, text: str) -> Chunk:
-    return Chunk(
-        id=f"{position:032x}",
-        document_id=f"d{position}",
-        source="guide.md",
-        title="",
-        text=text,
-        start=0,
-        end=len(text),
-        tokens=3,
-        language="en",
-    )
-
-
 def built(store: FaissStore, texts: list[str], of: Callable[[list[str]], Vectors] = EMBEDDER.embed) -> Index:
-    chunks = [chunk(position, text) for position, text in enumerate(texts)]
-    generation = store.build("guide", EMBEDDER.identity, chunks, [of(texts)] if texts else [], lambda _: Learnt())
+    chunks = [chunk(position, text, tokens=3) for position, text in enumerate(texts)]
+    generation = store.build("guide", EMBEDDER.identity, chunks, [of(texts)] if texts else [], lambda _: Tuning())
     return store.open("guide", generation.id)
 
 

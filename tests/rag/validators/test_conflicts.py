@@ -14,6 +14,8 @@ def found(claim: str, said: str) -> list[Conflict]:
     [
         ("The pool opens at 10 daily.", "The pool opens at 9 daily.", "says 9, not 10"),
         ("The tunnel is 5 km long and dry.", "The tunnel is 5 m long and dry.", "says 5 m, not 5"),
+        ("Uploads of up to 20 GB are accepted.", "Uploads of up to 20 MB are accepted.", "says 20 in another unit"),
+        ("Files larger than 100 MB are split.", "Files larger than 100 KB are split.", "says 100 in another unit"),
         ("The second bridge carries trains.", "The third bridge carries trains.", "says third, not second"),
         ("The town elected Marta Schmidt mayor.", "The town elected Marta Olsen mayor.", "says Olsen, not Schmidt"),
         ("They met near Paris in 2019.", "They met near London in 2019.", "says London, not Paris"),
@@ -25,6 +27,7 @@ def found(claim: str, said: str) -> list[Conflict]:
         ("Dogs are not allowed in water.", "Dogs are allowed in water.", "says so without the negation"),
         ("Dogs are allowed in water.", "Dogs are never allowed in water.", "negates it"),
         ("Anna beat Bob twice.", "Bob beat Anna twice.", "says it of Bob, not Anna"),
+        ("With `flag` the answer is released.", "With `quote` the answer is released.", "says quote, not flag"),
         ("A frog is handling the woman.", "A frog is being handled by the woman.", "says it of woman, not frog"),
     ],
 )
@@ -47,6 +50,11 @@ def test_each_kind(claim: str, said: str, reason: str) -> None:
         ("Finally, the pool opens at 9.", "The Riverside pool opens at 9."),
         ("The pool is not only large but deep.", "The pool is large and deep."),
         ("It is known by most or many here.", "It is known by most or many here."),
+        ("A `preStop` hook isn't needed.", "There is no need for a `preStop` hook."),
+        ("With `flag` it is marked.", "With `quote` it is released, and with `flag` it is marked."),
+        ("Refunds take up to 5 days.", "Refunds take 3 to 5 days."),
+        ("Refunds take 3-5 days.", "Refunds take 3 days to 5 days."),
+        ("Express refunds take 3 days.", "Express refunds take 3 days, other refunds take 3 to 5 days."),
         ("Penguins swim.", "The mayor signed the budget of the city."),
     ],
 )
@@ -58,3 +66,8 @@ def test_saying_more_than_the_sentence_is_no_contradiction() -> None:
     (conflict,) = found("Owners must register their dogs.", "Owners may register their dogs.")
     assert (conflict.reason, conflict.certain) == ("says may, not must", False)
     assert found("Owners may register their dogs.", "Owners must register their dogs.") == []
+
+
+def test_one_end_of_a_range_is_a_doubt() -> None:
+    (conflict,) = found("Refunds take 3 days.", "Refunds take 3 to 5 days.")
+    assert (conflict.reason, conflict.certain) == ("gives a range with 3", False)

@@ -5,7 +5,8 @@ import pytest
 from evals.grounding.gate import gated, load_labelled, released
 from evals.grounding.labels import load
 from rag.answer.claims import statements
-from rag.answer.release import UNGROUNDED, UNPROVED, Policy, release
+from rag.answer.release import Policy, release
+from rag.answer.withholding import Uncertain
 from rag.llms.base import REFUSAL
 from rag.validators import open_validator
 from rag.validators.lexical import LexicalValidator
@@ -45,13 +46,13 @@ def test_what_stands_is_released_as_it_was_written() -> None:
     for draft, places in LABELLED:
         claims = validator.validate(draft.question, draft.draft, draft.passages)
         text = release(Policy.QUOTE, draft.draft, claims, draft.passages, REFUSAL).text
-        standing, _ = released(draft, places, validator, UNGROUNDED)
+        standing, _ = released(draft, places, validator, Uncertain.PASS)
         assert all(draft.draft[place.start : place.end] in text for place in standing)
 
 
 @pytest.mark.parametrize("name", ["lexical", "local"])
 def test_a_reader_of_the_default_variant_meets_a_quarter_of_the_hallucinations(name: str) -> None:
-    found = gated(LABELLED, open_validator(name), UNPROVED)
+    found = gated(LABELLED, open_validator(name), Uncertain.WITHHOLD)
     assert found.gated.claim_rate <= found.ungated.claim_rate / 4, found
     assert found.gated.answer_rate <= found.ungated.answer_rate / 3, found
     assert found.kept > 0.4, found

@@ -12,7 +12,7 @@ import pytest
 
 from prompts.library import Library
 from rag.errors import GroundwireError
-from rag.llms.base import Attempt, CallPolicy, Purpose
+from rag.llms.base import Attempt, CallLog, CallPolicy, Purpose
 from rag.llms.router import Router
 from rag.types import Claim, Evidence, Passage, Tier, Verdict
 from rag.validators.judge import ANSWER, CLAIMS, PASSAGES, Judge
@@ -101,8 +101,8 @@ async def judged(
     question: str = QUESTION,
     answer: str = ANSWER_GIVEN,
 ) -> tuple[list[Claim], list[Attempt]]:
-    attempts: list[Attempt] = []
-    return await judge.judge(question, answer, claims, passages, time.perf_counter(), attempts), attempts
+    log = CallLog()
+    return await judge.judge(question, answer, claims, passages, log), log.attempts
 
 
 @BOTH
@@ -311,23 +311,23 @@ async def test_a_judge_that_is_late_leaves_the_claims_uncertain(router: Router, 
 
 async def test_time_that_the_request_has_spent_counts(router: Router, provider: Provider) -> None:
     provider.script(Reply(before=5))
-    attempts: list[Attempt] = []
+    log = CallLog(time.perf_counter() - 59.7)
     judge = judge_of(router, total_seconds=60)
-    [claim] = await judge.judge(QUESTION, ANSWER_GIVEN, UNCERTAIN[:1], PASSAGES_SHOWN, time.perf_counter() - 59.7, attempts)
+    [claim] = await judge.judge(QUESTION, ANSWER_GIVEN, UNCERTAIN[:1], PASSAGES_SHOWN, log)
     assert "60 s for this answer were over" in claim.reason
-    assert attempts[0].started_ms > 59_000
+    assert log.attempts[0].started_ms > 59_000
 
 
 async def test_a_reader_who_leaves_has_the_call_on_record(judge: Judge, provider: Provider) -> None:
     provider.script(Reply(before=5))
-    attempts: list[Attempt] = []
-    task = asyncio.create_task(judge.judge(QUESTION, ANSWER_GIVEN, UNCERTAIN, PASSAGES_SHOWN, time.perf_counter(), attempts))
+    log = CallLog()
+    task = asyncio.create_task(judge.judge(QUESTION, ANSWER_GIVEN, UNCERTAIN, PASSAGES_SHOWN, log))
     while not provider.calls:
         await asyncio.sleep(0.005)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
-    assert [attempt.error for attempt in attempts] == ["the caller left"]
+    assert [attempt.error for attempt in log.attempts] == ["the caller left"]
 
 
 ATTACKS = [

@@ -8,7 +8,7 @@ import pytest
 
 from evals.grounding.flips import flips
 from rag.types import Claim, Passage, Verdict
-from rag.validators.lexical import LexicalValidator
+from rag.validators.lexical import SUPPORTED, LexicalValidator
 
 POOL = (
     "The pool opens at 9 in the morning and closes at 22 every day of the week. Dogs are not allowed in the water. "
@@ -131,6 +131,27 @@ def test_what_says_more_than_the_passages_is_uncertain() -> None:
     assert (claim.verdict, claim.reason) == (Verdict.UNCERTAIN, "passage 1 says may, not must")
 
 
+def test_what_a_sentence_says_both_ways_is_no_contradiction() -> None:
+    said = "The tool never changes an index. Each ingest that changes something builds a new generation beside the old one."
+    claim = judge("The tool never changes an index, but builds a new generation beside the old one.", said)
+    assert claim.verdict is Verdict.SUPPORTED, claim
+
+
+def test_a_doubt_outweighs_that_the_words_are_alike() -> None:
+    said = "Some owners must register their dogs at the gate."
+    alike, doubtful = judge(said, said), judge(said.replace("Some", "All"), said)
+    assert (doubtful.verdict, doubtful.reason) == (Verdict.UNCERTAIN, "passage 1 says some, not all")
+    assert doubtful.score < SUPPORTED < alike.score
+
+
+@pytest.mark.parametrize("written", ["1.5 KB", "1.5 kB", "1536 bytes"])
+def test_a_size_in_another_unit_is_in_the_passages(written: str) -> None:
+    assert judge(f"Each vector takes {written}.", "Each vector takes 1,536 bytes.").verdict in (
+        Verdict.SUPPORTED,
+        Verdict.UNCERTAIN,
+    )
+
+
 def test_a_rounded_number_is_uncertain() -> None:
     claim = judge("About 1,200 swimmers come to the pool on Sundays.", "On Sundays 1,187 swimmers come to the pool.")
     assert claim.verdict is Verdict.UNCERTAIN
@@ -151,6 +172,25 @@ def test_the_worse_the_lower_the_score() -> None:
     scores = [judge(answer).score for answer in (said, said.replace("closes", "shuts"), said.replace("9", "10"))]
     assert scores == sorted(scores, reverse=True)
     assert len(set(scores)) == 3
+
+
+def test_the_ends_of_a_range_are_what_the_passage_says_of_each() -> None:
+    claim = judge("Of the guests 20-50% come back, says Marta.", "Marta says that 20% to 50% of the guests come back.")
+    assert claim.verdict is not Verdict.CONTRADICTED
+
+
+def test_a_claim_begins_with_no_name_where_the_passage_writes_the_word_small() -> None:
+    text = "Visitors of the Straight Dope read that snow and storms come with little thunder in winter."
+    assert judge("Snow storms come with little thunder in winter.", text).verdict is not Verdict.CONTRADICTED
+    named = judge("Berlin storms come with little thunder in winter.", text.replace("that snow and", "that Paris"))
+    assert (named.verdict, named.reason) == (Verdict.CONTRADICTED, "passage 1 says Paris, not Berlin")
+
+
+def test_the_words_of_the_question_contradict_no_reply() -> None:
+    text = "Kings of Leon is an American band of rock music."
+    (reply,) = LexicalValidator().validate("Is Kings of Leon an American band of rock?", "no", passages(text))
+    assert reply.verdict is Verdict.UNCERTAIN
+    assert judge("Kings of Leon is not an American band of rock music.", text).verdict is Verdict.CONTRADICTED
 
 
 def test_a_pronoun_is_judged_by_what_it_stands_for() -> None:

@@ -21,6 +21,9 @@ from rag.validators.numbers import numbers
         ("5 km", "5,000 metres"),
         ("2 hours", "120 minutes"),
         ("50 %", "fifty percent"),
+        ("1.5 KB", "1,536 bytes"),
+        ("1.5 kB", "1,500 bytes"),
+        ("2 GiB", "2048 MB"),
     ],
 )
 def test_one_quantity_written_differently(one: str, other: str) -> None:
@@ -37,6 +40,8 @@ def test_one_quantity_written_differently(one: str, other: str) -> None:
         ("5 km", "5 m"),
         ("5 %", "5 percentage points"),
         ("$5", "€5"),
+        ("1.5 KB", "1,550 bytes"),
+        ("2 MB", "2 GB"),
     ],
 )
 def test_different_quantities(one: str, other: str) -> None:
@@ -53,6 +58,21 @@ def test_kinds_and_units() -> None:
         ("ordinal", ""),
     ]
     assert [number.approximate for number in found] == [False, True, False, False, False]
+
+
+@pytest.mark.parametrize("text", ["20-50 %", "20 to 50 %", "20 % to 50 %", "20- to 50-percent"])
+def test_the_ends_of_a_range_share_its_unit(text: str) -> None:
+    assert [(number.unit, number.values) for number in numbers(text)] == [("percent", {20.0}), ("percent", {50.0})]
+
+
+@pytest.mark.parametrize("text", ["3 to 5 days", "3-5 days", "20 % to 50 %", "$3 to $5"])
+def test_the_ends_of_a_range_are_marked(text: str) -> None:
+    assert [number.ranged for number in numbers(text)] == [True, True]
+
+
+@pytest.mark.parametrize("text", ["3 days", "2019-2020", "3 days and 5 days", "3 days to 5 km"])
+def test_what_is_no_range(text: str) -> None:
+    assert not any(number.ranged for number in numbers(text))
 
 
 def test_years_are_not_counts() -> None:

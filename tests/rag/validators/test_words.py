@@ -38,6 +38,23 @@ def test_a_day_of_a_month_is_one_word(date: str) -> None:
     assert [word.key for word in words(f"We met {date}.", "en")][-1] == "month 5 3"
 
 
+def test_what_is_contracted_with_a_function_word_is_one() -> None:
+    assert kinds("It\u2019s the limit that we'll see.") == {"limit": "CONTENT", "see": "CONTENT"}
+
+
+def test_a_unit_of_data_is_no_name() -> None:
+    assert kinds("Each takes 2 KB or 1 kB.")["KB"] == "CONTENT"
+
+
+def test_what_opens_code_is_a_literal() -> None:
+    assert kinds("Pass `prune` or `rag ingest`.") == {
+        "Pass": "CONTENT",
+        "prune": "LITERAL",
+        "rag": "LITERAL",
+        "ingest": "CONTENT",
+    }
+
+
 def negated(text: str) -> list[str]:
     return [word.text for word in words(text, "en") if word.negated]
 
@@ -51,6 +68,13 @@ def negated(text: str) -> list[str]:
         ("Never swim alone.", ["swim", "alone"]),
         ("It is not only large.", []),
         ("It is large.", []),
+        ("PDFs hold no text and are quarantined.", ["text"]),
+        ("The outcome `failed` says more.", []),
+        ("Set `no` for speed.", []),
+        ("Not really, kettles break.", []),
+        ("I don't think so, but kettles break.", []),
+        ("I cannot be sure, but kettles break.", []),
+        ("Kettles do not really break, but age.", ["really", "break"]),
     ],
 )
 def test_negations_reach_to_the_end_of_the_clause(text: str, denied: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""The spine: collections, documents, chunks, vectors, quarantine and traces."""
+"""Collections, documents, chunks, vectors, quarantine and traces."""
 
 import sqlalchemy as sa
 from alembic import op

@@ -1,4 +1,4 @@
-"""Runs, their results, and the responses that are not paid for twice."""
+"""Runs, their results, and the cached responses of models."""
 
 import sqlalchemy as sa
 from alembic import op

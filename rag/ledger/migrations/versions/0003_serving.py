@@ -1,4 +1,4 @@
-"""What serving keeps: keys and their allowances, feedback, rollouts, and whose request a trace was."""
+"""The tables of the server: keys and their allowances, feedback, rollouts, and the origin of each trace."""
 
 import json
 

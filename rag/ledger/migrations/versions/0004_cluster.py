@@ -1,4 +1,4 @@
-"""Several machines: on PostgreSQL, text in the order of its code points, and the months of traces in partitions."""
+"""For several machines: on PostgreSQL, text ordered by code points, and traces in monthly partitions; the live processes."""
 
 from datetime import UTC, datetime
 
@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def _order_text_as_sqlite_does() -> None:
-    """By code points, whatever the locale of the database is: documents are merged, and ids compared, in that order."""
+    """Order text by code points, whatever the locale of the database: documents are merged, and ids compared, in that order."""
     connection = op.get_bind()
     for table in TABLES:
         changes = (
@@ -44,7 +44,7 @@ def _order_text_as_sqlite_does() -> None:
 
 
 def _part_traces() -> None:
-    """A range of ids is a month: they are UUIDv7. The rows that are there move; ids of no month go to the default partition."""
+    """Partition by ranges of ids, which as UUIDv7 are months. Existing rows move; ids of no month go to the default partition."""
     connection = op.get_bind()
     op.rename_table("traces", "traces_whole")
     listed = "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() AND indexname LIKE 'traces_by_%%'"

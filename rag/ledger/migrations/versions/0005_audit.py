@@ -1,4 +1,4 @@
-"""What a rollout was started with, in its audit."""
+"""The policy and variants that a rollout was started with, in its audit."""
 
 import sqlalchemy as sa
 from alembic import op

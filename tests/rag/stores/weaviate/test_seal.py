@@ -12,7 +12,7 @@ import pytest
 
 from rag.errors import StorageError
 from rag.process import HOST
-from rag.stores.base import Generation, Index, Learnt
+from rag.stores.base import Generation, Index, Tuning
 from rag.stores.weaviate.store import WeaviateStore
 from tests.contracts.test_store import build
 from tests.rag.stores.weaviate.conftest import ALL, collections, described
@@ -76,11 +76,11 @@ def test_what_killed_builds_left_is_swept(
 
 
 def test_what_is_being_built_is_not_swept(store: WeaviateStore) -> None:
-    def meanwhile(_: Index) -> Learnt:
+    def meanwhile(_: Index) -> Tuning:
         build(store, ALL[:2])
-        return Learnt()
+        return Tuning()
 
-    assert build(store, ALL, learn=meanwhile) in store.generations("guide")
+    assert build(store, ALL, tune=meanwhile) in store.generations("guide")
     assert len(list(store.generations("guide"))) == 2
 
 

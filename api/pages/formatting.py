@@ -1,0 +1,96 @@
+"""How values are written on a page: units, times, and texts with marked claims.
+
+Knows units, and how a text is cut at its claims or evidence. Knows no page.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from markupsafe import Markup
+
+from evals.report.text import line
+from rag.trace import dollars
+from rag.types import Claim, Evidence
+
+__all__ = ["claimed", "count", "dollars", "duration", "evident", "line", "milliseconds", "percent", "price", "when", "words"]
+
+
+class Piece(NamedTuple):
+    """A stretch of a text, and the claim or evidence that it is; null if it is neither."""
+
+    text: str
+    about: Claim | Evidence | None
+
+
+def claimed(text: str, claims: Iterable[Claim]) -> list[Piece]:
+    """A text cut at its claims. A claim that overlaps the previous one is left out."""
+    return _cut(text, sorted(claims, key=lambda claim: claim.start))
+
+
+def evident(text: str, claims: Iterable[Claim], passage: int) -> list[Piece]:
+    """The text of the passage with this number, cut at the evidence of the claims."""
+    found = {(e.start, e.end): e for claim in claims if (e := claim.evidence) and e.passage == passage}
+    return _cut(text, [found[place] for place in sorted(found)])
+
+
+def milliseconds(value: float | None) -> str:
+    """`0.4 ms`, `12 ms`, `1.2 s`; a dash if the value is not known."""
+    if value is None:
+        return "–"
+    if value < 10:
+        return f"{value:.1f} ms"
+    return f"{value:,.0f} ms" if value < 1000 else f"{value / 1000:,.1f} s"
+
+
+def percent(share: float | None) -> str:
+    """`3.2 %`; a dash if there is nothing to divide by."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def count(value: float) -> str:
+    """A whole number: `1,204`."""
+    return f"{value:,.0f}"
+
+
+def price(nanodollars: float | None) -> str:
+    """Dollars to three significant digits below one, to the cent above: `$0.000123`, `$12.30`."""
+    if nanodollars is None:
+        return "unknown"
+    amount = nanodollars / 1e9
+    if amount == 0 or amount >= 1:
+        return f"${amount:,.2f}"
+    exact = f"${float(f'{amount:.3g}'):.9f}".rstrip("0")
+    return exact.ljust(len("$0.00"), "0")
+
+
+def when(moment: str | datetime) -> Markup:
+    """A time element in UTC, which a script converts to the reader's time zone."""
+    at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    at = at.astimezone(UTC) if at.tzinfo else at.replace(tzinfo=UTC)
+    return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(at.isoformat(timespec="milliseconds"), at)
+
+
+def duration(seconds: float) -> str:
+    """`90 s`, `30 min`, `12 h`, `7 days`: in the largest unit of which there are at least two, or exactly one."""
+    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length or seconds == length:
+            return f"{seconds / length:.3g} {unit}"
+    return f"{seconds:.3g} s"
+
+
+def words(name: str | None) -> str:
+    """The words of an outcome: `timed out` for `timed_out`, `running` for none."""
+    return (name or "running").replace("_", " ")
+
+
+def _cut(text: str, spans: Sequence[Claim | Evidence]) -> list[Piece]:
+    pieces, at = [], 0
+    for span in spans:
+        if span.start < at:
+            continue
+        if span.start > at:
+            pieces.append(Piece(text[at : span.start], None))
+        pieces.append(Piece(text[span.start : span.end], span))
+        at = span.end
+    return [*pieces, Piece(text[at:], None)] if at < len(text) else pieces

@@ -1,0 +1,1 @@
+"""Generations as folders, each with its own FAISS, tantivy and SQLite files."""
