@@ -226,7 +226,7 @@ async def test_a_budget_is_used_up_by_all_together_and_never_exceeded(team: Team
     path, body = asked("chat", "What does a first question say of the warranty?", "plain")
     first = team.runtime.traces.get((await post(team.url, path, body, key=team.secret)).trace_id)
     assert first.cost_nanodollars
-    ceiling = (await team.runtime.pipeline("plain", "shop")).ceiling(f"{body['question']} And all of the others?")
+    ceiling = (await team.runtime.pipeline("plain", "shop")).max_cost(f"{body['question']} And all of the others?")
     assert ceiling is not None
     budget = ceiling + 20 * first.cost_nanodollars
     key, secret = Keys(team.runtime.engine).create("poor", daily_nanodollars=budget)
@@ -255,18 +255,23 @@ async def settled(team: Team) -> None:
             await asyncio.sleep(0.5)
 
 
+def reserved(team: Team, replica: Replica) -> list[int]:
+    """The nano-dollars of each request that this replica has taken and not settled."""
+    its_own = admissions.c.owner.startswith(f"{replica.name}.")
+    with team.runtime.engine.connect() as connection:
+        return list(connection.execute(select(admissions.c.reserved_nanodollars).where(its_own)).scalars())
+
+
 @on_any_index
 async def test_one_is_killed_and_every_request_that_was_accepted_has_one_trace(team: Team) -> None:
     team.provider.play(lambda _: Reply(before=0.2, between=0.05))
     charged = spent(team, team.key)[0]
     loading = asyncio.create_task(load(team, "the death", REQUESTS))
-    while len(team.provider.calls) < REQUESTS / 4:
+    while len(team.provider.calls) < REQUESTS / 4 or not reserved(team, team.replicas[0]):  # the clients can be in step
         await asyncio.sleep(0.01)
     assert await asyncio.to_thread(team.replicas[0].kill) == -9
     await asyncio.sleep(0.5)  # what it had sent to the database is done by then
-    with team.runtime.engine.connect() as connection:
-        its_own = admissions.c.owner.startswith(f"{team.replicas[0].name}.")
-        held = {row.id: row.reserved_nanodollars for row in connection.execute(select(admissions).where(its_own))}
+    held = reserved(team, team.replicas[0])
     assert held
     received = await loading
     await settled(team)
@@ -290,7 +295,7 @@ async def test_one_is_killed_and_every_request_that_was_accepted_has_one_trace(t
     assert not {trace.question for trace in left} & answered
     # What it held is charged whole; all else costs what it costs, also where its end was on the account and not yet in the log.
     (cost,) = {by_question[question].cost_nanodollars or 0 for question in answered}
-    ended, beside = divmod(spent(team, team.key)[0] - charged - sum(held.values()), cost)
+    ended, beside = divmod(spent(team, team.key)[0] - charged - sum(held), cost)
     assert beside == 0
     assert len(kept) - len(held) <= ended <= len(kept)
 
@@ -345,4 +350,4 @@ async def test_what_is_too_large_or_for_one_replica_alone_is_told(team: Team) ->
         headers = {"Authorization": f"Bearer {team.secret}"}
         assert (await client.get(f"{team.url}/metrics", headers=headers)).status_code == 404
         assert (await client.get(f"{team.replicas[0].url}/metrics", headers=headers)).status_code in (200, 403)
-        assert (await client.get(f"{team.url}/readyz")).json()["collection"] == "shop"
+        assert (await client.get(f"{team.url}/readyz")).json() == {"status": "ok"}
