@@ -120,8 +120,9 @@ def drift(
     variant: Annotated[str, typer.Option(help="Whose validator and calibration; only its traces count.")] = "default",
     last: Annotated[int, typer.Option(min=1, help="So many of the latest answers.")] = 1000,
 ) -> None:
-    """Compare the probabilities of recent answers, evaluations aside, with those the calibration was fitted on. Exits with 1 where they
-    drifted.
+    """Compare the probabilities of recent answers, evaluations aside, with those the calibration was fitted on.
+
+    Exits with 1 where they drifted.
     """
     from evals.grounding.drift import Finding, recent_probabilities
     from evals.grounding.drift import drift as drifted

@@ -33,6 +33,9 @@ class Transfer(Value):
     """Balanced accuracy of the set's own best threshold."""
     lost: float
     """Of it, at the threshold .5 of a calibration fitted to the licensed sets of other families."""
+    chance: float
+    """How much of `best` its threshold owes to having been chosen on these very rows, by `REPEATS` bootstrap samples (Efron, 1983): so
+    much of what another threshold loses is no fault of it."""
     lost_after: float | None
     """Of it, after `LABELS` random labels of the set, the mean of `REPEATS`; null where the set is too small."""
     error_after: float | None
@@ -76,11 +79,24 @@ def _transfer(pooled: Sample, name: str, seed: int) -> Transfer:
         supported=float(supported.mean()),
         best=best,
         lost=best - _accuracy(shipped >= 0.5, supported),
+        chance=_chance(shipped, supported, seed),
         lost_after=fmean(lost for lost, _ in after) if after else None,
         error_after=fmean(error for _, error in after) if after else None,
         error=reliable.ece,
         debiased=reliable.debiased,
     )
+
+
+def _chance(found: FloatArray, supported: BoolArray, seed: int) -> float:
+    """What the best threshold of a bootstrap sample loses, on average, where it is taken to all rows."""
+    rng = np.random.default_rng(seed)
+    classes = [rows for rows in (np.flatnonzero(supported), np.flatnonzero(~supported)) if len(rows)]
+    lost = []
+    for _ in range(REPEATS):
+        drawn = np.concatenate([rng.choice(rows, len(rows)) for rows in classes])
+        best = best_threshold(found[drawn[supported[drawn]]], found[drawn[~supported[drawn]]])
+        lost.append(best.balanced_accuracy - _accuracy(found >= best.threshold, supported) if best else 0.0)
+    return max(0.0, fmean(lost))
 
 
 def _draws(supported: BoolArray, seed: int) -> list[BoolArray]:

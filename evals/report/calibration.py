@@ -109,13 +109,15 @@ def zones_table(zones: Zones) -> Group:
 
 
 def transfer_table(rows: Sequence[Transfer]) -> Table:
-    """A row a set: what the shipped threshold and one from labels of the set lose, and the calibration error that is left."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    """A row a set: its best threshold, how much of that is chance, what the shipped one and one from labels of the set lose beside it, and
+    the calibration error that is left.
+    """
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("set", no_wrap=True)
-    for heading in ("responses", "supported", "best", "lost", f"after {LABELS}", f"error after {LABELS}", "error"):
-        table.add_column(heading, justify="right", max_width=11)
+    for heading in ("answers", "supported", "best", "by chance", "lost", f"after {LABELS}", f"error after {LABELS}", "error"):
+        table.add_column(heading, justify="right", no_wrap=" " not in heading, max_width=11)
     for row in rows:
-        values = (row.best, row.lost, row.lost_after, row.error_after, row.error)
+        values = (row.best, row.chance, row.lost, row.lost_after, row.error_after, row.error)
         cells = ("-" if value is None else f"{value:.3f}" for value in values)
         table.add_row(line(row.set, 40), f"{row.responses:,}", f"{row.supported:.0%}", *cells)
     return table

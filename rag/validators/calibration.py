@@ -174,7 +174,7 @@ class Calibration(Value):
         verdict = self.zone(probability)
         if claim.verdict in RULED:
             verdict = claim.verdict if probability < self.threshold else Verdict.UNCERTAIN
-        return claim.model_copy(update={"probability": probability, "verdict": verdict})
+        return claim.model_copy(update={"probability": probability, "verdict": verdict, "reason": _reason(claim, verdict)})
 
     def trusting(self, tier: Tier) -> "Calibration":
         """The same, but that the scores of a tier are taken for probabilities: for a model that it was not fitted on."""
@@ -186,6 +186,13 @@ class Calibration(Value):
         if probability < self.unsupported:
             return Verdict.UNSUPPORTED
         return Verdict.SUPPORTED if probability >= self.supported else Verdict.UNCERTAIN
+
+
+def _reason(claim: Claim, verdict: Verdict) -> str:
+    """Why the claim has this verdict: a tier that found it supported is not quoted where that is not sure enough."""
+    if claim.verdict is Verdict.SUPPORTED and verdict is not Verdict.SUPPORTED and claim.evidence:
+        return f"passage {claim.evidence.passage} is close, but not surely the same"
+    return claim.reason
 
 
 def load(name: str) -> Calibration:

@@ -23,6 +23,8 @@ SAME = 0.6
 """The share from which names may be told apart by one neighbour, and roles by their order."""
 HEADLINE = 12
 """Words from which a text with a capital on every other one is a heading, a list or a menu, where capitals tell no names."""
+SHARED = 3
+"""The words that a claim must share with the closest sentences for them to contradict it by what stands anywhere in them."""
 NEAR = 2
 """Words from the last common one within which two words stand in the same place."""
 SPAN = 6
@@ -70,6 +72,53 @@ def conflicts(claim: Sequence[Word], said: Sequence[Word], held: Set[str], langu
         yield from _ranged(pairs, claim, said)
     if share >= SAME:
         yield from _exchanged(claim, said)
+
+
+def loose(claim: Sequence[Word], said: Sequence[Word]) -> Conflict | None:
+    """What stands against the claim wherever it is in the closest sentences, `said`.
+
+    Where they share fewer words with it, the claim may be what follows from them: that a shop is closed, from the days when it opens.
+    """
+    if len({word.key for word in claim}.intersection(word.key for word in said)) < SHARED:
+        return None
+    return _undenied(claim, said) or _singly_other(claim, said)
+
+
+def _undenied(claim: Sequence[Word], said: Sequence[Word]) -> Conflict | None:
+    """A denial that the sentences do not share: they deny nothing, or they say what it denies and deny something else."""
+    denied = {word.key: word for word in claim if word.negated}
+    saying, denials = {word.key for word in said}, {word.key for word in said if word.negated}
+    affirmed = [word for key, word in denied.items() if key in saying]
+    faint = any("hardly" in word.lead for word in claim)
+    if faint or not denied or not denials.isdisjoint(denied) or (denials and not affirmed):
+        return None
+    word = next(iter(affirmed or denied.values()))
+    return Conflict(word, f"does not deny {word.text}")
+
+
+def _singly_other(claim: Sequence[Word], said: Sequence[Word]) -> Conflict | None:
+    """The one quantity of its sort that the sentences lack, where they have one that the claim lacks, and no more."""
+    claimed, saying = ([word for word in words if word.kind in QUANTITIES] for words in (claim, said))
+    for sort in dict.fromkeys(map(_sort, claimed)):
+        one, two = ([word for word in words if _sort(word) == sort] for words in (claimed, saying))
+        lacking, others = _strange(one, two), _strange(two, one)
+        if len(lacking) == len(others) == 1:
+            return Conflict(lacking[0], f"says {others[0].text}, not {lacking[0].text}")
+    return None
+
+
+def _strange(quantities: Sequence[Word], known: Sequence[Word]) -> list[Word]:
+    """The first two that none of the known ones may stand for."""
+    keys = {word.key for word in known}
+    unlike = {word.key: word for word in quantities if word.key not in keys}
+    return list(itertools.islice((word for word in unlike.values() if all(_another(word, other) for other in known)), 2))
+
+
+def _sort(word: Word) -> tuple[str, str]:
+    """Of a quantity: what it might be taken for is of the same."""
+    if word.number is None:
+        return word.key.split()[0], ""
+    return "number" if word.number.kind == "word" else word.number.kind, word.number.unit
 
 
 def _gaps(claim: Sequence[Word], said: Sequence[Word], pairs: Sequence[tuple[int, int]]) -> Iterator[Gap]:

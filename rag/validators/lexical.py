@@ -25,7 +25,7 @@ SUPPORTED = 0.5
 UNSUPPORTED = 0.12
 """Below this score it is not: fewer than 1 of 10 is."""
 RELATED = 0.25
-"""From this score of the match on, its sentences are shown as evidence."""
+"""From this score of the match on, its sentences are shown as evidence; what stands against a claim always is."""
 PENALTY = 0.1
 """For each number and each name that no passage holds."""
 SPELT = 20
@@ -101,7 +101,7 @@ class Bench:
             verdict=verdict,
             score=round(score * REJECTED if rejected else score, 4),
             tier=Tier.LEXICAL,
-            evidence=_evidence(match),
+            evidence=_evidence(match, 0.0 if conflict else RELATED),
             reason=reason,
             citations=statement.citations,
             miscited=tuple(number for number in statement.citations if rejected or self._miscites(number, weighed)),
@@ -190,10 +190,7 @@ class Bench:
             if conflict.certain:
                 return conflict
             doubt = doubt or conflict
-        denied = next((word for word in claim if word.negated), None)
-        if denied and match.score >= RELATED and not any(word.negated for sentence in said for word in sentence):
-            return Conflict(denied, f"does not deny {denied.text}")
-        return doubt
+        return conflicts.loose(claim, list(itertools.chain.from_iterable(said))) or doubt
 
     def _miscites(self, number: int, weighed: Weighed) -> bool:
         """Whether the passage of that number does not exist or does not support the claim."""
@@ -203,8 +200,8 @@ class Bench:
         return not cited.sources or (cited.match(weighed).score < UNSUPPORTED and not self.foreign)
 
 
-def _evidence(match: Match) -> Evidence | None:
-    if match.source is None or match.score < RELATED:
+def _evidence(match: Match, least: float) -> Evidence | None:
+    if match.source is None or match.score < least:
         return None
     start, end = match.source.said.sentences[match.first].start, match.source.said.sentences[match.last - 1].end
     return Evidence(passage=match.source.passage.number, start=start, end=end, quote=match.source.passage.text[start:end])

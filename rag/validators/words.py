@@ -14,6 +14,8 @@ from rag.validators.numbers import FACTORS, MEASURES, MONTHS, WEEKDAYS, Number, 
 from rag.validators.polarity import PARTICLES
 
 NEGATIONS = frozenset("not no never without cannot neither nor none nobody nothing hardly barely rarely seldom".split())
+FAINT = frozenset("hardly barely rarely seldom".split())
+"""Negations that deny by degree: what is rare for one is common for another."""
 REFUSALS = frozenset("fail fails failed failing lack lacks lacked lacking unable refuse refuses refused".split())
 """Words that deny what follows, and are content themselves."""
 HARMLESS = re.compile(
@@ -162,7 +164,7 @@ def _form(written: str, language: str) -> tuple[Kind, tuple[str, ...]]:
     lower = written.lower()
     if language == "en":
         if lower in NEGATIONS or lower.endswith(("n't", "n\u2019t")):
-            return Kind.NEGATION, ("not",)
+            return Kind.NEGATION, ("hardly" if lower in FAINT else "not",)
         if lower in TIMES and (lower not in DOUBTFUL_TIMES or written[0].isupper()):
             return Kind.TIME, (TIMES[lower],)
         contracted = APOSTROPHE.split(lower)[0]

