@@ -1,4 +1,4 @@
-"""Decodes bytes: UTF-8, UTF-16 with a byte order mark, or an older encoding if the bytes leave no doubt which.
+"""Decodes bytes: UTF-8, UTF-16 with a byte order mark or with every second byte zero, or an older encoding if the bytes leave no doubt which.
 
 Prefers no text over wrong text.
 """
@@ -12,16 +12,32 @@ MOST_CHAOS = 0.05
 LEAST_BYTES = 5
 """Bytes beyond ASCII: fewer fit almost any encoding."""
 
+MOST_ZEROS = 0.01
+"""Of the characters of a text; more are a binary file."""
+LEAST_ZEROS = 0.25
+"""Of the bytes of UTF-16 text without a mark, all of them the upper or all the lower halves."""
+
 
 def decoded(content: bytes) -> str | None:
     """The text without byte order mark; null if the encoding is in doubt."""
     try:
-        # UTF-16 text has spaces, line breaks or digits, which contain a zero byte; damage that looks like a mark has none.
-        if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in content:
-            return content.decode("utf-16")
-        return content.decode("utf-8-sig")
+        text = content.decode(_unicode(content))
     except UnicodeDecodeError:
         return _guessed(content)
+    return None if text.count("\0") > MOST_ZEROS * len(text) else text
+
+
+def _unicode(content: bytes) -> str:
+    """The encoding of the Unicode standard that the bytes are most like."""
+    # UTF-16 text has spaces, line breaks or digits, which contain a zero byte; damage that looks like a mark has none.
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) and b"\0" in content:
+        return "utf-16"
+    zeros = content.count(0)
+    if zeros > LEAST_ZEROS * len(content) and len(content) % 2 == 0:
+        odd = content[1::2].count(0)
+        if odd in (0, zeros):
+            return "utf-16-le" if odd else "utf-16-be"
+    return "utf-8-sig"
 
 
 def _guessed(content: bytes) -> str | None:

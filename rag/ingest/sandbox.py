@@ -23,15 +23,18 @@ MEMORY = 2 << 30
 """Bytes of address space."""
 MOST_ANSWER = 12 * MOST_CHARACTERS
 """Bytes of a JSON line, in which a character takes at most twelve."""
-
+SLOW = "parsing it took more than {:g} s; split it, or save it as plain text"
 
 ROOT = Path(__file__).parents[2]
 """Where `rag` is imported from."""
 
 
 class Parsed(NamedTuple):
+    """`lost`: what could not be read of the file; empty if all could."""
+
     title: str
     text: str
+    lost: str = ""
 
 
 class Failure(NamedTuple):
@@ -65,7 +68,7 @@ class Sandbox:
             self._stop()
             return Failure(death.reason, death.detail)
         if "reason" not in answer:
-            return Parsed(str(answer["title"]), str(answer["text"]))
+            return Parsed(str(answer["title"]), str(answer["text"]), str(answer["lost"]))
         failure = Failure(Reason(answer["reason"]), str(answer["detail"]))
         if failure.reason is Reason.OUT_OF_MEMORY:
             self._stop()
@@ -99,21 +102,22 @@ class Sandbox:
             worker.stdin.write(request)
         while not pieces or not pieces[-1].endswith(b"\n"):
             if not select.select([worker.stdout], [], [], max(0.0, deadline - time.monotonic()))[0]:
-                raise _DeadError(Reason.TIMED_OUT, f"parsing it took more than {self.seconds:g} s")
+                raise _DeadError(Reason.TIMED_OUT, SLOW.format(self.seconds))
             piece = os.read(worker.stdout.fileno(), 1 << 20)
             pieces.append(piece)
             length += len(piece)
             if not piece:
                 raise self._death_of(worker.wait())
             if length > MOST_ANSWER:
-                raise _DeadError(Reason.TOO_LONG, f"more than {MOST_CHARACTERS:,} characters of text; split it")
+                raise _DeadError(Reason.TOO_LONG, f"more than {MOST_CHARACTERS:,} characters; split it into shorter documents")
         return b"".join(pieces)
 
     def _death_of(self, code: int) -> "_DeadError":
         if code == -signal.SIGXCPU:
-            return _DeadError(Reason.TIMED_OUT, f"parsing it took more than {self.seconds:g} s")
+            return _DeadError(Reason.TIMED_OUT, SLOW.format(self.seconds))
+        cause = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return _DeadError(
-            Reason.UNREADABLE, f"its parser crashed ({signal.Signals(-code).name if code < 0 else f'exit code {code}'})"
+            Reason.UNREADABLE, f"its parser crashed ({cause}); open it in the program that made it, and save it again"
         )
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import IO
 
 from rag.ingest.extractors import extract
+from rag.ingest.extractors.base import UnreadableError
 
 
 def main(memory: int, seconds: float) -> None:
@@ -36,14 +37,16 @@ def _allow(seconds: float) -> None:
 def _answer(request: dict[str, str], answers: IO[str]) -> None:
     try:
         with Path(request["path"]).open("rb") as stream:
-            title, text = extract(stream, request["media_type"])
-        answer = {"title": title, "text": text}
+            answer = extract(stream, request["media_type"])._asdict()
     except MemoryError:
-        answer = {"reason": "out of memory", "detail": "parsing it took too much memory"}
+        answer = {"reason": "out of memory", "detail": "parsing it took too much memory; split it, or save it as plain text"}
+    except UnreadableError as error:
+        answer = {"reason": "unreadable", "detail": str(error)}
     except UnicodeError as error:
         answer = {"reason": "not decodable", "detail": str(error)}
     except Exception as error:  # noqa: BLE001 - parsers raise anything
-        answer = {"reason": "unreadable", "detail": f"{type(error).__name__}: {error}"[:300]}
+        said = f" ({error})"[:200] if str(error) else ""
+        answer = {"reason": "unreadable", "detail": f"damaged{said}; open it in the program that made it, and save it again"}
     print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -16,6 +16,8 @@ CHINESE = "黑豹队的防守只丢了，在联赛中排名第六，同时也以
         (FRENCH, "utf-8"),
         (FRENCH, "utf-8-sig"),
         (FRENCH, "utf-16"),
+        ("The safe code is 9918.", "utf-16-le"),
+        (GERMAN, "utf-16-be"),
         (FRENCH, "cp1252"),
         (GERMAN, "latin-1"),
         (RUSSIAN, "cp1251"),
@@ -27,6 +29,11 @@ def test_text_comes_back(text: str, encoding: str) -> None:
     assert decoded(text.encode(encoding)) == text
 
 
+def test_a_stray_zero_does_not_cost_the_text() -> None:
+    content = GERMAN.encode() + b"\0"
+    assert decoded(content) == GERMAN + "\0"
+
+
 @pytest.mark.parametrize(
     "content",
     [
@@ -36,6 +43,10 @@ def test_text_comes_back(text: str, encoding: str) -> None:
         GERMAN.encode() + b"\xff\xfe and more",
         "Le café".encode("cp1252"),
         b"\x80\x81\xfe\xff" * 20,
+        "Ж".encode("utf-16-le") * 3 + "Закон ".encode("utf-16-be"),
+        RUSSIAN.encode("utf-16-le"),
+        GERMAN.encode("utf-32"),
+        b"a\0\0\0bc\0" * 9,
     ],
 )
 def test_in_doubt_there_is_no_text(content: bytes) -> None:

@@ -86,6 +86,57 @@ def test_a_section_is_cut_between_its_blocks(embedder: Embedder) -> None:
     assert sum(table.strip() in chunk.text for chunk in cut) == 1
 
 
+def rows(count: int) -> str:
+    return "| Part | Lead time in days |\n| --- | --- |\n" + "".join(
+        f"| Part {row} of the catalogue | {row} |\n" for row in range(count)
+    )
+
+
+@pytest.mark.parametrize("media_type", ["text/markdown", "application/pdf"])
+def test_the_names_of_columns_stand_above_each_part_of_a_table(embedder: Embedder, media_type: str) -> None:
+    text = f"Before it.\n\n{rows(100)}\nAfter it."
+    first, *others = chunks(document(text, media_type=media_type), embedder)
+    assert first.headings == ()
+    assert len(others) > 3
+    assert {chunk.headings for chunk in others} == {("Part | Lead time in days",)}
+    assert all(chunk.embedded.startswith("Part | Lead time in days\n| Part ") for chunk in others)
+    assert all(line.count("|") == 3 for chunk in others for line in chunk.text.splitlines() if line.startswith("|"))
+
+
+def test_a_table_that_fits_is_whole_and_needs_no_names_again(embedder: Embedder) -> None:
+    cut = chunks(document(f"{PARAGRAPH * 6}\n\n{rows(5)}\n{PARAGRAPH * 6}"), embedder)
+    assert [chunk.headings for chunk in cut] == [()] * len(cut)
+    assert sum(rows(5).strip() in chunk.text for chunk in cut) == 1
+
+
+def test_names_that_are_too_long_are_not_repeated(small: Embedder) -> None:
+    text = rows(20).replace("Lead time", "Lead time " * 20)
+    cut = chunks(document(text), small)
+    assert len(cut) > 5
+    assert {chunk.headings for chunk in cut} == {()}
+
+
+def test_a_page_is_not_glued_to_the_next(embedder: Embedder) -> None:
+    pages = [f"{number}. Title\n{PARAGRAPH * 3}".strip() for number in range(1, 6)]
+    cut = chunks(document("\f".join(pages), media_type="application/pdf"), embedder)
+    assert [chunk.text for chunk in cut] == pages
+    assert [chunk.page for chunk in cut] == [1, 2, 3, 4, 5]
+
+
+def test_a_sentence_that_goes_on_behind_a_page_is_whole(embedder: Embedder) -> None:
+    text = f"{PARAGRAPH}Tighten the bolts with\fa torque of 85 Nm. {PARAGRAPH}\fThe end.\f\f"
+    cut = chunks(document(text, media_type="application/pdf"), embedder)
+    assert ["with\fa torque of 85 Nm." in chunk.text for chunk in cut] == [True, False]
+    assert [chunk.page for chunk in cut] == [1, 3]
+
+
+def test_a_table_ends_with_its_page(embedder: Embedder) -> None:
+    text = f"{rows(4)[:-1]}\fand so on.\f{rows(60)}"
+    cut = chunks(document(text, media_type="application/pdf"), embedder)
+    assert [chunk.text for chunk in cut[:2]] == [rows(4).strip(), "and so on."]
+    assert {chunk.headings for chunk in cut[3:]} == {("Part | Lead time in days",)}
+
+
 def test_a_long_paragraph_is_cut_between_sentences_into_even_parts(embedder: Embedder) -> None:
     cut = chunks(document("Dr. Smith measured 3.5 metres of it. Nobody knew why! " * 40), embedder)
     assert len(cut) > 2

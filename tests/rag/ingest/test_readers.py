@@ -15,6 +15,9 @@ from rag.ingest.sandbox import Sandbox
 from rag.ingest.sources import discover
 
 from .conftest import Workplace
+from .extractors.test_pdf import pdf as drawn
+
+MAIL = "a mail or a web archive is not read; save it as text, HTML or PDF"
 
 
 @pytest.fixture(scope="module")
@@ -111,8 +114,6 @@ def test_html_reads_its_main_part_and_its_declared_encoding(workplace: Workplace
 def test_html_with_an_xml_declaration_and_none_at_all(workplace: Workplace, sandbox: Sandbox) -> None:
     [entry] = entries(workplace, sandbox, "a.xhtml", '<?xml version="1.0" encoding="utf-8"?><html><body><p>Öl</p></body></html>')
     assert entry.text == "Öl"
-    [entry] = entries(workplace, sandbox, "b.html", "")
-    assert entry.text == ""
     [entry] = entries(workplace, sandbox, "c.html", "<!-- nothing -->")
     assert isinstance(entry, Flaw) or entry.text == ""
 
@@ -126,7 +127,7 @@ def test_pages_of_a_pdf_are_parted_by_form_feeds(workplace: Workplace, sandbox: 
 
 def test_a_pdf_with_a_password_is_told(workplace: Workplace, sandbox: Sandbox) -> None:
     [flaw] = entries(workplace, sandbox, "a.pdf", pdf("Secret.", password="secret"))
-    assert (flaw.reason, flaw.detail) == (Reason.UNREADABLE, "a.pdf: ValueError: it needs a password")
+    assert (flaw.reason, flaw.detail) == (Reason.UNREADABLE, "a.pdf: it needs a password; save it without one")
 
 
 def test_docx_becomes_markdown(workplace: Workplace, sandbox: Sandbox) -> None:
@@ -174,15 +175,18 @@ def test_jsonl_rows_are_documents(workplace: Workplace, sandbox: Sandbox) -> Non
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b"{not json", "not JSON (Expecting property name enclosed in double quotes at column 2)"),
-        (b'{"text": "a\xff"}', "not UTF-8 at byte 12 of the line"),
-        (b"[1]", "not a JSON object"),
-        (b'{"id": "a"}', 'no "text", or one that is not a string'),
-        (b'{"text": "a", "id": ""}', '"id" is neither a string nor an integer'),
-        (b'{"text": "a", "id": 1.5}', '"id" is neither a string nor an integer'),
-        (b'{"text": "a", "title": 1}', '"title" is not a string'),
-        (b'{"text": "a", "metadata": []}', '"metadata" is not an object'),
-        (b'{"text": "a", "score": NaN}', "NaN is not JSON"),
+        (
+            b"{not json",
+            "not JSON (Expecting property name enclosed in double quotes at column 2); write one object on each line",
+        ),
+        (b'{"text": "a\xff"}', "not UTF-8 at byte 12 of the line; convert it"),
+        (b"[1]", 'not a JSON object; write {"text": "..."} on the line'),
+        (b'{"id": "a"}', 'no "text", or one that is not a string; call the field with the text so'),
+        (b'{"text": "a", "id": ""}', '"id" is neither a string nor an integer; put it in quotation marks'),
+        (b'{"text": "a", "id": 1.5}', '"id" is neither a string nor an integer; put it in quotation marks'),
+        (b'{"text": "a", "title": 1}', '"title" is not a string; put it in quotation marks'),
+        (b'{"text": "a", "metadata": []}', '"metadata" is not an object; write {"key": "value"}'),
+        (b'{"text": "a", "score": NaN}', "NaN is not JSON; write null"),
     ],
 )
 def test_a_bad_line_is_told_and_the_others_go_on(workplace: Workplace, sandbox: Sandbox, line: bytes, problem: str) -> None:
@@ -193,13 +197,13 @@ def test_a_bad_line_is_told_and_the_others_go_on(workplace: Workplace, sandbox: 
 
 def test_a_line_nested_too_deeply_is_told(workplace: Workplace, sandbox: Sandbox) -> None:
     [flaw] = entries(workplace, sandbox, "a.jsonl", '{"text": "a", "b": ' + "[" * 100_000)
-    assert flaw.reason is Reason.BAD_ROW
+    assert (flaw.reason, flaw.detail) == (Reason.BAD_ROW, "a.jsonl:1: nested too deeply; write its text as one string")
 
 
 def test_csv_rows_with_a_text_column(workplace: Workplace, sandbox: Sandbox) -> None:
     table = 'ID;Title;Text;Topic\nx;T;"One;\ntwo.";a\n;;Three.;\n'
     assert entries(workplace, sandbox, "a.csv", table) == [
-        Entry("x", "T", "One;\ntwo.", "text/csv", {"Topic": "a"}, named=True),
+        Entry("x", "T", "One;\ntwo.\n\nTopic: a", "text/csv", {"Topic": "a"}, named=True),
         Entry("a.csv#2", "", "Three.", "text/csv", {}),
     ]
 
@@ -214,8 +218,8 @@ def test_csv_rows_without_a_text_column(workplace: Workplace, sandbox: Sandbox) 
 
 def test_a_csv_row_of_another_length_is_told(workplace: Workplace, sandbox: Sandbox) -> None:
     good, flaw, last = entries(workplace, sandbox, "a.csv", "text,topic\nOne.,a\nTwo.\nThree.,b\n")
-    assert (good.text, last.text) == ("One.", "Three.")
-    assert flaw.detail == "a.csv:3: 1 columns where the first line has 2"
+    assert (good.text, last.text) == ("One.\n\ntopic: a", "Three.\n\ntopic: b")
+    assert flaw.detail == "a.csv:3: 1 columns where the header has 2; put values with a delimiter in quotation marks"
     assert flaw.document_id == "a.csv#2"
 
 
@@ -228,20 +232,145 @@ def test_a_csv_row_of_another_length_is_told(workplace: Workplace, sandbox: Sand
 )
 def test_bad_quoting_in_csv_is_told(workplace: Workplace, sandbox: Sandbox, rows: str, problem: str) -> None:
     good, flaw = entries(workplace, sandbox, "a.csv", f"text,topic\n{rows}")
-    assert good.text == "One."
-    assert (flaw.reason, flaw.detail) == (Reason.BAD_ROW, problem)
+    assert good.text == "One.\n\ntopic: a"
+    mend = "; close each quotation mark, and double those inside a value"
+    assert (flaw.reason, flaw.detail) == (Reason.BAD_ROW, problem + mend)
 
 
 def test_columns_of_the_same_name_are_told(workplace: Workplace, sandbox: Sandbox) -> None:
     [flaw] = entries(workplace, sandbox, "a.csv", "Text,topic,text\nOne.,a,b\n")
-    assert flaw.detail == "a.csv:1: more than one column is called text"
+    assert flaw.detail == "a.csv:1: more than one column is called text; call one of them otherwise"
+
+
+def read_rows(workplace: Workplace, sandbox: Sandbox, content: str) -> list[str]:
+    """The texts of a table, and what is wrong with it."""
+    return [found.detail if isinstance(found, Flaw) else found.text for found in entries(workplace, sandbox, "a.csv", content)]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "sep=;\nregion;amount\nNorth;10\nSouth;20\n",
+        '"sep=;"\r\nregion;amount\r\nNorth;10\r\nSouth;20\r\n',
+        "Report of sales 2024\n\nregion,amount\nNorth,10\nSouth,20\n",
+        "Report of sales,\nregion,amount\nNorth,10\nSouth,20\n",
+        "Sales of May; net\nregion;amount\nNorth;10\nSouth;20\n".replace("; net", ""),
+        "region,amount\nNorth,10,\nSouth,20,,\n",
+        "region,amount,,\nNorth,10\nSouth,20,,\n",
+    ],
+    ids=["sep", "quoted sep", "preamble", "preamble with comma", "preamble and semicolons", "trailing commas", "no commas"],
+)
+def test_what_spreadsheets_add_to_a_table_is_none_of_it(workplace: Workplace, sandbox: Sandbox, content: str) -> None:
+    assert read_rows(workplace, sandbox, content) == ["region: North\namount: 10", "region: South\namount: 20"]
+
+
+def test_lines_keep_their_numbers_below_what_is_left_out(workplace: Workplace, sandbox: Sandbox) -> None:
+    [flaw, _] = read_rows(workplace, sandbox, "sep=;\na;b\n1;2;3\nx;y\n")
+    assert flaw.startswith("a.csv:3: 3 columns where the header has 2; ")
+    [flaw, _] = read_rows(workplace, sandbox, "Report of May\n\na,b\nx,y,z\nx,y\n")
+    assert flaw.startswith("a.csv:4: 3 columns where the header has 2; ")
+
+
+@pytest.mark.parametrize("content", ["text\nHello, world\nFoo, bar\n", "question\nWhere, and when?\nWhy, then?\n"])
+def test_commas_in_the_only_column_are_no_delimiters(workplace: Workplace, sandbox: Sandbox, content: str) -> None:
+    assert [text.removeprefix("question: ") for text in read_rows(workplace, sandbox, content)] == content.splitlines()[1:]
+
+
+@pytest.mark.parametrize("content", ["North,10\nSouth,20\n", "2024-01-03,4.5,x\n2024-01-04,4.7,y\n", "a,7,9\nb,7,12\n"])
+def test_a_table_without_names_is_told(workplace: Workplace, sandbox: Sandbox, content: str) -> None:
+    [flaw] = read_rows(workplace, sandbox, content)
+    assert flaw == "a.csv:1: values where the names of the columns should be; put a line with the names above it"
+
+
+@pytest.mark.parametrize("header", ["region,2023,2024", "region,1,2", "region,Q1,H2"])
+def test_years_and_counts_can_be_names(workplace: Workplace, sandbox: Sandbox, header: str) -> None:
+    _, first, second = header.split(",")
+    assert read_rows(workplace, sandbox, f"{header}\nNorth,10,20\n") == [f"region: North\n{first}: 10\n{second}: 20"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("a.csv", "a,b\n", "no rows; if it should have some, export it again"),
+        ("a.csv", "\n\n", "no rows; if it should have some, export it again"),
+        ("a.jsonl", "\n", "no rows; if it should have some, export it again"),
+        *((f"a{ending}", "", "no text; the file has 0 bytes") for ending in (".csv", ".jsonl", ".pdf", ".docx", ".md", ".html")),
+    ],
+)
+def test_nothing_is_told(workplace: Workplace, sandbox: Sandbox, name: str, content: str, told: str) -> None:
+    assert entries(workplace, sandbox, name, content) == [
+        Flaw(source=name, reason=Reason.EMPTY, detail=f"{name}: {told}", document_id=name)
+    ]
+
+
+def test_an_array_of_objects_has_a_document_for_each(workplace: Workplace, sandbox: Sandbox) -> None:
+    rows = [{"id": 1, "question": "What is the VAT?", "answer": 19, "more": [1], "no": None}, {"text": "T.", "year": 2024}]
+    assert entries(workplace, sandbox, "a.json", json.dumps(rows)) == [
+        Entry("1", "", "question: What is the VAT?\nanswer: 19\nmore: [1]", "application/jsonl", {}, named=True),
+        Entry("a.json#2", "", "T.", "application/jsonl", {"year": 2024}),
+    ]
+    good, flaw = entries(workplace, sandbox, "a.json", '[{"text": "T."}, {"text": 5}]')
+    assert isinstance(good, Entry)
+    assert flaw.detail == 'a.json#2: no "text", or one that is not a string; call the field with the text so'
+
+
+@pytest.mark.parametrize("content", ['{"timeout": 30}', "[1, 2]", "[]", '[{"a": 1}, 2]', "// no JSON", "[" * 100_000])
+def test_other_json_is_text(workplace: Workplace, sandbox: Sandbox, content: str) -> None:
+    assert entries(workplace, sandbox, "a.json", content) == [Entry("a.json", "", content, "text/plain", {})]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("key.pem", "-----BEGIN PRIVATE KEY-----\nMIIabc\n", "a private key; keep it out of the folder"),
+        ("id.txt", "\n-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n", "a private key; keep it out of the folder"),
+        ("letter.rtf", "{\\rtf1\\ansi M\\'e4rz}", "RTF is not read; save it as DOCX or PDF"),
+        ("mail.eml", "From: a@b\nSubject: x\n y\nContent-Transfer-Encoding: base64\n\nRGVy\n", MAIL),
+        ("page.mhtml", "MIME-Version: 1.0\r\n\r\n<p>x</p>", MAIL),
+        ("box.txt", "From a@b Mon May 1\nReceived: from c by d\n", MAIL),
+    ],
+)
+def test_what_is_not_for_people_to_read_is_told(
+    workplace: Workplace, sandbox: Sandbox, name: str, content: str, told: str
+) -> None:
+    [flaw] = entries(workplace, sandbox, name, content)
+    assert (flaw.reason, flaw.detail) == (Reason.UNREADABLE, f"{name}: {told}")
+
+
+@pytest.mark.parametrize(
+    "content", ["Received: the letter.\n", "A key begins with\n-----BEGIN PRIVATE KEY-----\n", "a: b\r\n" * 5_000]
+)
+def test_what_is_about_them_is_read(workplace: Workplace, sandbox: Sandbox, content: str) -> None:
+    assert entries(workplace, sandbox, "a.txt", content) == [Entry("a.txt", "", content, "text/plain", {})]
+
+
+def test_pages_that_could_not_be_read_are_told_beside_the_others(workplace: Workplace, sandbox: Sandbox) -> None:
+    letter = (50, 700, "The contract is attached.")
+    entry, flaw = entries(workplace, sandbox, "a.pdf", drawn([letter], [], pictures=[1]))
+    assert isinstance(entry, Entry)
+    assert entry.text == "The contract is attached.\f"
+    assert flaw.detail == "a.pdf: 1 of 2 pages has pictures and no text; scanned pages need OCR first, the others are read"
+    report = workplace.ingest("a.pdf")
+    assert (report.documents, [flaw.reason for flaw in report.quarantined]) == (1, [Reason.EMPTY])
+
+
+def test_a_damaged_file_is_told_without_words_of_programs(workplace: Workplace, sandbox: Sandbox) -> None:
+    [flaw] = entries(workplace, sandbox, "a.pdf", pdf("Text.")[:300])
+    assert flaw.reason is Reason.UNREADABLE
+    assert flaw.detail.startswith("a.pdf: damaged")
+    assert flaw.detail.endswith("; open it in the program that made it, and save it again")
+    assert "Error" not in flaw.detail
 
 
 def test_unknown_types_are_text_or_skipped(workplace: Workplace) -> None:
-    for name, content in {"LICENSE": b"Text.", "main.py": "print('ö')".encode(), "a.bin": b"a\0b", "b.bin": b"\xff\xd8"}.items():
+    text = {"LICENSE": b"Text.", "main.py": "print('ö')".encode(), "wide.log": "Line.\n".encode("utf-16-le")}
+    text["old.log"] = "2024-01-01 Fehler: Gerät überhitzt, Gehäuse geöffnet\n".encode("latin-1") * 400
+    text["cut.log"] = b"a" + "ж".encode() * 8192
+    other = {"a.bin": b"a\0b", "b.bin": b"\xff\xd8"}
+    for name, content in {**text, **other}.items():
         workplace.write(name, content)
     kinds = {file.source: media_type(file) for file in discover(["."])}
-    assert kinds == {"LICENSE": "text/plain", "main.py": "text/plain", "a.bin": None, "b.bin": None}
+    assert kinds == {**dict.fromkeys(text, "text/plain"), **dict.fromkeys(other)}
 
 
 def test_a_text_file_that_is_too_long_is_not_read(workplace: Workplace, sandbox: Sandbox) -> None:
@@ -250,4 +379,9 @@ def test_a_text_file_that_is_too_long_is_not_read(workplace: Workplace, sandbox:
         stream.truncate(20_000_001)
     [file] = discover(["a.txt"])
     [flaw] = read(file, "text/plain", sandbox)
-    assert flaw.reason is Reason.TOO_LONG
+    assert (flaw.reason, flaw.detail) == (
+        Reason.TOO_LONG,
+        "a.txt: 20,000,001 bytes; split it into documents of at most 5,000,000 characters",
+    )
+    [flaw] = read(file, "text/csv", sandbox)
+    assert flaw.detail == "a.txt: 20,000,001 bytes; split it into files of at most 20,000,000 bytes"
