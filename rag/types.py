@@ -38,6 +38,11 @@ class Document(Value):
     """Of everything that decides its chunks: title, text, metadata."""
 
 
+def page(text: str, start: int) -> int | None:
+    """The page of a character, counted from 1, of a text whose pages are separated by form feeds; null if there are none."""
+    return text.count("\f", 0, start) + 1 if "\f" in text else None
+
+
 class Chunk(Value):
     """A piece of a document that is embedded: `text == document.text[start:end]`."""
 
@@ -50,6 +55,8 @@ class Chunk(Value):
     text: str
     start: int
     end: int
+    page: int | None = None
+    """Of its first character, counted from 1; null where the document has no pages."""
     tokens: int
     """Of `embedded`, by the embedder's own tokenizer, special tokens included."""
     language: str
@@ -74,6 +81,8 @@ class Passage(Value):
     text: str
     start: int
     end: int
+    page: int | None = None
+    """Of its first character, counted from 1; null where the document has no pages."""
     score: float
     """The score it was ranked by."""
     dense: float | None = None

@@ -20,6 +20,7 @@ from rag.ingest.context import IngestContext, open_context
 from rag.ingest.engines import EngineName
 from rag.ingest.engines.base import Worker, batched
 from rag.ingest.report import Report
+from rag.ingest.roots import here
 from rag.ingest.spool import ChunkedDocument
 from rag.ingest.survey import Survey, survey
 from rag.ledger.corpus import Change, Collection, Quarantined, embedded_sha256
@@ -43,30 +44,33 @@ def ingest(
     *,
     engine: EngineName = "local",
     prune: bool = False,
+    moved: bool = False,
     progress: Progress = silent,
 ) -> Report:
     """Bring a collection up to date with these files, folders and globs; the result is the same with every engine.
 
     Files whose bytes are known are not parsed again, texts whose vectors are known are not embedded again, and if
     nothing changed no generation is built. A document whose new version is quarantined stays as it was. A document
-    that is no longer in its file is removed; with `prune`, so are those of files that vanished. Until the last
-    transaction the collection stays as it was.
+    that is no longer in its file is removed; with `prune`, so are those of files that vanished from the current folder.
+    `moved`: what was ingested in the folders that the files were read in before is taken over. Until the last transaction
+    the collection stays as it was.
 
-    Raises `GroundwireError` for a path that does not exist, and if another process changed the collection meanwhile.
+    Raises `GroundwireError` for a path that does not exist, for a file whose name another folder's has, for a whole
+    folder that is to be pruned, and if another process changed the collection meanwhile.
     """
     started = time.perf_counter()
     collection_name(collection)
     before = next((known for known in runtime.corpus.collections() if known.name == collection), None)
     after = before or Collection(collection, runtime.settings.embedder, None)
     with open_context(after, runtime, engine, progress) as context:
-        found = survey(paths, context, prune=prune, without=runtime.settings.home.resolve())
+        found = survey(paths, context, prune=prune, moved=moved, without=runtime.settings.home.resolve())
         changed, (removed, _) = found.changed(), found.missing()
         languages = _chunk(len(changed), context)
         embedded = _embed(context)
         if changed or removed or _stale(after, context):
             generation = _build({*changed, *removed}, context)
             after = after._replace(generation=generation.id if generation else None)
-        if after != before or found.read or found.gone:
+        if after != before or found.read or found.gone or found.adopted:
             _commit(before, after, found, context)
     runtime.store.publish(collection, after.generation)
     return _report(found, after, languages, embedded, context, time.perf_counter() - started)
@@ -93,8 +97,9 @@ def _commit(before: Collection | None, after: Collection, found: Survey, context
     """Write to the ledger what was found, and make the new generation current; it is dropped if that fails."""
     quarantined = [Quarantined(flaw.source, flaw.reason, flaw.detail) for flaw in found.flaws]
     removed, _ = found.missing()
+    change = Change(context.spool.documents(), removed, found.read, found.gone, quarantined, here(), found.adopted)
     try:
-        context.corpus.replace(before, after, Change(context.spool.documents(), removed, found.read, found.gone, quarantined))
+        context.corpus.replace(before, after, change)
     except BaseException:
         _discard(after, context)
         raise
@@ -114,18 +119,21 @@ def _report(
     documents, total = context.corpus.count(after.name)
     changed, (removed, kept) = found.changed(), found.missing()
     added = sum(id not in found.known for id in changed)
+    newest = max((generation.id for generation in context.store.generations(after.name)), default="")
     return Report(
         collection=after.name,
         generation=after.generation,
         files=len(found.files),
         files_unchanged=len(found.unread) - len(found.skipped),
         skipped=tuple(found.skipped),
-        vanished=len(found.vanished - found.gone - {file.source for file in found.files}),
+        vanished=tuple(sorted(found.vanished - found.gone - {file.source for file in found.files})),
+        renamed=found.renamed,
+        outdated=newest > (after.generation or newest),
         documents=documents,
-        added=added,
+        added=added - len(found.renamed),
         changed=len(changed) - added,
         unchanged=found.unchanged,
-        removed=len(removed),
+        removed=len(removed) - len(found.renamed),
         kept=len(kept),
         twins=found.twins,
         chunks=total,

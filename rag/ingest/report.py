@@ -19,8 +19,12 @@ class Report(Value):
     files_unchanged: int
     """Files that were not parsed, because their bytes are those of the last ingest."""
     skipped: tuple[Skipped, ...]
-    vanished: int
+    vanished: tuple[str, ...]
     """Files that no longer exist, whose documents stay because pruning was not asked for."""
+    renamed: Mapping[str, str]
+    """Documents whose file has another name now: id to id."""
+    outdated: bool
+    """Whether there is a newer generation than the current one, which was chosen by `rag index use`."""
     documents: int
     """Of the whole collection, afterwards."""
     added: int
@@ -39,7 +43,7 @@ class Report(Value):
     reused: int
     """Chunks of added and changed documents whose vectors were in the ledger already."""
     languages: Mapping[str, int]
-    """Added and changed documents by language, most frequent first."""
+    """Added, renamed and changed documents by language, most frequent first."""
     quarantined: tuple[Flaw, ...]
     """The flaws of this run's files, including those quarantined before in files that have not changed."""
     seconds: float

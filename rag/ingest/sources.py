@@ -16,10 +16,15 @@ from rag.errors import GroundwireError
 
 SKIPPED_FOLDERS = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 """Folders that are skipped besides hidden ones."""
+UNSEEN = (".", "~$")
+"""How the names of files begin that are left out of a folder: hidden ones, and the locks of an office program."""
 
 
 class File(NamedTuple):
-    """A file to read. `source` is its path relative to the current folder, with forward slashes."""
+    """A file to read. `source` is its path relative to the current folder, with forward slashes.
+
+    Bytes of a name that are no UTF-8 are written as in `caf\\xe9.txt`.
+    """
 
     path: Path
     source: str
@@ -37,9 +42,7 @@ def discover(paths: Sequence[str], known: Collection[str] = (), without: Path | 
     """
     files: dict[str, File] = {}
     for path in paths:
-        found = [
-            file for file in _matches(path) if without is None or not Path(os.path.realpath(file.path)).is_relative_to(without)
-        ]
+        found = [file for file in _matches(path) if _outside(file, without)]
         if not found and not Path(path).is_dir() and not any(covers(path, source) for source in known):
             problem = f"{path} matches no file" if glob.has_magic(path) else f"{path} does not exist"
             raise GroundwireError(problem, "name a file, a folder or a glob that is there")
@@ -54,18 +57,36 @@ def covers(path: str, source: str) -> bool:
     return source == name or inside or fnmatch.fnmatchcase(source, name)
 
 
+def missing_folder(path: str, source: str, without: Path | None = None) -> str:
+    """The folder in which nothing is, or that is not there itself, where the file of this source should be; empty if there is none.
+
+    It is the nearest to the file of those that are there, as far up as the path, which covers the source, reaches.
+    """
+    name = _name(Path(path))
+    top = Path(_name(Path(path).parent if source == name else _fixed(path) if glob.has_magic(name) else Path(path)))
+    folder = Path(source).parent
+    while folder != top and not folder.is_dir():
+        folder = folder.parent
+    inside = (file for file in (_matches(str(folder)) if folder.is_dir() else ()) if _outside(file, without))
+    return "" if next(inside, None) else str(folder)
+
+
+def _outside(file: File, without: Path | None) -> bool:
+    return without is None or not Path(os.path.realpath(file.path)).is_relative_to(without)
+
+
 def _matches(path: str) -> Iterator[File]:
     named = Path(path)
     if named.exists() or not glob.has_magic(path):
         matches, within = [named], named
     else:
         matches = [Path(match) for match in glob.glob(path, recursive=True)]  # noqa: PTH207
-        within = Path(*itertools.takewhile(lambda part: not glob.has_magic(part), named.parts))
+        within = _fixed(path)
     for match in matches:
         if match.is_dir():
             for folder, folders, names in os.walk(match):
                 folders[:] = [name for name in folders if not name.startswith(".") and name not in SKIPPED_FOLDERS]
-                yield from (_file(Path(folder, name), within) for name in names if not name.startswith("."))
+                yield from (_file(Path(folder, name), within) for name in names if not name.startswith(UNSEEN))
         elif match.exists():
             yield _file(match, within)
 
@@ -76,6 +97,8 @@ def _file(path: Path, within: Path) -> File:
 
 def _forbidden(path: Path, within: Path) -> str:
     """A link may lead to what its reader may read, and whoever put it into the folder may not."""
+    if not _utf8(path):
+        return "its name is not UTF-8: rename it"
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(within)):
         return f"a link that leads out of {within}: name the file that it leads to"
     # What is not there, or cannot be looked at, is told of when it is read.
@@ -83,5 +106,18 @@ def _forbidden(path: Path, within: Path) -> str:
     return "" if stat.S_ISREG(kind) else "not a file but a pipe, a device or a socket"
 
 
+def _fixed(path: str) -> Path:
+    """The part of a glob before its first wildcard."""
+    return Path(*itertools.takewhile(lambda part: not glob.has_magic(part), Path(path).parts))
+
+
+def _utf8(path: Path) -> bool:
+    try:
+        os.path.relpath(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _name(path: Path) -> str:
-    return Path(os.path.relpath(path)).as_posix()
+    return os.fsencode(Path(os.path.relpath(path)).as_posix()).decode(errors="backslashreplace")

@@ -6,18 +6,21 @@ Knows which files need no reading, and checks what was read against what stays. 
 import hashlib
 import itertools
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
 from rag.digest import file_sha256
+from rag.errors import GroundwireError
 from rag.ingest.context import IngestContext
 from rag.ingest.engines.base import Worker, batched
 from rag.ingest.quality import MOST_CHARACTERS, RETRIED, Flaw, Reason, Skipped
 from rag.ingest.readers import Entry, media_type, read
+from rag.ingest.roots import here, own
 from rag.ingest.sandbox import Sandbox
-from rag.ingest.sources import File, covers, discover
+from rag.ingest.sources import File, covers, discover, missing_folder
 from rag.ingest.spool import EntryHeader, Spool
 from rag.ledger.corpus import Quarantined
 from rag.progress import Stage
@@ -57,10 +60,14 @@ class Survey:
     """The files compared with the ledger."""
 
     files: list[File]
+    absent: frozenset[str]
+    """Sources that were read here, in the current folder, and whose files are there no more."""
     vanished: frozenset[str]
-    """Sources that the ledger has, and that are no longer under the paths."""
-    gone: frozenset[str]
-    """Those of `vanished` to prune."""
+    """Those of them under the paths, and those that must not be read any more."""
+    gone: set[str]
+    """Those of `vanished` of which nothing stays."""
+    adopted: frozenset[str]
+    """Sources that were read here, as the ledger is to be told: it remembers another folder, or none."""
     known: Mapping[str, tuple[str, str]]
     """The documents of the ledger: id to source and sha256."""
     earlier: Sequence[Quarantined]
@@ -71,6 +78,8 @@ class Survey:
     """The accepted documents: id to source and sha256."""
     flaws: list[Flaw] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    renamed: dict[str, str] = field(default_factory=dict)
+    """Documents of vanished files, by id, that are now another's: its id."""
     twins: int = 0
     """Documents accepted although another has the same title, text and metadata, because their file gives them ids."""
 
@@ -88,12 +97,12 @@ class Survey:
 
     @property
     def quarantined(self) -> tuple[Flaw, ...]:
-        """The flaws of this run, and the earlier ones of files that were not read again."""
+        """The flaws of this run, and the earlier ones of files that were not read again, by file."""
         unread = self.unread
         earlier = (
             Flaw(source=row.source, reason=Reason(row.reason), detail=row.detail) for row in self.earlier if row.source in unread
         )
-        return (*self.flaws, *earlier)
+        return tuple(sorted((*self.flaws, *earlier), key=lambda flaw: flaw.source))
 
     def changed(self) -> list[str]:
         """Ids of accepted documents that are new, or differ from the ledger's: those that the spool holds."""
@@ -104,31 +113,36 @@ class Survey:
         part that could not be read.
         """
         vanished = {id: source for id, (source, _) in self.known.items() if id not in self.documents}
-        removed = {id for id, source in vanished.items() if source in self.gone}
+        removed = {id for id, source in vanished.items() if source in self.gone or id in self.renamed}
         unseen = {id: source for id, source in vanished.items() if source in self.read}
         kept = {id for id, source in unseen.items() if any(_hides(flaw, id, source) for flaw in self.flaws)}
         return removed | unseen.keys() - kept, kept
 
 
-def survey(paths: Sequence[str], context: IngestContext, *, prune: bool, without: Path) -> Survey:
+def survey(paths: Sequence[str], context: IngestContext, *, prune: bool, moved: bool, without: Path) -> Survey:
     """Read the files that are new or changed, and those whose quarantine may be over, but none below the folder
     `without`.
 
     Documents that are new or changed are then accepted in the spool. `prune`: documents of files that vanished go.
-    Raises as `discover`.
+    Raises as `discover` and `own`, and if so much vanished that it may only be out of reach.
     """
     collection, corpus, spool = context.collection, context.corpus, context.spool
     sources = corpus.sources(collection)
     files = discover(paths, sources if prune else (), without)
+    ours = own(files, sources, collection, moved=moved)
     there = {file.source for file in files if not file.forbidden}
-    vanished = frozenset(source for source in sources if source not in there and any(covers(path, source) for path in paths))
+    absent = frozenset(source for source in ours - there if not os.path.exists(source))  # noqa: PTH110 - a name, not a path
+    forbidden = {file.source for file in files if file.forbidden}
+    vanished = frozenset(source for source in absent | (ours & forbidden) if any(covers(path, source) for path in paths))
+    if prune:
+        _require_folders(paths, sorted(absent & vanished), collection, without)
+    gone = set(vanished) if prune else set()
+    adopted = frozenset(source for source in ours if sources[source].root != here())
     earlier = corpus.quarantined(collection)
-    found = Survey(files, vanished, vanished if prune else frozenset(), corpus.documents(collection), earlier)
-    retried = {row.source for row in earlier if row.reason in RETRIED}
-    wanted = (
-        Wanted(file._replace(path=file.path.absolute()), None if file.source in retried else sources.get(file.source))
-        for file in files
-    )
+    found = Survey(files, absent, vanished, gone, adopted, corpus.documents(collection), earlier)
+    retried = {row.source for row in earlier if row.reason in RETRIED and row.source in ours}
+    known = {source: row.sha256 for source, row in sources.items() if source not in retried}
+    wanted = (Wanted(file._replace(path=file.path.absolute()), known.get(file.source)) for file in files)
     done = 0
     for finding in itertools.chain.from_iterable(context.engine.map(read_files, batched(wanted))):
         match finding:
@@ -145,6 +159,17 @@ def survey(paths: Sequence[str], context: IngestContext, *, prune: bool, without
                 context.progress(Stage.READ, done, len(files))
     _judge(found, spool)
     return found
+
+
+def _require_folders(paths: Sequence[str], absent: Sequence[str], collection: str, without: Path) -> None:
+    """Raise `GroundwireError` if the files are absent because all of their folder is, which may only be out of reach."""
+    for source in absent:
+        folders = [missing_folder(path, source, without) for path in paths if covers(path, source)]
+        if all(folders):
+            raise GroundwireError(
+                f"no file is in {folders[0]}, where {source} was read for collection {collection}; nothing was removed",
+                "mount or restore the folder; if its documents are to go, remove it and ingest the one above it with --prune",
+            )
 
 
 def _told(skipped: Skipped, found: Survey) -> Skipped:
@@ -205,22 +230,32 @@ def _candidate(source: str, entry: Entry) -> Candidate | Flaw:
 def _judge(found: Survey, spool: Spool) -> None:
     """Accept each document, or record which other document keeps it out."""
     staying = {id: row for id, row in found.known.items() if row[0] not in found.read and row[0] not in found.gone}
-    present: Collection[str] = {file.source for file in found.files}
-    owners = {id: source for id, (source, _) in staying.items() if source in present}
+    owners = {id: source for id, (source, _) in staying.items() if source not in found.absent}
     twins = {sha256: id for id, (_, sha256) in staying.items()}
     for header in spool.headers():
         twin = twins.get(header.sha256, header.id)
         if header.id in owners:
             found.flaws.append(_flaw(header, Reason.REPEATED_ID, f"this id is also in {owners[header.id]}: {UNIQUE}"))
-        elif twin != header.id and not header.named:
+        elif twin != header.id and not header.named and not _renamed(twin, found):
             found.flaws.append(_flaw(header, Reason.DUPLICATE, f"same title, text and metadata as {twin}"))
         else:
             owners[header.id] = header.source
             twins.setdefault(header.sha256, header.id)
             found.documents[header.id] = (header.source, header.sha256)
-            found.twins += twin != header.id
+            if twin != header.id and _renamed(twin, found):
+                found.renamed[twin] = twins[header.sha256] = header.id
+            elif twin != header.id:
+                found.twins += 1
             if found.known.get(header.id) != found.documents[header.id]:
                 spool.accept(header)
+    left = {source for id, (source, _) in found.known.items() if id not in found.renamed and id not in found.documents}
+    found.gone |= {found.known[id][0] for id in found.renamed} - left
+
+
+def _renamed(id: str, found: Survey) -> bool:
+    """Whether this document, which has a twin, is of a file that vanished, and has no id of its own."""
+    source, _ = found.known.get(id, ("", ""))
+    return source in found.vanished and id.startswith(source)
 
 
 def _flaw(document: Document | EntryHeader, reason: Reason, detail: str) -> Flaw:

@@ -4,6 +4,7 @@ Knows rich; computes nothing.
 """
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -24,13 +25,24 @@ def render(report: Report) -> RenderableType:
         parts.append(_quarantine(report))
     parts += _skipped(report)
     if report.vanished:
-        parts.append(
-            Text(f"{_files(report.vanished)} gone since the last ingest; what was in there stays, unless --prune is given")
-        )
+        gone = f"{_files(len(report.vanished))} gone since the last ingest: {_names(report.vanished)}"
+        parts.append(Text(f"{gone}; what was in there stays, unless --prune is given"))
     if report.foreign_share >= FOREIGN:
-        shares = ", ".join(f"{language} {count}" for language, count in report.languages.items())
-        parts.append(Text(f"{report.foreign_share:.0%} of the new documents are not in the most frequent language: {shares}"))
+        parts.append(Text(_languages(report)))
+    if report.outdated:
+        rebuild = f"`rag index rebuild --collection {report.collection}`"
+        parts.append(
+            Text(f"the generation is an older one, which `rag index use` chose: {rebuild} has the documents as they are now")
+        )
     return Group(*parts)
+
+
+def _languages(report: Report) -> str:
+    known = {language: count for language, count in report.languages.items() if language != "und"}
+    shares = ", ".join(f"{language} {count}" for language, count in known.items())
+    told = f"{report.foreign_share:.0%} of the new documents are not in {next(iter(known))}, the most frequent language: {shares}"
+    unknown = sum(report.languages.values()) - sum(known.values())
+    return f"{told}; {unknown:,} more are too short to tell" if unknown else told
 
 
 def _skipped(report: Report) -> list[RenderableType]:
@@ -38,13 +50,12 @@ def _skipped(report: Report) -> list[RenderableType]:
     sources: defaultdict[str, list[str]] = defaultdict(list)
     for skipped in report.skipped:
         sources[skipped.detail].append(skipped.source)
-    return [
-        Text(
-            f"{_files(len(found))} skipped ({detail}): {', '.join(found[:MOST_ROWS])}"
-            + (f" and {len(found) - MOST_ROWS:,} more" if len(found) > MOST_ROWS else "")
-        )
-        for detail, found in sources.items()
-    ]
+    return [Text(f"{_files(len(found))} skipped ({detail}): {_names(found)}") for detail, found in sources.items()]
+
+
+def _names(sources: Sequence[str]) -> str:
+    more = len(sources) - MOST_ROWS
+    return ", ".join(sources[:MOST_ROWS]) + (f" and {more:,} more, which --json lists" if more > 0 else "")
 
 
 def _files(count: int) -> str:
@@ -64,6 +75,7 @@ def _summary(report: Report) -> Table:
         "documents added": report.added,
         "documents changed": report.changed,
         "documents unchanged": report.unchanged,
+        "documents renamed": len(report.renamed),
         "documents removed": report.removed,
         "documents kept in their earlier version": report.kept,
         "documents that repeat another": report.twins,
@@ -86,5 +98,5 @@ def _quarantine(report: Report) -> Table:
     for flaw in report.quarantined[:MOST_ROWS]:
         table.add_row(flaw.reason.value, Text(flaw.detail))
     if len(report.quarantined) > MOST_ROWS:
-        table.add_row("", f"and {len(report.quarantined) - MOST_ROWS:,} more")
+        table.add_row("", f"and {len(report.quarantined) - MOST_ROWS:,} more, which --json lists")
     return table

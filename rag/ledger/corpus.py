@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, Engine, Row, and_, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, Row, Select, and_, delete, func, insert, select, update
 
 from rag.embedders.base import Vectors
 from rag.errors import GroundwireError, NotFoundError
@@ -19,7 +19,7 @@ from rag.ledger.failures import translated
 from rag.ledger.retention import free_space
 from rag.ledger.schema import chunks, collections, documents, quarantine, sources, vectors
 from rag.ledger.vectors import drop_own
-from rag.types import Chunk, Document
+from rag.types import Chunk, Document, Metadata, page
 
 ROWS = 500
 """Rows in one statement: below the limit of bound variables in every build of SQLite."""
@@ -34,6 +34,27 @@ class Collection(NamedTuple):
     name: str
     embedder: str
     generation: str | None
+
+
+class Source(NamedTuple):
+    """A file that was read: the sha256 of its bytes, and the folder that its name is relative to.
+
+    The folder is null where the file was read before it was kept.
+    """
+
+    sha256: str
+    root: str | None
+
+
+class Summary(NamedTuple):
+    """A document without its text; `chunks` counts them."""
+
+    id: str
+    title: str
+    source: str
+    chunks: int
+    language: str
+    metadata: Metadata
 
 
 class Quarantined(NamedTuple):
@@ -56,6 +77,10 @@ class Change(NamedTuple):
     gone: Iterable[str] = ()
     """Sources of which nothing stays."""
     quarantined: Iterable[Quarantined] = ()
+    root: str | None = None
+    """The folder that the names of `read` and `adopted` are relative to."""
+    adopted: Iterable[str] = ()
+    """Sources that were not read again, and that have this root from now on."""
 
 
 def embedded_sha256(chunk: Chunk) -> str:
@@ -81,11 +106,11 @@ class Corpus:
             raise NotFoundError(f"collection {name} does not exist ({known})", _making(name))
         return there[name]
 
-    def sources(self, collection: str) -> dict[str, str]:
-        """The sha256 of the bytes of every file that was read, by source."""
+    def sources(self, collection: str) -> dict[str, Source]:
+        """Every file that was read, by source."""
         with translated(self.engine.url), self.engine.connect() as connection:
-            query = select(sources.c.source, sources.c.sha256).where(sources.c.collection == collection)
-            return {source: sha256 for source, sha256 in connection.execute(query)}  # noqa: C416 - rows, not pairs
+            query = select(sources.c.source, sources.c.sha256, sources.c.root).where(sources.c.collection == collection)
+            return {source: Source(sha256, root) for source, sha256, root in connection.execute(query)}
 
     def documents(self, collection: str) -> dict[str, tuple[str, str]]:
         """(source, sha256) of every document, by id."""
@@ -93,11 +118,20 @@ class Corpus:
             query = select(documents.c.id, documents.c.source, documents.c.sha256).where(documents.c.collection == collection)
             return {id: (source, sha256) for id, source, sha256 in connection.execute(query)}
 
-    def metadata_keys(self, collection: str) -> set[str]:
-        """The metadata keys that any document of the collection has."""
+    def listed(self, collection: str) -> Iterator[Summary]:
+        """All documents, by id; streamed."""
+        of_it = and_(chunks.c.collection == documents.c.collection, chunks.c.document_id == documents.c.id)
+        count = select(func.count()).select_from(chunks).where(of_it).scalar_subquery()
+        wanted = (documents.c.id, documents.c.title, documents.c.source, count, documents.c.language, documents.c.metadata)
+        query = select(*wanted).where(documents.c.collection == collection).order_by(documents.c.id)
+        with translated(self.engine.url), self.engine.connect() as connection:
+            yield from map(Summary._make, connection.execute(query.execution_options(yield_per=ROWS)))
+
+    def metadata(self, collection: str) -> Iterator[Metadata]:
+        """The metadata of every document; streamed."""
         query = select(documents.c.metadata).where(documents.c.collection == collection).execution_options(yield_per=ROWS)
         with translated(self.engine.url), self.engine.connect() as connection:
-            return {key for (metadata,) in connection.execute(query) for key in metadata}
+            yield from connection.execute(query).scalars()
 
     def quarantined(self, collection: str) -> list[Quarantined]:
         with translated(self.engine.url), self.engine.connect() as connection:
@@ -114,17 +148,23 @@ class Corpus:
 
     def chunks(self, collection: str, without: Group[str] = ()) -> Iterator[Chunk]:
         """The chunks of all documents but those in `without` (ids), by document id and position in it; streamed."""
-        query = (
-            select(chunks, documents.c.source, documents.c.title, documents.c.text, documents.c.language, documents.c.metadata)
-            .join(documents, and_(documents.c.collection == chunks.c.collection, documents.c.id == chunks.c.document_id))
-            .where(chunks.c.collection == collection)
-            .order_by(chunks.c.document_id, chunks.c.ordinal)
-            .execution_options(yield_per=ROWS)
-        )
-        with translated(self.engine.url), self.engine.connect() as connection:
-            for row in connection.execute(query):
+        query = _chunks(collection).order_by(chunks.c.document_id, chunks.c.ordinal).execution_options(yield_per=ROWS)
+        with translated(self.engine.url), self.engine.connect() as connection, connection.execute(query) as rows:
+            for row in rows:
                 if row.document_id not in without:
                     yield _chunk(row)
+
+    def document(self, collection: str, id: str) -> list[Chunk]:
+        """The chunks of a document, in order. Raises `NotFoundError`."""
+        query = _chunks(collection).where(chunks.c.document_id == id).order_by(chunks.c.ordinal)
+        with translated(self.engine.url), self.engine.connect() as connection:
+            found = [_chunk(row) for row in connection.execute(query)]
+        if not found:
+            raise NotFoundError(
+                f"collection {collection} has no document {id}",
+                f"`rag documents --collection {collection}` lists those there are",
+            )
+        return found
 
     def vectors(self, embedder: str, hashes: Sequence[str]) -> dict[str, Vectors]:
         """The stored vectors among `hashes`, by the sha256 of the embedded text; each of shape (dimensions,), float32."""
@@ -175,9 +215,11 @@ class Corpus:
             for source in (*change.read, *change.gone):
                 for table in (sources, quarantine):
                     connection.execute(delete(table).where(table.c.collection == after.name, table.c.source == source))
-            _insert(
-                connection, sources, [{"collection": after.name, "source": s, "sha256": sha} for s, sha in change.read.items()]
-            )
+            head = {"collection": after.name, "root": change.root}
+            _insert(connection, sources, [{**head, "source": source, "sha256": sha} for source, sha in change.read.items()])
+            for source in change.adopted:
+                same = (sources.c.collection == after.name, sources.c.source == source)
+                connection.execute(update(sources).where(*same).values(root=change.root))
             _insert(connection, quarantine, [{"collection": after.name, **row._asdict()} for row in change.quarantined])
 
     def remove(self, there: Collection) -> None:
@@ -239,6 +281,13 @@ def _insert(connection: Connection, table: Any, rows: Sequence[Mapping[str, Any]
         connection.execute(insert(table), list(rows))
 
 
+def _chunks(collection: str) -> Select[Any]:
+    """The rows that `_chunk` takes."""
+    of_it = and_(documents.c.collection == chunks.c.collection, documents.c.id == chunks.c.document_id)
+    columns = (documents.c[name] for name in ("source", "title", "text", "language", "metadata"))
+    return select(chunks, *columns).join(documents, of_it).where(chunks.c.collection == collection)
+
+
 def _chunk(row: Row[Any]) -> Chunk:
     return Chunk(
         id=row.id,
@@ -249,6 +298,7 @@ def _chunk(row: Row[Any]) -> Chunk:
         text=row.text[row.start : row.end],
         start=row.start,
         end=row.end,
+        page=page(row.text, row.start),
         tokens=row.tokens,
         language=row.language,
         metadata=row.metadata,

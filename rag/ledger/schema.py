@@ -19,7 +19,7 @@ from sqlalchemy import (
     text,
 )
 
-NEWEST = "0005"
+NEWEST = "0006"
 """The migration after which the tables are as below."""
 
 metadata = MetaData()
@@ -38,6 +38,7 @@ sources = Table(
     Column("collection", String(64), primary_key=True),
     Column("source", Text, primary_key=True),
     Column("sha256", String(64), nullable=False),
+    Column("root", Text),
 )
 
 documents = Table(

@@ -153,12 +153,20 @@ class Traces:
             if connection.execute(query).first() is None:
                 raise NotFoundError(f"no trace has the id {id}", "an answer names its trace")
 
-    def page(self, selection: Selection, *, key: str | None = None, limit: int = 50, after: str | None = None) -> Page:
-        """At most `limit` of the selected traces, newest first. `after` is `Page.next` of the previous page.
+    def page(
+        self,
+        selection: Selection,
+        *,
+        key: str | None = None,
+        limit: int = 50,
+        after: str | None = None,
+        without: Channel | None = None,
+    ) -> Page:
+        """At most `limit` of the selected traces, newest first, without those of one channel. `after` is `Page.next` of the previous page.
 
         Reads no bodies. Raises `NotFoundError` if there is no trace `after`.
         """
-        query = select(*_SUMMARY).where(*_conditions(selection), *_seen_by(key))
+        query = select(*_SUMMARY).where(*_conditions(selection), *_seen_by(key), *_outside(without))
         with translated(self.engine.url), self.engine.connect() as connection:
             if after is not None:
                 last = connection.execute(
@@ -170,6 +178,12 @@ class Traces:
             query = query.order_by(traces.c.created_at.desc(), traces.c.id.desc()).limit(limit + 1)
             summaries = [TraceSummary(**row) for row in connection.execute(query).mappings()]
         return Page(summaries[:limit], summaries[limit - 1].id if len(summaries) > limit else None)
+
+    def count(self, selection: Selection, most: int, *, key: str | None = None, without: Channel | None = None) -> int:
+        """How many traces are selected, as `page` selects them; counting ends at `most`."""
+        found = select(traces.c.id).where(*_conditions(selection), *_seen_by(key), *_outside(without)).limit(most)
+        with translated(self.engine.url), self.engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(found.subquery())).scalar_one()
 
     def latest(self, limit: int, wanted: Selection | None = None) -> list[Trace]:
         """At most `limit` of the selected traces with their bodies, newest first."""
@@ -250,6 +264,10 @@ _SUMMARY = (
 
 def _seen_by(key: str | None) -> tuple[ColumnElement[bool], ...]:
     return () if key is None else (traces.c.key_id == key, traces.c.shadow_of.is_(None))
+
+
+def _outside(channel: Channel | None) -> tuple[ColumnElement[bool], ...]:
+    return () if channel is None else (traces.c.channel != channel,)
 
 
 def _conditions(selection: Selection) -> Iterator[ColumnElement[bool]]:

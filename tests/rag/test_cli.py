@@ -8,10 +8,10 @@ import pytest
 from typer.testing import CliRunner
 
 from rag.cli import ChannelName, OutcomeName, app
-from rag.console import trace_page, trace_table
+from rag.console import trace_list, trace_page
 from rag.ingest.context import open_context
 from rag.ingest.ingest import ingest
-from rag.llms.base import Attempt, Purpose
+from rag.llms.base import Attempt, Purpose, Usage
 from rag.progress import silent
 from rag.runtime import Runtime
 from rag.settings import PACKAGE, Settings
@@ -79,7 +79,76 @@ def test_a_filter_by_a_key_that_nothing_has_is_told(home: Settings, command: tup
         CliRunner().invoke(app, [*command, "How long does the T90 last?", "--where", filter], catch_exceptions=False).stderr
         for filter in ("modell=T90", "model=T91", "model=T90")
     ]
-    assert told == ["note: no document of default has modell: there are model, price\n", "", ""]
+    assert told == [
+        "note: no document of default has modell: there are model, price\n",
+        "note: no document of default has model=T91\n",
+        "",
+    ]
+
+
+def test_a_filter_finds_the_numbers_and_truth_values_of_a_table(home: Settings) -> None:
+    Path("rows.csv").write_text("id,text,year,zip,price,flag\na1,The T90 lasts ten hours.,2024,01067,39.90,true\n")
+    with Runtime(home) as runtime:
+        ingest(["rows.csv"], "default", runtime)
+
+    def found(filter: str) -> int:
+        told = CliRunner().invoke(app, ["search", "T90", "--json", "--where", filter], catch_exceptions=False)
+        return len(json.loads(told.stdout))
+
+    assert [found(filter) for filter in ("year=2024", "zip=01067", "price=39.90", "flag=true", "year=2023")] == [1, 1, 1, 1, 0]
+
+
+def test_documents_are_listed(home: Settings) -> None:
+    Path("page.md").write_text("# Page\n\nThe first page says one thing.\n")
+    Path("rows.csv").write_text("id,text,year\na1,The T90 lasts ten hours.,2024\n")
+    with Runtime(home) as runtime:
+        ingest(["page.md", "rows.csv"], "default", runtime)
+    listed = CliRunner().invoke(app, ["documents", "--json"], catch_exceptions=False).stdout.splitlines()
+    assert [json.loads(line) | {"language": ""} for line in listed] == [
+        {"id": "a1", "title": "", "source": "rows.csv", "chunks": 1, "language": "", "metadata": {"year": "2024"}},
+        {"id": "page.md", "title": "Page", "source": "page.md", "chunks": 1, "language": "", "metadata": {}},
+    ]
+    shown = CliRunner().invoke(app, ["documents"], catch_exceptions=False).stdout
+    for part in ("a1", "rows.csv, year=2024", "page.md  Page"):
+        assert part in shown
+    assert "does not exist" in str(CliRunner().invoke(app, ["documents", "-c", "nope"]).exception)
+
+
+def test_a_document_is_shown_as_its_passages(home: Settings) -> None:
+    Path("long.txt").write_text("\f".join(f"Page {number} says something about step {number}. " * 40 for number in (1, 2, 3)))
+    Path("plain.csv").write_text("text\nThe T90 lasts ten hours.\n")
+    with Runtime(home) as runtime:
+        ingest(["long.txt", "plain.csv"], "default", runtime)
+        text = Path("long.txt").read_text()
+    lines = CliRunner().invoke(app, ["documents", "long.txt", "--json"], catch_exceptions=False).stdout.splitlines()
+    chunks = [json.loads(line) for line in lines]
+    assert len(chunks) > 3
+    for chunk in chunks:
+        assert chunk["text"] == text[chunk["start"] : chunk["end"]]
+        assert f"Page {chunk['page']} says" in chunk["text"]
+    shown = CliRunner().invoke(app, ["documents", "long.txt"], catch_exceptions=False).stdout
+    assert f"long.txt (page {chunks[-1]['page']}, characters {chunks[-1]['start']}-{chunks[-1]['end']})" in shown
+    assert chunks[-1]["text"][:60] in shown
+    untitled = CliRunner().invoke(app, ["documents", "plain.csv#1"], catch_exceptions=False).stdout
+    assert untitled.startswith("plain.csv#1 (characters 0-24)\n")
+    refused = CliRunner().invoke(app, ["documents", "nope.md"]).exception
+    assert "collection default has no document nope.md" in str(refused)
+
+
+def test_an_ingest_of_another_folder_is_refused_until_it_is_said_to_have_moved(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GROUNDWIRE_HOME", str(tmp_path / "data/run"))
+    monkeypatch.setenv("GROUNDWIRE_EMBEDDER", "hash")
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "page.md").write_text(f"# Page\n\nThis is page {name}.\n")
+    monkeypatch.chdir(tmp_path / "one")
+    assert CliRunner().invoke(app, ["ingest", "."]).exit_code == 0
+    monkeypatch.chdir(tmp_path / "two")
+    assert "add --moved" in str(CliRunner().invoke(app, ["ingest", "."]).exception)
+    moved = json.loads(CliRunner().invoke(app, ["ingest", ".", "--moved", "--json"], catch_exceptions=False).stdout)
+    assert (moved["changed"], moved["documents"]) == (1, 1)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +248,7 @@ def test_brackets_are_text() -> None:
 
     failed = Attempt(purpose=Purpose.ANSWER, model="m", started_ms=0, total_ms=1, error="said [/INST] and [bold]")
     console = Console(record=True, width=200)
-    console.print(trace_page(trace("why [/b]?", attempts=(failed,))), trace_table([trace("why [/b]?")]))
+    console.print(trace_page(trace("why [/b]?", attempts=(failed,))), trace_list([trace("why [/b]?")]))
     shown = console.export_text()
     assert "said [/INST] and [bold]" in shown
     assert shown.count("why [/b]?") == 2
@@ -197,3 +266,20 @@ def test_a_trace_tells_what_was_withheld_and_why() -> None:
     assert "nobody says so" in withheld.partition("Withheld")[2]
     assert "Withheld" not in unchecked
     assert "Nothing in it could be checked." in unchecked
+
+
+def test_a_listed_trace_fits_a_terminal_and_no_figure_of_it_is_cut() -> None:
+    from rich.console import Console
+
+    usage = Usage(prompt=18_753, completion=1_958)
+    call = Attempt(
+        purpose=Purpose.ANSWER, model="m", started_ms=0, total_ms=1, usage=usage, cost_nanodollars=243_512, estimated=True
+    )
+    left = trace("why is it so?\n" * 40, outcome=Outcome.DISCONNECTED, attempts=(call,), total_ms=111.1)
+    console = Console(record=True, width=80)
+    console.print(trace_list([left]))
+    first, *question, figures = console.export_text().splitlines()
+    assert first.split()[:2] == [left.id, "disconnected"]
+    assert first.endswith(f"{left.created_at[:16].replace('T', ' ')} UTC")
+    assert question[0].startswith("  why is it so? why is it so?")
+    assert figures.strip() == f"{left.variant.name} · 18,753 + 1,958 tokens · about $0.000244 · 111 ms"

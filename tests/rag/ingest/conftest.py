@@ -62,9 +62,9 @@ class Workplace:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def ingest(self, *paths: str, prune: bool = False) -> Report:
+    def ingest(self, *paths: str, prune: bool = False, moved: bool = False) -> Report:
         self.embedder.embedded.clear()
-        return ingest(paths or ["."], "guide", self.runtime, prune=prune)
+        return ingest(paths or ["."], "guide", self.runtime, prune=prune, moved=moved)
 
     def texts(self) -> dict[str, str]:
         """What the current generation holds, by document id."""

@@ -62,7 +62,7 @@ def test_what_was_read_through_a_link_goes_with_prune(workplace: Workplace, secr
         f"{OUT}; what was read of it earlier stays, unless --prune is given",
         f"{OUT}; what was read of it earlier was removed",
     ]
-    assert stays.vanished == goes.vanished == 0, "the file is there"
+    assert stays.vanished == goes.vanished == (), "the file is there"
     assert goes.removed == 1
     assert workplace.texts() == {}
 

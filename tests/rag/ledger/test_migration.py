@@ -71,7 +71,7 @@ def test_of_processes_that_open_a_new_ledger_at_once_one_migrates_it(empty_url: 
         assert differences(connection) == []
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004"])
+@pytest.mark.parametrize("revision", ["0001", "0002", "0003", "0004", "0005"])
 def test_an_older_ledger_is_upgraded_and_keeps_its_rows(revision: str, empty_url: str) -> None:
     engine = create_engine(parse_url(empty_url))
     config = Config()
@@ -92,6 +92,7 @@ def test_an_older_ledger_is_upgraded_and_keeps_its_rows(revision: str, empty_url
                 " VALUES ('kept', 'a.md', 0, 'c', '[]', 0, 6, 2, 'y')"
             )
         )
+        connection.execute(text("INSERT INTO sources (collection, source, sha256) VALUES ('kept', 'a.md', 'z')"))
         for id, at in OLD_TRACES.items():
             connection.execute(
                 text(
@@ -108,6 +109,8 @@ def test_an_older_ledger_is_upgraded_and_keeps_its_rows(revision: str, empty_url
         assert differences(connection) == []
         assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == NEWEST
         assert {table: connection.execute(text(f"SELECT * FROM {table}")).all() for table in before} == before
+        kept = connection.execute(text("SELECT collection, source, sha256, root FROM sources")).all()
+        assert [tuple(row) for row in kept] == [("kept", "a.md", "z", None)]
         there = connection.execute(text("SELECT id, created_at, question FROM traces ORDER BY id")).all()
         assert [tuple(row[:2]) for row in there] == sorted(OLD_TRACES.items())
         if engine.dialect.name == "postgresql":

@@ -1,7 +1,9 @@
 """Traces are found by what is known of them, a page at a time, by those who may see them."""
 
 import asyncio
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -115,6 +117,28 @@ def test_pages_follow_each_other_without_a_gap_or_a_repetition(traces: Traces) -
     assert read == expected
     with pytest.raises(NotFoundError, match="begin with the first page"):
         traces.page(Selection(), after="nothing")
+
+
+def test_no_page_begins_after_what_the_key_does_not_see(traces: Traces) -> None:
+    mine, theirs = trace(origin=Origin(key="mine")), trace(origin=Origin(key="theirs"))
+    copied = trace(origin=Origin(key="mine", shadow_of=mine.id))
+    keep(traces, mine, theirs, copied)
+    assert ids(traces.page(Selection(), key="mine")) == [mine.id]
+    for unseen in (theirs, copied):
+        with pytest.raises(NotFoundError):
+            traces.page(Selection(), key="mine", after=unseen.id)
+
+
+def test_a_time_without_a_zone_is_in_utc_wherever_the_server_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        try:
+            since = Selection(since=datetime(2026, 1, 1, 12)).since  # noqa: DTZ001
+        finally:
+            elsewhere.undo()
+            time.tzset()
+    assert since == datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def test_the_last_page_says_that_it_is_the_last(traces: Traces) -> None:

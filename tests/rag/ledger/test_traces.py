@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from uuid_utils import uuid7
 
 from rag.errors import GroundwireError
@@ -87,6 +87,10 @@ async def test_what_a_dead_process_left_running_ends_as_failed(traces: Traces) -
     with traces.engine.begin() as connection:
         connection.execute(update(table).where(table.c.id == dead.id).values(owner=f"{host}:{gone.pid}:x"))
         connection.execute(update(table).where(table.c.id == reused.id).values(owner=f"{host}:{pid}:earlier"))
+        # What a newer version wrote is left to it.
+        newer = trace("newer")
+        row = {**connection.execute(select(table).where(table.c.id == dead.id)).one()._mapping, "id": newer.id}
+        connection.execute(insert(table).values({**row, "owner": f"{host}:{gone.pid}:x", "body": '{"newer": 1}'}))
     assert traces.settle_abandoned() == 2
     assert traces.get(mine.id).outcome is None
     assert {traces.get(one.id).outcome for one in (dead, reused)} == {Outcome.FAILED}
@@ -158,7 +162,7 @@ def write_until_killed(place: str, acknowledged: Path) -> None:
 
 def test_kill_9_while_logging_loses_nothing_that_was_acknowledged(ledger_url: str, tmp_path: Path) -> None:
     acknowledged = tmp_path / "acknowledged"
-    kills = 50 if ledger_url.startswith("sqlite") else 10
+    kills = 20 if ledger_url.startswith("sqlite") else 10
     processes = multiprocessing.get_context("forkserver")
     processes.set_forkserver_preload([__name__, "sqlalchemy.dialects.sqlite", "sqlalchemy.dialects.postgresql.psycopg"])
     acknowledged.touch()
