@@ -110,6 +110,8 @@ class Citation(BaseModel):
     document_id: str
     source: str
     title: str
+    page: int | None
+    """Of the passage's first character, counted from 1; null where the document has no pages."""
     text: str
 
 

@@ -66,8 +66,10 @@ async def _http_error(request: Request, error: Exception) -> Response:
         ("the body cannot be read", "send JSON in UTF-8, not nested deeply, with numbers of at most 4,300 digits"),
     )
     refusal = ProtocolError(problem, mend, status=error.status_code, headers=headers)
-    response = await _error(request, refusal)
-    return refused(request, refusal) if "text/html" in request.headers.get("accept", "") else response
+    if "text/html" not in request.headers.get("accept", ""):
+        return await _error(request, refusal)
+    lost = ProtocolError(problem, "look at the address again", status=error.status_code, headers=headers)
+    return await refused(request, lost if error.status_code == 404 else refusal)
 
 
 async def _fault(request: Request, error: Exception) -> JSONResponse:

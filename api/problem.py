@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 
 from rag.errors import ConfigurationError, GroundwireError, NotFoundError, StorageError, UpstreamError
+from rag.figures import counted
 from rag.text.characters import Sound
 from rag.trace import Outcome
 
@@ -50,8 +51,8 @@ class ProtocolError(GroundwireError):
 class BusyError(GroundwireError):
     """A request that may succeed after `retry_after` seconds. `reason` is its label in the metrics: `rate`, `budget`, ..."""
 
-    def __init__(self, problem: str, mend: str, *, retry_after: float, reason: str = "busy") -> None:
-        super().__init__(problem, mend)
+    def __init__(self, problem: str, mend: str | None = None, *, retry_after: float, reason: str = "busy") -> None:
+        super().__init__(problem, mend or f"ask again in {counted(_whole(retry_after), 'second')}")
         self.retry_after = retry_after
         self.reason = reason
 
@@ -117,8 +118,13 @@ def headers(error: GroundwireError) -> dict[str, str]:
     if isinstance(error, UnauthorizedError):
         return {"WWW-Authenticate": "Bearer"}
     if isinstance(error, BusyError):
-        return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}
+        return {"Retry-After": str(_whole(error.retry_after))}
     return {}
+
+
+def _whole(seconds: float) -> int:
+    """As `Retry-After` has them: at least one."""
+    return max(1, math.ceil(seconds))
 
 
 def _status(error: GroundwireError) -> int:

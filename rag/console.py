@@ -3,7 +3,7 @@
 Knows rich and colours. Knows nothing of where what it shows comes from.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Group, RenderableType
 from rich.markup import escape
@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from rag.answer.citations import citations
-from rag.ledger.corpus import Collection
+from rag.figures import milliseconds, price
+from rag.ledger.corpus import Collection, Summary
+from rag.llms.base import Attempt, Usage
 from rag.stores.base import Generation
-from rag.trace import Outcome, Trace, dollars
-from rag.types import Claim, Passage, Verdict
+from rag.trace import Outcome, Trace
+from rag.types import Chunk, Claim, Passage, Verdict
 
 VERDICT = {
     Verdict.SUPPORTED: ("green", "✓"),
@@ -86,34 +88,27 @@ def claim_table(claims: Iterable[Claim]) -> Table:
 
 def summary(trace: Trace) -> Text:
     """Outcome, model, tokens, cost, latency and the trace's id, on a line or two."""
-    usage = trace.usage
     line = Text()
     line.append(trace.outcome or "running", OUTCOME[trace.outcome])
     line.append(f" ({trace.reason})" if trace.reason else "", "dim")
-    cost = dollars(trace.cost_nanodollars, estimated=trace.estimated)
-    line.append(f" · {trace.answered_by or 'no model'} · {usage.prompt} + {usage.completion} tokens · {cost}")
-    line.append(f" · first text {_ms(trace.first_token_ms)}, whole answer {_ms(trace.total_ms)}\n")
+    line.append(f" · {trace.answered_by or 'no model'} · {_tokens(trace.usage)} · {_cost(trace)}")
+    line.append(f" · first text {milliseconds(trace.first_token_ms)}, whole answer {milliseconds(trace.total_ms)}\n")
     line.append(f"trace {trace.id}", "dim")
     return line
 
 
-def trace_table(traces: Iterable[Trace]) -> Table:
-    """Two lines a trace: its id and figures, then its question."""
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("trace", width=36)
-    table.add_column("outcome", no_wrap=True)
-    for name in ("tokens", "cost", "latency"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for trace in traces:
-        usage = trace.usage
-        table.add_row(
-            Text.assemble((trace.id, "cyan"), "\n", trace.question),
-            Text.assemble((trace.outcome or "running", OUTCOME[trace.outcome]), "\n", (trace.variant.name, "dim")),
-            f"{usage.prompt}+{usage.completion}",
-            dollars(trace.cost_nanodollars, estimated=trace.estimated),
-            Text.assemble(_ms(trace.total_ms), "\n", (trace.created_at[11:19], "dim")),
-        )
-    return table
+def trace_list(traces: Iterable[Trace]) -> Group:
+    """Three lines a trace, within 80 columns: its id, outcome and time; the question; its figures."""
+    return Group(*(part for trace in traces for part in _listed(trace)))
+
+
+def _listed(trace: Trace) -> Iterator[RenderableType]:
+    outcome = ((trace.outcome or "running").replace("_", " "), OUTCOME[trace.outcome])
+    begun = (f"{trace.created_at[:16].replace('T', ' ')} UTC", "dim")
+    yield Text.assemble((trace.id, "cyan"), "  ", outcome, "  ", begun)
+    yield Padding(_start(trace.question), (0, 0, 0, 2))
+    figures = (trace.variant.name, _tokens(trace.usage), _cost(trace), milliseconds(trace.total_ms))
+    yield Padding(Text(" · ".join(figures), "dim"), (0, 0, 0, 2))
 
 
 def collection_table(collections: Iterable[tuple[Collection, int, int]]) -> Table:
@@ -127,6 +122,27 @@ def collection_table(collections: Iterable[tuple[Collection, int, int]]) -> Tabl
     for collection, documents, chunks in collections:
         table.add_row(collection.name, f"{documents:,}", f"{chunks:,}", collection.embedder, collection.generation or "none")
     return table
+
+
+def document_table(documents: Iterable[Summary]) -> Table:
+    """Two lines a document: its id and title, then its source and metadata."""
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("document", ratio=1, overflow="fold")
+    for name in ("chunks", "language"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for document in documents:
+        source = document.source if document.source != document.id else ""
+        below = ", ".join(filter(None, (source, *(f"{key}={value}" for key, value in document.metadata.items()))))
+        head = Text.assemble(
+            (document.id, "cyan"), f"  {document.title}" if document.title else "", "\n" if below else "", (below, "dim")
+        )
+        table.add_row(head, f"{document.chunks:,}", document.language)
+    return table
+
+
+def chunk_list(chunks: Iterable[Chunk]) -> Group:
+    """For each chunk where it stands, and its text."""
+    return Group(*(Text.assemble((place(chunk), "cyan"), f"\n{chunk.text}\n") for chunk in chunks))
 
 
 def generation_table(generations: Iterable[Generation], current: str | None) -> Table:
@@ -187,14 +203,15 @@ def waterfall(trace: Trace) -> Table:
     table.add_column()
     whole = max(trace.total_ms or sum(trace.stages.values()), 0.001)
     for stage, spent in trace.stages.items():
-        table.add_row(stage, _ms(spent), Text("█" * max(1, round(40 * spent / whole)), "blue"))
+        table.add_row(stage, milliseconds(spent), Text("█" * max(1, round(40 * spent / whole)), "blue"))
     return table
 
 
-def place(passage: Passage) -> str:
-    """Where a passage stands, for people: document, headings, characters."""
+def place(passage: Passage | Chunk) -> str:
+    """Where a passage stands, for people: document, headings, page, characters."""
     path = " > ".join(dict.fromkeys(part for part in (passage.title, *passage.headings) if part))
-    return f"{passage.document_id} ({path}, characters {passage.start}-{passage.end})"
+    page = f"page {passage.page}" if passage.page else ""
+    return f"{passage.document_id} ({', '.join(filter(None, (path, page, f'characters {passage.start}-{passage.end}')))})"
 
 
 def _attempt_table(trace: Trace) -> Table:
@@ -205,10 +222,10 @@ def _attempt_table(trace: Trace) -> Table:
         table.add_row(
             attempt.purpose,
             attempt.model,
-            f"{attempt.usage.prompt}+{attempt.usage.completion}",
-            dollars(attempt.cost_nanodollars, estimated=attempt.estimated),
-            _ms(attempt.first_token_ms),
-            _ms(attempt.total_ms),
+            f"{attempt.usage.prompt:,} + {attempt.usage.completion:,}",
+            _cost(attempt),
+            milliseconds(attempt.first_token_ms),
+            milliseconds(attempt.total_ms),
             Text(attempt.error or ("went on beyond max_tokens" if attempt.overrun else attempt.finish_reason or "")),
         )
     return table
@@ -232,7 +249,9 @@ def _score(score: float | None) -> str:
     return "" if score is None else f"{score:.3f}"
 
 
-def _ms(milliseconds: float | None) -> str:
-    if milliseconds is None:
-        return "-"
-    return f"{milliseconds / 1000:.1f} s" if milliseconds >= 1000 else f"{milliseconds:.1f} ms"
+def _tokens(usage: Usage) -> str:
+    return f"{usage.prompt:,} + {usage.completion:,} tokens"
+
+
+def _cost(of: Trace | Attempt) -> str:
+    return price(of.cost_nanodollars, estimated=of.estimated)

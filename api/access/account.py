@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 from api.access.keys import Key
 from api.problem import BusyError
+from rag.figures import counted
 from rag.trace import dollars
 
 BURST_SECONDS = 10.0
@@ -82,7 +83,7 @@ class Account:
         if (wait := self.token_at(key, now) - now) > 0:
             yield too_many(key, wait)
         if key.concurrent is not None and self.requests >= key.concurrent:
-            problem = f"the key {key.name} may have {key.concurrent} requests under way, and has"
+            problem = f"the key {key.name} has {counted(key.concurrent, 'request')} under way, as many as it may"
             yield BusyError(problem, "wait for one of them to end", retry_after=PATIENCE_SECONDS, reason="concurrency")
         budget = key.daily_nanodollars
         if budget is not None and self.spent + self.reserved + ceiling > budget:
@@ -106,8 +107,7 @@ class Account:
 def too_many(key: Key, retry_after: float) -> BusyError:
     """The refusal of a key that has no token for `retry_after` seconds."""
     return BusyError(
-        f"the key {key.name} may send {key.per_minute} requests a minute",
-        "ask again when Retry-After says",
+        f"the key {key.name} may send {counted(key.per_minute or 0, 'request')} a minute",
         retry_after=retry_after,
         reason="rate",
     )

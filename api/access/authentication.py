@@ -34,20 +34,13 @@ class Caller(SecurityBase):
 
     async def __call__(self, request: Request) -> Key | None:
         """The key. Raises `UnauthorizedError` if the server has keys, and the request has no valid one."""
-        if hasattr(request.state, "key"):
-            found: Key | None = request.state.key
-            return found
-        keys: Keys = request.app.state.keys
-        secret = presented_secret(request)
-        if secret is not None:
-            key = keys.find(secret) if keys.fresh(secret) else await to_thread(keys.find, secret)
-            if key:
-                return key
-        if not (keys.any() if keys.fresh(None) else await to_thread(keys.any)):
-            _require_this_machine(request)
-            return None
+        if await recognized(request):
+            key: Key | None = request.state.key
+            if key is None:
+                _require_this_machine(request)
+            return key
         metrics.rejected("unauthorized")
-        if secret is None:
+        if presented_secret(request) is None:
             raise UnauthorizedError("the request shows no key", "send one as in `Authorization: Bearer gw_...`")
         log_unknown_key(request)
         raise UnauthorizedError("the key is not known, or was revoked", "`api keys create NAME` makes another one")
@@ -71,6 +64,21 @@ class KeyedRoute(APIRoute):
 
 CallerKey = Annotated[Key | None, Depends(caller)]
 """The type of an endpoint's parameter: the key of the request."""
+
+
+async def recognized(request: Request) -> bool:
+    """Whether it is known who calls: then `request.state.key` is the key, null on a server without keys. Refuses nobody."""
+    if hasattr(request.state, "key"):
+        return True
+    keys: Keys = request.app.state.keys
+    secret = presented_secret(request)
+    key = None
+    if secret is not None:
+        key = keys.find(secret) if keys.fresh(secret) else await to_thread(keys.find, secret)
+    if key is None and (keys.any() if keys.fresh(None) else await to_thread(keys.any)):
+        return False
+    request.state.key = key
+    return True
 
 
 def trace_scope(key: Key | None) -> str | None:

@@ -144,8 +144,8 @@ def _table(keys: Iterable["Key"], spent: dict[str, int]) -> "Table":
     from rag.trace import dollars
 
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("key")
-    table.add_column("may use")
+    table.add_column("key", overflow="fold")
+    table.add_column("may use", min_width=15)
     for name in ("a minute", "at once", "spent today", "a day"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("")

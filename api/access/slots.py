@@ -59,7 +59,6 @@ class Slots:
         """The refusal if the queue is full. `retry_after` estimates when the queue will have been served."""
         return BusyError(
             "the server answers as many requests as it can",
-            "ask again when Retry-After says",
             retry_after=self.seconds * (self.waiting + 1) / self.slots,
         )
 
@@ -152,7 +151,6 @@ class Place:
         except TimeoutError:
             raise LateError(
                 f"no slot was free for {patience:.3g} s, and the answer is due after {seconds:g} s",
-                "ask again when Retry-After says",
                 retry_after=self._slots.busy_error().retry_after,
                 reason="late",
             ) from None

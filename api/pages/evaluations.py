@@ -95,7 +95,12 @@ def _report(home: Path, file: Path, modified: int) -> Report | None:
         data = TypeAdapter[Comparison | Measurement](Comparison | Measurement).validate_json(file.read_bytes())
     except ValidationError:
         return None
-    return Report(_name(home, file.parent), data.created_at, words.headline(data), words.foundation(data))
+    return Report(_name(home, file.parent), data.created_at, words.headline(data), _undated(data))
+
+
+def _undated(data: Comparison | Measurement) -> str:
+    """What a report rests on, without its time, which the page writes in the reader's zone."""
+    return words.foundation(data).removesuffix(f" · {words.moment(data.created_at)}")
 
 
 @lru_cache(maxsize=256)  # intervals take seconds to compute; `digest` changes with the run's results

@@ -10,10 +10,23 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from evals.report.text import line
-from rag.trace import dollars
+from rag.figures import counted, elapsed, milliseconds, price
 from rag.types import Claim, Evidence
 
-__all__ = ["claimed", "count", "dollars", "duration", "evident", "line", "milliseconds", "percent", "price", "when", "words"]
+__all__ = [
+    "claimed",
+    "count",
+    "counted",
+    "elapsed",
+    "evident",
+    "line",
+    "milliseconds",
+    "percent",
+    "price",
+    "sentence",
+    "when",
+    "words",
+]
 
 
 class Piece(NamedTuple):
@@ -34,15 +47,6 @@ def evident(text: str, claims: Iterable[Claim], passage: int) -> list[Piece]:
     return _cut(text, [found[place] for place in sorted(found)])
 
 
-def milliseconds(value: float | None) -> str:
-    """`0.4 ms`, `12 ms`, `1.2 s`; a dash if the value is not known."""
-    if value is None:
-        return "–"
-    if value < 10:
-        return f"{value:.1f} ms"
-    return f"{value:,.0f} ms" if value < 1000 else f"{value / 1000:,.1f} s"
-
-
 def percent(share: float | None) -> str:
     """`3.2 %`; a dash if there is nothing to divide by."""
     return "–" if share is None else f"{100 * share:.1f} %"
@@ -53,17 +57,6 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
-def price(nanodollars: float | None) -> str:
-    """Dollars to three significant digits below one, to the cent above: `$0.000123`, `$12.30`."""
-    if nanodollars is None:
-        return "unknown"
-    amount = nanodollars / 1e9
-    if amount == 0 or amount >= 1:
-        return f"${amount:,.2f}"
-    exact = f"${float(f'{amount:.3g}'):.9f}".rstrip("0")
-    return exact.ljust(len("$0.00"), "0")
-
-
 def when(moment: str | datetime) -> Markup:
     """A time element in UTC, which a script converts to the reader's time zone."""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
@@ -71,17 +64,14 @@ def when(moment: str | datetime) -> Markup:
     return Markup('<time datetime="{}">{:%Y-%m-%d %H:%M:%S} UTC</time>').format(at.isoformat(timespec="milliseconds"), at)
 
 
-def duration(seconds: float) -> str:
-    """`90 s`, `30 min`, `12 h`, `7 days`: in the largest unit of which there are at least two, or exactly one."""
-    for unit, length in (("days", 86_400), ("h", 3_600), ("min", 60)):
-        if seconds >= 2 * length or seconds == length:
-            return f"{seconds / length:.3g} {unit}"
-    return f"{seconds:.3g} s"
-
-
 def words(name: str | None) -> str:
     """The words of an outcome: `timed out` for `timed_out`, `running` for none."""
     return (name or "running").replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """With a capital at the beginning."""
+    return text[:1].upper() + text[1:]
 
 
 def _cut(text: str, spans: Sequence[Claim | Evidence]) -> list[Piece]:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Column, ColumnElement, Engine, Row, case, func, select
 
+from rag.figures import counted
 from rag.ledger.failures import translated
 from rag.ledger.schema import feedback, traces
 from rag.trace import Channel, Outcome, hallucinates
@@ -20,6 +21,9 @@ from rag.trace import Channel, Outcome, hallucinates
 QUANTILES = (0.5, 0.95, 0.99)
 SERVED = (Channel.CHAT, Channel.OPENAI)
 """Channels whose readers wait for the answer. Shadow copies are counted separately, and evaluations have their own pages."""
+
+LEAST = 5
+"""Answers that a rate in a plot is of: of fewer it would jump with each."""
 
 RUNNING = "running"
 """Stands for the outcome of a request that has none yet."""
@@ -46,6 +50,20 @@ class Quantiles(NamedTuple):
     p50: float | None
     p95: float | None
     p99: float | None
+    n: int
+    """Requests that have a value."""
+
+
+class Rate(NamedTuple):
+    """A hallucination rate."""
+
+    ungrounded: int
+    judged: int
+    """As in `Slot`."""
+
+    @property
+    def value(self) -> float:
+        return self.ungrounded / self.judged
 
 
 class Slot(NamedTuple):
@@ -63,11 +81,6 @@ class Slot(NamedTuple):
     nanodollars: int
     up: int
     down: int
-
-    @property
-    def rate(self) -> float | None:
-        """The hallucination rate."""
-        return self.ungrounded / self.judged if self.judged else None
 
 
 class Use(NamedTuple):
@@ -134,7 +147,20 @@ class Overview(NamedTuple):
 
     def over(self, field: str) -> dict[str, list[float | None]]:
         """Each quantile of a field, slot by slot."""
-        return {name: [getattr(getattr(slot, field), name) for slot in self.slots] for name in Quantiles._fields}
+        return {name: [getattr(getattr(slot, field), name) for slot in self.slots] for name in ("p50", "p95", "p99")}
+
+    def counts(self, field: str) -> list[str]:
+        """How many requests each slot's quantiles of a field are of, as text."""
+        return [counted(getattr(slot, field).n, "request") for slot in self.slots]
+
+    def rates(self) -> list[Rate | None]:
+        """The hallucination rate of each slot, or of the neighbours that together have `LEAST` judged; null where nothing was."""
+        found: list[Rate | None] = [None] * len(self.slots)
+        for stretch in _stretches([slot.judged for slot in self.slots]):
+            slots = self.slots[stretch.start : stretch.stop]
+            rate = Rate(sum(slot.ungrounded for slot in slots), sum(slot.judged for slot in slots))
+            found[stretch.start : stretch.stop] = [rate] * len(slots)
+        return found
 
 
 def overview(engine: Engine, window: Window, *, key: str | None = None, now: datetime | None = None) -> Overview:
@@ -276,6 +302,22 @@ def _slots(found: _Columns, thumbs: Sequence[tuple[str, str]], begins: Sequence[
     ]
 
 
+def _stretches(judged: Sequence[int]) -> list[range]:
+    """Neighbours with at least `LEAST` together, from a slot that has some to one that has some; fewer only if there are no others."""
+    found: list[range] = []
+    first, held = 0, 0
+    for place, n in enumerate(judged):
+        first = first if held else place
+        held += n
+        if held >= LEAST:
+            found.append(range(first, place + 1))
+            held = 0
+    if held:
+        start = found.pop().start if found else first
+        found.append(range(start, max(place for place, n in enumerate(judged) if n) + 1))
+    return found
+
+
 def _places(moments: Sequence[str], begin: datetime, window: Window) -> NDArray[np.int64]:
     """The index of the slot of each moment (ISO 8601, UTC, milliseconds)."""
     at = np.array([moment[:23] for moment in moments], dtype="datetime64[ms]")
@@ -287,6 +329,7 @@ def _places(moments: Sequence[str], begin: datetime, window: Window) -> NDArray[
 def _quantiles(values: NDArray[np.float64]) -> Quantiles:
     known = values[~np.isnan(values)]
     # "inverted_cdf" returns a value that occurred: no interpolation.
-    return (
-        Quantiles(*np.quantile(known, QUANTILES, method="inverted_cdf").tolist()) if len(known) else Quantiles(None, None, None)
-    )
+    if not len(known):
+        return Quantiles(None, None, None, 0)
+    p50, p95, p99 = np.quantile(known, QUANTILES, method="inverted_cdf").tolist()
+    return Quantiles(p50, p95, p99, len(known))

@@ -4,7 +4,8 @@ Knows markup and headers. Knows nothing of what a page is about.
 """
 
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -17,7 +18,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from api.access.authentication import from_our_pages, trace_scope
+from api.access.authentication import from_our_pages, recognized, trace_scope
 from api.access.keys import Key
 from api.pages import formatting, plots
 from api.problem import ForbiddenError, InvalidError, Problem, UnauthorizedError, headers
@@ -79,10 +80,10 @@ class PageRoute(APIRoute):
             except RequestValidationError as error:
                 first = error.errors()[0]
                 field = ".".join(str(part) for part in first["loc"][1:])
-                return refused(request, InvalidError(f"{field}: {first['msg']}", "mend that part of the address"))
+                return await refused(request, InvalidError(f"{field}: {first['msg']}", "mend that part of the address"))
             except GroundwireError as error:
                 metrics.observe_refusal(error)
-                return refused(request, error)
+                return await refused(request, error)
 
         return handler
 
@@ -92,12 +93,29 @@ def page(request: Request, template: str, key: Key | None, *, status: int = 200,
     return _response(request, template, status, key=key, places=navigation(key), **values)
 
 
-def refused(request: Request, error: GroundwireError) -> HTMLResponse:
-    """A failure as a page. The caller is not known, so it links to no page that needs a key."""
+async def refused(request: Request, error: GroundwireError) -> HTMLResponse:
+    """A failure as a page. Where it is not known who calls, it links to no page that needs a key."""
     problem = Problem.of(error)
-    response = _response(request, "error.html", problem.status, key=None, places=(), problem=problem)
+    known = False
+    with suppress(GroundwireError):  # the ledger may be what failed
+        known = await recognized(request)
+    key: Key | None = request.state.key if known else None
+    places = navigation(key) if known else ()
+    way = _way_back(request, places)
+    response = _response(request, "error.html", problem.status, key=key, places=places, problem=problem, way=way)
     response.headers.update(headers(error))
     return response
+
+
+def _way_back(request: Request, places: Sequence[NavigationLink]) -> tuple[str, str]:
+    """Where a failure leads, and its words: to the page of the form that was sent, to the list that has no such entry, or to the chat."""
+    path = _path(request)
+    if request.method == "POST" and path.count("/") > 1:
+        return path.rpartition("/")[0], "Back"
+    for place in places:
+        if place.path == f"/{path.split('/')[1]}" != "/":
+            return place.path, f"To the {place.label.lower()}"
+    return "/", "To the chat"
 
 
 def navigation(key: Key | None) -> tuple[NavigationLink, ...]:
@@ -141,9 +159,14 @@ def _response(request: Request, template: str, status: int, **values: Any) -> HT
     def address(path: str, **query: Any) -> str:
         return link(request, path, **query)
 
-    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    path = _path(request)
     values |= {"link": address, "path": path, "here": "/" + path.split("/")[1], "now": datetime.now(UTC)}
     return HTMLResponse(printable(_environment().get_template(template).render(values)), status, HEADERS)
+
+
+def _path(request: Request) -> str:
+    """Below the proxy's root path."""
+    return request.url.path.removeprefix(str(request.scope.get("root_path", "")))
 
 
 def _version() -> str:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from api.pages import formatting
 from evals.report.plots import Scale
 from prompts.terminal import printable
+from rag.figures import milliseconds, price
 
 PANEL = (380, 176)
 """Width and height of a plot over time."""
@@ -21,13 +22,17 @@ _BAR = (1000, 14)
 """Width and height of a bar in a table's row; the browser stretches it."""
 _UNITS: Mapping[str, Callable[[float], str]] = {
     "count": formatting.count,
-    "milliseconds": lambda value: formatting.milliseconds(value) if value else "0",
-    "dollars": lambda nanodollars: formatting.price(nanodollars) if nanodollars else "$0",
+    "milliseconds": lambda value: milliseconds(value) if value else "0",
+    "dollars": lambda nanodollars: price(nanodollars) if nanodollars else "$0",
     "percent": lambda share: f"{100 * share:.3g} %",
 }
 
 _LEAST = {"count": 4.0, "milliseconds": 1.0, "dollars": 1e5}
 """The least range of an axis, so that its labels differ, and zero looks like zero."""
+
+
+GAP = 0.8
+"""Between the parts of a column."""
 
 
 def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float]], unit: str) -> Markup:
@@ -41,18 +46,24 @@ def columns(title: str, begins: Sequence[datetime], series: Mapping[str, Sequenc
         column = ElementTree.SubElement(svg, "g")
         values = ((name, value) for name, value in zip(series, stack, strict=True) if value)
         label = ", ".join(f"{_UNITS[unit](value)} {formatting.words(name)}" for name, value in values)
-        ElementTree.SubElement(column, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {label}"
+        _tell(column, at, label)
         foot = 0.0
         for name, value in zip(series, stack, strict=True):
             if value:
                 x, top = _LEFT + place * width, y(foot + value)
-                _add(column, "rect", f"fill {name}", x=x + width * 0.1, y=top, width=width * 0.8, height=max(y(foot) - top, 0.8))
+                height = y(foot) - top - (GAP if foot else 0.0)
+                _add(column, "rect", f"fill {name}", x=x + width * 0.1, y=top, width=width * 0.8, height=max(height, 0.8))
                 foot += value
     return _markup(svg)
 
 
-def lines(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float | None]], unit: str) -> Markup:
-    """A line for each series, with gaps at null. The name of a series is its CSS class."""
+def lines(
+    title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[float | None]], unit: str, of: Sequence[str]
+) -> Markup:
+    """A line for each series, with gaps at null; `of` is what the values of each time are of.
+
+    The name of a series is its CSS class.
+    """
     svg, y = _panel(title, begins, max(value for values in series.values() for value in values if value is not None), unit)
     width = (PANEL[0] - _LEFT - _RIGHT) / len(begins)
     for name, values in series.items():
@@ -70,7 +81,7 @@ def lines(title: str, begins: Sequence[datetime], series: Mapping[str, Sequence[
         if label:
             area = _add(svg, "rect", "", x=_LEFT + place * width, y=_TOP, width=width, height=PANEL[1] - _TOP - _BOTTOM)
             area.set("fill", "transparent")
-            ElementTree.SubElement(area, "title").text = f"{at:%Y-%m-%d %H:%M} UTC: {label}"
+            _tell(area, at, f"{label} of {of[place]}")
     return _markup(svg)
 
 
@@ -115,8 +126,9 @@ def whisker(
 def _panel(title: str, begins: Sequence[datetime], most: float, unit: str) -> tuple[ElementTree.Element, Scale]:
     """The axes, from zero to a round number above `most`."""
     svg = _svg(*PANEL, title)
-    y = Scale([0.0, max(most, _LEAST.get(unit, 0.0)) or 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
-    for tick in y.ticks[:: 2 if len(y.ticks) > 5 else 1]:
+    ticks = _ticks(max(most, _LEAST.get(unit, 0.0)) or 1.0)
+    y = Scale(ticks, PANEL[1] - _BOTTOM, _TOP, padding=0)
+    for tick in ticks:
         _add(svg, "line", "grid", x1=_LEFT, x2=PANEL[0] - _RIGHT, y1=y(tick), y2=y(tick))
         _add(svg, "text", "", _UNITS[unit](tick), x=_LEFT - 6, y=y(tick) + 4).set("text-anchor", "end")
     width, step = (PANEL[0] - _LEFT - _RIGHT) / len(begins), math.ceil(len(begins) / 4)
@@ -127,6 +139,18 @@ def _panel(title: str, begins: Sequence[datetime], most: float, unit: str) -> tu
         text.set("data-time", at.isoformat())
         text.set("data-form", "day" if daily else "hour")
     return svg, y
+
+
+def _ticks(most: float) -> list[float]:
+    """From zero to at least `most`, four to six of them, 1, 2 or 5 times a power of ten apart."""
+    power = 10.0 ** math.floor(math.log10(most / 2))
+    step = next(m * power for m in (1, 2, 5, 10) if most / (m * power) <= 5)
+    return [step * count for count in range(math.ceil(most / step - 1e-9) + 1)]
+
+
+def _tell(parent: ElementTree.Element, at: datetime, label: str) -> None:
+    """What is shown under the pointer; a script writes the time as the reader's clock has it."""
+    ElementTree.SubElement(parent, "title", {"data-begins": at.isoformat()}).text = f"{at:%Y-%m-%d %H:%M} UTC: {label}"
 
 
 def _svg(width: float, height: float, title: str) -> ElementTree.Element:

@@ -68,7 +68,7 @@ class Controller:
         if breaches:
             self._step(rollout, Change.ROLLED_BACK, Status.ROLLED_BACK, rollout.state.stage, breaches)
         elif rollout.policy.kind is Kind.CANARY and held(rollout, at) >= rollout.policy.hold and changed is not None:
-            answered = count_candidates(self._rollouts, rollout, tests.last if tests else first_id(now()))
+            answered = count_candidates(self._rollouts, rollout, tests)
             if answered >= rollout.policy.minimum:
                 self._advance(rollout, f"{answered} requests at {rollout.share:g} %, and no guardrail was breached")
 
@@ -99,9 +99,9 @@ def held(rollout: Rollout, at: float) -> float:
     return at - datetime.fromisoformat(rollout.state.since).timestamp()
 
 
-def count_candidates(rollouts: Rollouts, rollout: Rollout, until: str) -> int:
-    """How many requests of the candidate count in this stage, up to the id `until`."""
-    columns = traces.c
+def count_candidates(rollouts: Rollouts, rollout: Rollout, tests: GuardrailTests) -> int:
+    """How many requests of the candidate count in this stage, up to the last that all tests have looked at."""
+    columns, until = traces.c, tests.last if tests else first_id(now())
     counted = columns.id if rollout.policy.observation is Observation.REQUEST else func.coalesce(columns.unit, columns.id)
     query = select(func.count(distinct(counted))).where(
         columns.experiment == rollout.name,

@@ -15,6 +15,7 @@ from api.rollouts.state import Arm
 from evals import format
 from evals.comparison import Estimate
 from evals.stats.sequential import Excess, interval
+from rag.figures import counted
 
 
 class GuardrailTest:
@@ -47,7 +48,10 @@ class GuardrailTest:
         self.cap = policy_cap(name, guardrail)
         self.differences = array("d") if interval else None
         """Candidate minus control of each block, as a share of the cap; only an interval needs them."""
-        self._test = Excess(0 if isinstance(guardrail, Relative) else guardrail.margin, alpha)
+        self.excesses = array("d") if interval and isinstance(guardrail, Relative) else self.differences
+        """What the test bets on, in each block."""
+        self._margin = 0.0 if isinstance(guardrail, Relative) else guardrail.margin
+        self._test = Excess(self._margin, alpha)
         self._measure = MEASURES[name]
         self._paired = policy.kind is Kind.SHADOW
         self._originals: dict[str, float] = {}
@@ -78,6 +82,19 @@ class GuardrailTest:
         return found.model_copy(update={**ends, "method": method})
 
     @property
+    def held(self) -> bool:
+        """Whether the candidate is known to be within the margin: the whole confidence sequence of the excess lies below it."""
+        return self.excesses is not None and len(self.excesses) > 0 and interval(self.excesses).high < self._margin
+
+    @property
+    def awaited(self) -> str:
+        """The requests without which nothing is compared yet, as text."""
+        if self.cap is None:
+            lacking = counted(CAP_REQUESTS - self._first_of_control.n, "more request")
+            return f"{lacking} of the control, which show how large a usual value is"
+        return "a copy beside its original" if self._paired else "requests of both arms"
+
+    @property
     def allowed(self) -> str:
         """The margin as text: `5.0 points`, `20 %`."""
         if isinstance(self.guardrail, Relative):
@@ -90,7 +107,7 @@ class GuardrailTest:
         metric = METRICS[self.name]
         candidate, control = (format.shown(metric, self.mean(arm) or 0.0) for arm in (Arm.CANDIDATE, Arm.CONTROL))
         p = format.probability(self.p)
-        return f"{metric.label} {candidate} against {control}: more than {self.allowed} above ({self.comparisons} comparisons, p {p})"
+        return f"{metric.label} {candidate} against {control}: more than {self.allowed} above ({counted(self.comparisons, 'comparison')}, p {p})"
 
     def mean(self, arm: Arm) -> float | None:
         """The mean of an arm's requests that count, without the cap; null if there are none."""
@@ -158,9 +175,12 @@ class GuardrailTest:
     def _compare(self, blocks: Sequence[tuple[float, float]]) -> None:
         above = 1 + (self.guardrail.margin if isinstance(self.guardrail, Relative) else 0.0)
         self.comparisons += len(blocks)
-        self._test.observe([(candidate - above * control) / above for control, candidate in blocks])
+        excesses = [(candidate - above * control) / above for control, candidate in blocks]
+        self._test.observe(excesses)
         if self.differences is not None:
             self.differences.extend(candidate - control for control, candidate in blocks)
+        if self.excesses is not None and self.excesses is not self.differences:
+            self.excesses.extend(excesses)
 
     @property
     def _known_cap(self) -> float:

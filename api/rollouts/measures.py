@@ -23,7 +23,7 @@ METRICS = {
     "error": Metric(name="error", label="error rate", better="lower", unit="binary"),
     "hallucination": Metric(name="hallucination", label="hallucination rate", better="lower", unit="binary"),
     "latency": Metric(name="latency", label="latency", better="lower", unit="seconds"),
-    "cost": Metric(name="cost", label="cost", better="lower", unit="dollars"),
+    "cost": Metric(name="cost", label="cost of 1,000 answers", better="lower", unit="dollars"),
 }
 FAILED = (Outcome.FAILED, Outcome.TIMED_OUT)
 _POLICY_UNITS = {"latency": 1e3, "cost": 1.0}

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import Engine, func, select
 
-from api.rollouts.controller import held
+from api.rollouts.controller import count_candidates, held
 from api.rollouts.guardrails import GuardrailTest, GuardrailTests
 from api.rollouts.measures import MEASURES, METRICS
 from api.rollouts.policy import Kind
@@ -62,7 +62,10 @@ class GuardrailResult(Value):
     allowed: str
     """The margin as text: `5.0 points`, `20 %`."""
     state: str
-    """`breached`, `not breached`, `waiting` for requests of both arms, or `not known` if no request has a value."""
+    """`breached`; `held` if the candidate is known to be within the margin; `no breach seen` while that is open; `waiting` for the first
+    comparison; or `not known` if no request has a value."""
+    awaited: str
+    """What it waits for before the first comparison."""
     comparisons: int
     missing: int
     """Requests without a value, for instance those whose price is not known."""
@@ -93,6 +96,8 @@ class Results(Value):
     """Percent of readers that get the candidate's answer."""
     held_seconds: float
     """Seconds since the last change."""
+    answered: int
+    """Requests of the candidate that count in this stage of a canary; 0 in any other rollout, and after its end."""
     control: Side
     candidate: Side
     guardrails: tuple[GuardrailResult, ...]
@@ -128,6 +133,7 @@ def results(rollouts: Rollouts, name: str) -> Results:
         rollout=rollout,
         share=rollout.share,
         held_seconds=held(rollout, at),
+        answered=count_candidates(rollouts, rollout, tests) if _in_stage(rollout) else 0,
         control=control,
         candidate=candidate,
         guardrails=tuple(map(_guardrail_result, tests)),
@@ -203,12 +209,24 @@ def _rate(values: Counter[float]) -> Estimate | None:
     return of_proportion(np.repeat((0.0, 1.0), (values[0.0], values[1.0])), level=0.95) if values else None
 
 
+def _in_stage(rollout: Rollout) -> bool:
+    return rollout.policy.kind is Kind.CANARY and not rollout.state.ended
+
+
+def _state(test: GuardrailTest) -> str:
+    if test.breached:
+        return "breached"
+    if test.comparisons:
+        return "held" if test.held else "no breach seen"
+    return "not known" if test.missing and not any(map(test.mean, Arm)) else "waiting"
+
+
 def _guardrail_result(test: GuardrailTest) -> GuardrailResult:
-    waiting = "not known" if test.missing and not any(map(test.mean, Arm)) else "waiting"
     return GuardrailResult(
         metric=METRICS[test.name],
         allowed=test.allowed,
-        state="breached" if test.breached else "not breached" if test.comparisons else waiting,
+        state=_state(test),
+        awaited="" if test.comparisons else test.awaited,
         comparisons=test.comparisons,
         missing=test.missing,
         difference=test.difference,

@@ -11,16 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from api.rollouts.measures import METRICS
-from api.rollouts.policy import Kind, Policy
+from api.rollouts.policy import Kind
 from api.rollouts.prediction import Prediction
 from api.rollouts.results import GuardrailResult, Results, SampleRatio, Side
 from api.rollouts.state import Event, Rollout, Status
 from evals import format
 from evals.comparison import Estimate
-from rag.trace import dollars
+from rag.figures import counted, elapsed, milliseconds, price
 
 _STYLE = {Status.RUNNING: "cyan", Status.PROMOTED: "green", Status.ROLLED_BACK: "red", Status.STOPPED: "yellow"}
-_GUARDRAIL = {"breached": "red", "not breached": "green", "waiting": "dim", "not known": "yellow"}
+_GUARDRAIL = {"breached": "red", "held": "green", "no breach seen": "", "waiting": "dim", "not known": "yellow"}
 
 
 def listing(rollouts: Iterable[Rollout]) -> Table:
@@ -77,14 +77,16 @@ def _head(found: Results) -> Text:
     )
     line.append(f" · {found.share:g} % of readers get {policy.candidate}")
     if policy.kind is Kind.CANARY and not state.ended:
-        line.append(f" · stage {state.stage + 1} of {len(policy.stages)}, {_due(policy)}")
+        line.append(f" · stage {state.stage + 1} of {len(policy.stages)}: {_due(found)}")
     for text in (policy.description, policy.hypothesis, state.why):
         line.append(f"\n{text}" if text else "")
     return line
 
 
-def _due(policy: Policy) -> str:
-    return f"at least {_time(policy.hold)} and {policy.minimum} requests"
+def _due(found: Results) -> str:
+    """What the next stage waits for."""
+    policy = found.rollout.policy
+    return f"{found.answered:,} of {counted(policy.minimum, 'request')}, {elapsed(found.held_seconds, policy.hold)}"
 
 
 def _arms(found: Results) -> Table:
@@ -101,20 +103,20 @@ def _arms(found: Results) -> Table:
 
 _FIGURES = (
     *("requests", "users", "error rate", "hallucination rate", "latency, p50", "latency, p95"),
-    *("cost a request", "spent", "thumbs", "business outcomes"),
+    *(METRICS["cost"].label, "spent", "thumbs", "business outcomes"),
 )
 
 
 def _figures(side: Side) -> tuple[str | Text, ...]:
     return (
-        str(side.requests),
-        str(side.units),
+        f"{side.requests:,}",
+        f"{side.units:,}",
         _rate("error", side.error),
         _rate("hallucination", side.hallucination),
-        _ms(side.latency_p50_ms),
-        _ms(side.latency_p95_ms),
+        milliseconds(side.latency_p50_ms),
+        milliseconds(side.latency_p95_ms),
         "not known" if side.cost is None else format.shown(METRICS["cost"], side.cost),
-        dollars(side.spent_nanodollars) + (f" and {side.unpriced} unknown" if side.unpriced else ""),
+        price(side.spent_nanodollars) + (f" and {side.unpriced} unknown" if side.unpriced else ""),
         f"{side.up} up, {side.down} down",
         Text(", ".join(f"{n} {outcome}" for outcome, n in side.business_outcomes.items())),
     )
@@ -129,18 +131,18 @@ def _guardrails(guardrails: Iterable[GuardrailResult]) -> Table:
             Text.assemble(one.metric.label, "\n", (one.state, _GUARDRAIL[one.state])),
             _difference(one.metric.name, one.difference),
             one.allowed,
-            _two(format.probability(one.p), format.probability(one.threshold)),
+            _two(format.probability(one.p) if one.comparisons else "-", format.level(one.threshold)),
             _two(f"{one.comparisons:,}", f"{one.missing:,}"),
         )
     return table
 
 
 def _methods(guardrails: Iterable[GuardrailResult]) -> Text:
-    """How the intervals were computed; guardrails that share a method share a line."""
+    """How the intervals were computed, or what they wait for; guardrails that share it share a line."""
     methods: dict[str, list[str]] = {}
     for one in guardrails:
-        if one.difference:
-            methods.setdefault(one.difference.method, []).append(one.metric.label)
+        if method := one.difference.method if one.difference else one.awaited and f"waits for {one.awaited}":
+            methods.setdefault(method, []).append(one.metric.label)
     return Text("\n".join(f"{', '.join(labels)}: {method}" for method, labels in methods.items()), "dim")
 
 
@@ -178,10 +180,6 @@ def _rate(name: str, rate: Estimate | None) -> str:
 
 def _difference(name: str, found: Estimate | None) -> Text:
     return _two(format.change(METRICS[name], found.value), format.interval(METRICS[name], found)) if found else Text("-")
-
-
-def _ms(milliseconds: float | None) -> str:
-    return "-" if milliseconds is None else format.shown(METRICS["latency"], milliseconds / 1e3)
 
 
 def _time(seconds: float) -> str:

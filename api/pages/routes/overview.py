@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse
 from api.access.authentication import CallerKey, trace_scope
 from api.pages.overview import WINDOWS, overview
 from api.pages.page import PageRoute, page
+from rag.figures import counted
 from rag.runtime import Runtime
 
 router = APIRouter(route_class=PageRoute)
@@ -21,6 +22,7 @@ def summary(request: Request, key: CallerKey, window: Literal["hour", "day", "we
     """A window of time that ends now."""
     runtime: Runtime = request.app.state.gateway.runtime
     found = overview(runtime.engine, WINDOWS[window], key=trace_scope(key))
+    rates = found.rates()
     seen = [name for name in found.slots[0].outcomes if found.outcomes.get(name)]
     return page(
         request,
@@ -32,7 +34,8 @@ def summary(request: Request, key: CallerKey, window: Literal["hour", "day", "we
         begins=[slot.begins for slot in found.slots],
         seen=seen,
         by_outcome={name: [slot.outcomes[name] for slot in found.slots] for name in seen},
-        rates=[slot.rate for slot in found.slots],
+        shares=[rate and rate.value for rate in rates],
+        judged=[counted(rate.judged, "answer") if rate else "" for rate in rates],
         costs=[slot.nanodollars for slot in found.slots],
         thumbs={thumb: [getattr(slot, thumb) for slot in found.slots] for thumb in ("up", "down")},
         tokens_in=sum(use.prompt_tokens for use in found.variants),

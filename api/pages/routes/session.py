@@ -9,13 +9,14 @@ from urllib.parse import parse_qs, urlsplit
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.access.authentication import forget, keep, log_unknown_key
+from api.access.authentication import COOKIE, forget, keep, log_unknown_key
 from api.access.keys import Keys
 from api.pages.page import PageRoute, link, page
 from api.telemetry import metrics
 
 router = APIRouter(route_class=PageRoute)
 
+GONE = "The key that this browser kept is not known any more, or was revoked."
 FORM_BYTES = 4096
 """The most that is read of the form."""
 
@@ -26,7 +27,9 @@ async def login(request: Request, next: str = "/") -> Response:
     keys: Keys = request.app.state.keys
     if not await to_thread(keys.any):
         return RedirectResponse(link(request, "/"), 303)
-    return page(request, "login.html", None, next=next, problem=None)
+    kept = request.cookies.get(COOKIE)
+    gone = kept is not None and await to_thread(keys.find, kept) is None
+    return page(request, "login.html", None, next=next, problem=GONE if gone else None)
 
 
 @router.post("/login")

@@ -16,8 +16,9 @@ ONE_YEAR = "public, max-age=31536000, immutable"
 
 
 @router.get("/static/{name}")
+@router.get("/static/{version}/{name}")
 async def static(name: str) -> Response:
-    """A file by its name."""
+    """A file by its name. Below a version, so are the modules that it imports."""
     if name not in STATIC:
         raise NotFoundError(f"there is no file {name}", "reload the page")
     return FileResponse(STATIC[name], headers={"Cache-Control": ONE_YEAR, "X-Content-Type-Options": "nosniff"})

@@ -12,15 +12,17 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from pydantic import BaseModel, Field, field_validator
 
 from api.access.authentication import CallerKey, trace_scope
+from api.access.keys import Key
 from api.disconnect import unless_disconnected
 from api.gateway import Gateway, GatewayRequest
 from api.pages.page import PageRoute, link, page
 from api.pages.timeline import timeline
 from api.problem import CLIENT_CLOSED_REQUEST
+from rag.errors import NotFoundError
 from rag.ledger.feedback import Feedback, Thumb
 from rag.ledger.traces import LONGEST_SEARCH, Selection
 from rag.runtime import Runtime
-from rag.trace import Channel, Outcome
+from rag.trace import Channel, Outcome, Trace
 from rag.types import Verdict
 from rag.variant import names
 
@@ -34,6 +36,11 @@ PERIODS = {
 }
 ROWS = 50
 """Traces on a page."""
+COUNTED = 10_000
+"""The most traces that are counted; a list of more says so."""
+
+
+_NOT_COLUMNS = {"evaluations", "after", "skipped"}
 
 
 class TraceFilter(BaseModel):
@@ -51,8 +58,12 @@ class TraceFilter(BaseModel):
     q: str | None = Field(default=None, max_length=LONGEST_SEARCH)
     """Words in the question."""
     ungrounded: bool = False
+    evaluations: bool = False
+    """Whether those of evaluations are listed, too: one of them asks more than all readers of a day."""
     after: str | None = None
     """The id of the last trace of the previous page; null for the first page."""
+    skipped: int = Field(default=0, ge=0)
+    """How many traces are on the pages before this one."""
 
     @field_validator("*", mode="before")
     @classmethod
@@ -63,12 +74,17 @@ class TraceFilter(BaseModel):
     def selection(self) -> Selection:
         """The filter in the terms of the ledger."""
         since = datetime.now(UTC) - PERIODS[self.since][1] if self.since in PERIODS else None
-        return Selection(**self.model_dump(exclude={"since", "after"}), since=since)
+        return Selection(**self.model_dump(exclude={"since", *_NOT_COLUMNS}), since=since)
+
+    @property
+    def without(self) -> Channel | None:
+        """The channel that is left out."""
+        return None if self.evaluations or self.channel is Channel.EVALS else Channel.EVALS
 
     @property
     def query(self) -> dict[str, str]:
         """The fields that filter, as an address has them."""
-        given = self.model_dump(mode="json", exclude={"after"}, exclude_defaults=True)
+        given = self.model_dump(mode="json", exclude={"after", "skipped"}, exclude_defaults=True)
         return {name: "true" if value is True else value for name, value in given.items()}
 
 
@@ -76,7 +92,9 @@ class TraceFilter(BaseModel):
 def traces(request: Request, key: CallerKey, chosen: Annotated[TraceFilter, Query()]) -> HTMLResponse:
     """The log, filtered."""
     runtime: Runtime = request.app.state.gateway.runtime
-    found = runtime.traces.page(chosen.selection, key=trace_scope(key), limit=ROWS, after=chosen.after)
+    wanted, scope = chosen.selection, trace_scope(key)
+    found = runtime.traces.page(wanted, key=scope, limit=ROWS, after=chosen.after, without=chosen.without)
+    last = chosen.skipped + len(found.summaries)
     return page(
         request,
         "traces.html",
@@ -84,12 +102,15 @@ def traces(request: Request, key: CallerKey, chosen: Annotated[TraceFilter, Quer
         found=found,
         chosen=chosen,
         filtered=bool(chosen.query),
+        place=f"{chosen.skipped + 1:,}–{last:,}",
+        total=runtime.traces.count(wanted, COUNTED + 1, key=scope, without=chosen.without),
+        most=COUNTED,
         periods=[(name, label) for name, (label, _) in PERIODS.items()],
         outcomes=[(name.value, name.value.replace("_", " ")) for name in Outcome],
-        channels=[(name.value, name.value) for name in Channel if trace_scope(key) is None or name is not Channel.SHADOW],
-        variants=names(runtime.settings.variants) if trace_scope(key) is None else (),
+        channels=[(name.value, name.value) for name in Channel if scope is None or name is not Channel.SHADOW],
+        variants=names(runtime.settings.variants) if scope is None else (),
         first=link(request, "/traces", **chosen.query) if chosen.after else None,
-        older=link(request, "/traces", **chosen.query, after=found.next) if found.next else None,
+        older=link(request, "/traces", **chosen.query, after=found.next, skipped=last) if found.next else None,
     )
 
 
@@ -97,8 +118,8 @@ def traces(request: Request, key: CallerKey, chosen: Annotated[TraceFilter, Quer
 def trace(request: Request, key: CallerKey, id: str, replay: str | None = None) -> HTMLResponse:
     """One request in full, beside its replay if there was one."""
     runtime: Runtime = request.app.state.gateway.runtime
-    found = runtime.traces.get(id, key=trace_scope(key))
-    again = runtime.traces.get(replay, key=trace_scope(key)) if replay else None
+    found = _trace(runtime, id, key)
+    again = _trace(runtime, replay, key) if replay else None
     steps = timeline(found)
     return page(
         request,
@@ -120,7 +141,7 @@ def trace(request: Request, key: CallerKey, id: str, replay: str | None = None) 
 async def replay(request: Request, key: CallerKey, id: str) -> Response:
     """Ask the question of a trace again, by its variant as it was then, and show both answers."""
     gateway: Gateway = request.app.state.gateway
-    found = await to_thread(gateway.runtime.traces.get, id, key=trace_scope(key))
+    found = await to_thread(_trace, gateway.runtime, id, key)
     gateway_request = GatewayRequest(
         question=found.question,
         channel=Channel.CHAT,
@@ -134,6 +155,14 @@ async def replay(request: Request, key: CallerKey, id: str) -> Response:
     if again is None:
         return Response(status_code=CLIENT_CLOSED_REQUEST)
     return RedirectResponse(link(request, f"/traces/{found.id}", replay=again.id) + "#replay", 303)
+
+
+def _trace(runtime: Runtime, id: str, key: Key | None) -> Trace:
+    """A trace that the key may see. Raises `NotFoundError` in words for who looks at a page."""
+    try:
+        return runtime.traces.get(id, key=trace_scope(key))
+    except NotFoundError as error:
+        raise NotFoundError(error.problem, "the list has those that are kept and that you may see") from error
 
 
 def _changed(then: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -1,17 +1,17 @@
 // The chat: asks, shows the answer as it arrives, and what it rests on. What was said stays with the tab until it is closed.
-const at = id => document.getElementById(id);
-const root = at("ask").dataset.root, log = at("log"), form = at("form"), box = at("question");
-// Another key in the same tab must not see what was said by this one.
-const KEPT = `groundwire.conversation.${at("ask").dataset.key}`, SESSION = `groundwire.session.${at("ask").dataset.key}`;
+import { answer, inUnits } from "./answer.js";
+import { claimList, details, folded, passageList, verdict } from "./evidence.js";
+import { element } from "./made.js";
 
+const at = id => document.getElementById(id);
+const { root, key, name, collection } = at("ask").dataset, log = at("log"), form = at("form"), box = at("question");
+// Another key in the same tab must not see what was said by this one. A question that a revoked key could not ask waits for its successor,
+// which has the same name.
+const KEPT = `groundwire.conversation.${key}`, SESSION = `groundwire.session.${key}`, UNASKED = `groundwire.unasked.${name}`;
+
+const listed = list();
 let turns = [];
 let asking = null;
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
 
 // Storage
 
@@ -20,7 +20,7 @@ function stored(name) {
 }
 
 function store(name, value) {
-  try { sessionStorage.setItem(name, value); } catch { /* full, or forbidden: the page works without */ }
+  try { value === null ? sessionStorage.removeItem(name) : sessionStorage.setItem(name, value); } catch { /* full, or forbidden: the page works without */ }
 }
 
 function session() {
@@ -31,16 +31,26 @@ function session() {
 
 function keep() {
   store(KEPT, JSON.stringify(turns.slice(-20)));
-  at("welcome").hidden = turns.length > 0 || asking !== null;
+  at("welcome").hidden = turns.length > 0;
   at("anew").hidden = turns.length === 0;
 }
 
 // What the server says
 
+const WENT_WRONG = { failed: "The model failed.", timed_out: "The model took too long.", disconnected: "The connection was lost." };
+const BROKEN = "The answer broke off. The connection was lost.";
+const LEFT = "The page was left before the answer was whole.";
+
+function wait(seconds) {
+  const [number, unit] = seconds < 120 ? [seconds, "second"] : seconds < 7200 ? [Math.ceil(seconds / 60), "minute"] : [Math.ceil(seconds / 3600), "hour"];
+  return ` Try again in ${number} ${unit}${number === 1 ? "" : "s"}.`;
+}
+
 async function told(response) {
-  const problem = await response.json().catch(() => ({}));
-  const said = problem.error ? [problem.error.message] : [problem.title, problem.detail];
-  return said.filter(part => typeof part === "string").join(": ") || `the server answered ${response.status}`;
+  const { title, detail } = await response.json().catch(() => ({})), after = Number(response.headers.get("retry-after"));
+  if (!title) return `The server cannot answer at present (${response.status}).`;
+  const said = `${title[0].toUpperCase()}${title.slice(1)}`;
+  return after > 0 ? `${said}.${wait(after)}` : `${said}: ${detail}.`;
 }
 
 async function* events(response) {
@@ -64,32 +74,37 @@ function post(path, body, signal) {
 }
 
 function history() {
-  const heard = turns.filter(turn => turn.result.answer && ["answered", "refused"].includes(turn.result.outcome));
-  return heard.slice(-20).flatMap(turn => [{ role: "user", content: turn.question }, { role: "assistant", content: turn.result.answer.slice(0, 20000) }]);
+  const heard = turns.filter(({ result }) => result?.answer);
+  return heard.slice(-20).flatMap(({ question, result }) => [{ role: "user", content: question }, { role: "assistant", content: result.answer.slice(0, 20000) }]);
 }
 
-// An answer and what it rests on
+// A question and its answer
 
-// Offsets from the server count code points; JavaScript strings count UTF-16 units.
-const span = (text, start, end) => Array.from(text).slice(start, end).join("");
+const traceLink = id => element("a", { href: `${root}/traces/${id}`, textContent: "Open the trace" });
+const quiet = (textContent, pressed) => {
+  const button = element("button", { type: "button", className: "quiet", textContent });
+  button.addEventListener("click", () => pressed(button));
+  return button;
+};
 
-function withCitations(text, turn) {
-  const made = document.createDocumentFragment();
-  for (const part of text.split(/(\[\d+(?:\s*,\s*\d+)*\])/)) {
-    const numbers = /^\[([\d,\s]+)\]$/.exec(part);
-    if (!numbers) { made.append(part); continue; }
-    for (const number of numbers[1].split(",")) {
-      const link = element("button", { type: "button", className: "cite", textContent: `[${number.trim()}]`, title: "Show the passage" });
-      link.setAttribute("aria-label", `Passage ${number.trim()}`);
-      link.addEventListener("click", () => showPassage(turn, Number(number)));
-      made.append(link);
-    }
-  }
-  return made;
+function open(question) {
+  const said = element("div", { className: "answer prose", dir: "auto" }), status = element("p", { className: "status", role: "status" });
+  const card = element("div", { className: "card" }, said, status);
+  const turn = element("article", {}, element("h2", { className: "question", textContent: question, dir: "auto" }), card);
+  log.append(turn);
+  return { turn, card, said, status };
 }
 
-function showPassage(turn, number) {
-  const item = turn.querySelector(`[data-passage="${number}"]`);
+// What stands there already stays as it is, so that what is selected stays selected.
+function show(said, made) {
+  const fresh = [...made.childNodes];
+  let same = 0;
+  while (same < fresh.length && said.childNodes[same]?.isEqualNode(fresh[same])) same += 1;
+  while (said.childNodes.length > same) said.lastChild.remove();
+  said.append(...fresh.slice(same));
+}
+
+function reveal(item) {
   if (!item) return;
   item.closest("details").open = true;
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
@@ -97,94 +112,59 @@ function showPassage(turn, number) {
   item.focus({ preventScroll: true });
 }
 
-function annotated(answer, claims, turn) {
-  const made = document.createDocumentFragment();
-  let end = 0;
-  for (const claim of [...claims].sort((a, b) => a.start - b.start)) {
-    if (claim.start < end) continue;
-    made.append(withCitations(span(answer, end, claim.start), turn));
-    made.append(element("span", { className: `claim ${claim.verdict}`, title: `${claim.verdict}: ${claim.reason}` }, withCitations(span(answer, claim.start, claim.end), turn)));
-    if (claim.verdict !== "supported") made.append(element("span", { className: "unseen", textContent: ` (${claim.verdict})` }));
-    end = claim.end;
-  }
-  made.append(withCitations(span(answer, end), turn));
-  return made;
+function prose(text, claims, turn, arriving = false) {
+  const cite = number => {
+    const button = element("button", { type: "button", className: "cite", textContent: `[${number}]`, ariaLabel: `Passage ${number}` });
+    button.addEventListener("click", () => reveal(turn.querySelector(`[data-passage="${number}"]`)));
+    return button;
+  };
+  const note = claim => {
+    if (claim.verdict === "supported") return null;
+    const button = element("button", { type: "button", className: `why ${claim.verdict}`, textContent: claim.verdict, ariaLabel: `${claim.verdict}: why?` });
+    button.addEventListener("click", () => reveal(turn.querySelectorAll(".claims > li")[claim.place]));
+    return button;
+  };
+  return answer(text, inUnits(text, claims).map((claim, place) => ({ ...claim, place })), { cite, note, arriving });
 }
 
-function claimList(claims) {
-  const list = element("ul", { className: "list" });
-  for (const claim of claims) {
-    const item = element("li", {}, element("span", { className: `badge ${claim.verdict}`, textContent: claim.verdict }), claim.text, element("p", { className: "place", textContent: claim.reason }));
-    if (claim.evidence) item.append(element("blockquote", { textContent: `[${claim.evidence.passage}] ${claim.evidence.quote}` }));
-    if (claim.miscited.length) item.append(element("p", { className: "bad", textContent: `Does not rest on ${claim.miscited.map(number => `[${number}]`).join(" ")}` }));
-    list.append(item);
-  }
-  return list;
-}
-
-function passageList(passages, claims) {
-  const list = element("ol", { className: "list" });
-  for (const passage of passages) {
-    const item = element("li", { tabIndex: -1 }, element("span", { className: "place", textContent: `[${passage.number}] ${[passage.document_id, ...passage.headings].join(" › ")} · characters ${passage.start}–${passage.end}` }));
-    item.dataset.passage = passage.number;
-    const text = element("p", { className: "text" }), quoted = claims.map(claim => claim.evidence).filter(evidence => evidence && evidence.passage === passage.number).sort((a, b) => a.start - b.start);
-    let end = 0;
-    for (const evidence of quoted) {
-      if (evidence.start < end) continue;
-      text.append(span(passage.text, end, evidence.start), element("mark", { textContent: span(passage.text, evidence.start, evidence.end) }));
-      end = evidence.end;
-    }
-    text.append(span(passage.text, end));
-    item.append(text);
-    list.append(item);
-  }
-  return list;
-}
-
-function folded(title, content, open = false) {
-  return element("details", { open }, element("summary", { textContent: title }), content);
-}
-
-const milliseconds = value => value == null ? "–" : value >= 1000 ? `${(value / 1000).toFixed(1)} s` : `${value.toFixed(0)} ms`;
-const dollars = value => value == null ? "cost unknown" : `$${(value / 1e9).toFixed(9).replace(/0+$/, "").replace(/\.$/, ".00")}`;
-const traceLink = id => element("a", { href: `${root}/traces/${id}`, textContent: "Open the trace" });
-
-function finish(turn, card, answer, result) {
-  answer.replaceChildren(annotated(result.answer, result.claims, turn));
-  answer.hidden = !result.answer;
-  const supported = result.claims.filter(claim => claim.verdict === "supported").length;
-  const status = element("p", { className: "status" }), good = ["answered", "refused"].includes(result.outcome);
-  const facts = [
-    result.claims.length ? `${supported} of ${result.claims.length} claims supported` : "",
-    [result.variant, result.experiment && `${result.arm ?? "outside"} of ${result.experiment}`, result.model ?? "no model"].filter(Boolean).join(" · "),
-    `${result.usage.prompt} + ${result.usage.completion} tokens`, dollars(result.cost_nanodollars),
-    `first text ${milliseconds(result.first_token_ms)}, whole ${milliseconds(result.total_ms)}`,
-  ];
-  status.append(element("span", { className: good ? "" : "failed", textContent: (result.reason ? `${result.outcome}: ${result.reason}` : result.outcome).replaceAll("_", " ") }));
-  for (const fact of facts.filter(Boolean)) status.append(element("span", { textContent: fact }));
-  status.append(traceLink(result.trace_id));
-  card.append(status, feedback(result));
-  if (result.query) card.append(element("p", { className: "place", textContent: `Searched for “${result.query}”, which the conversation makes of the question.` }));
-  if (result.claims.length) card.append(folded("Claims and evidence", claimList(result.claims), result.claims.length > supported));
-  if (result.withheld?.length) card.append(folded(`What the model said and we did not show (${result.withheld.length})`, claimList(result.withheld)));
+function finish({ turn, card, said, status }, result, withheld) {
+  show(said, prose(result.answer, result.claims, turn));
+  status.replaceChildren(verdict(result));
+  const unsure = result.claims.some(claim => claim.verdict !== "supported"), claims = claimList(result.claims);
+  claims.classList.add("claims");
+  card.append(feedback(result));
+  if (result.claims.length) card.append(folded("Claims and evidence", claims, unsure));
+  if (withheld.length) card.append(folded(`What the model said and we did not show (${withheld.length})`, claimList(withheld)));
   if (result.passages.length) card.append(folded(`Passages (${result.passages.length})`, passageList(result.passages, result.claims)));
+  card.append(folded("Details", details(result)));
+}
+
+function fail({ turn, card, said, status }, { question, text, reason, stopped, id }) {
+  show(said, prose(text, [], turn));
+  said.hidden = !text;
+  status.replaceChildren(element("span", { className: stopped ? "" : "failed", textContent: reason }));
+  const again = quiet("Try again", () => {
+    const draft = box.value.trim();
+    box.value = draft && draft !== question ? `${question}\n${draft}` : question;
+    box.focus();
+  });
+  card.append(element("div", { className: "feedback" }, again, id && traceLink(id)));
 }
 
 // Readers never see what is withheld; whoever may see all traces does.
 async function withheld(id) {
-  if (!("inspects" in document.getElementById("ask").dataset)) return [];
+  if (!("inspects" in at("ask").dataset)) return [];
   const response = await fetch(`${root}/v1/traces/${id}`).catch(() => null);
   return response?.ok ? (await response.json()).withheld : [];
 }
 
 function feedback(result) {
-  const bar = element("div", { className: "feedback", role: "group", ariaLabel: "Feedback on this answer" });
   const said = element("span", { role: "status" }), comment = element("input", { type: "text", maxLength: 4000, placeholder: "What was right or wrong? (optional)", ariaLabel: "Comment" });
-  const send = element("button", { type: "button", className: "quiet", textContent: "Send" }), more = element("span", { className: "feedback", hidden: true }, comment, send);
+  const send = quiet("Send", () => comment.value.trim() && give({ comment: comment.value.trim() })), more = element("span", { className: "feedback", hidden: true }, comment, send);
   const thumbs = ["up", "down"].map(thumb => {
-    const button = element("button", { type: "button", className: "quiet", textContent: thumb === "up" ? "Helpful" : "Not helpful", ariaPressed: String(result.thumb === thumb) });
+    const button = quiet(thumb === "up" ? "Helpful" : "Not helpful", () => give({ thumb }));
     button.dataset.thumb = thumb;
-    button.addEventListener("click", () => give({ thumb }));
+    button.ariaPressed = String(result.thumb === thumb);
     return button;
   });
   async function give(opinion) {
@@ -201,59 +181,75 @@ function feedback(result) {
       said.textContent = error.message;
     }
   }
-  send.addEventListener("click", () => comment.value.trim() && give({ comment: comment.value.trim() }));
+  // Only a page from a safe origin may write to the clipboard.
+  const copy = navigator.clipboard && quiet("Copy", button => navigator.clipboard.writeText(result.answer).then(() => { button.textContent = "Copied"; }, () => { button.textContent = "Not copied"; }));
   comment.addEventListener("keydown", event => { if (event.key === "Enter") send.click(); });
-  bar.append(...thumbs, said, more);
-  return bar;
+  return element("div", { className: "feedback", role: "group", ariaLabel: "This answer" }, copy, ...thumbs, traceLink(result.trace_id), said, more);
 }
 
-function open(question) {
-  const answer = element("p", { className: "answer", dir: "auto" }), card = element("div", { className: "card" }, answer);
-  const turn = element("article", {}, element("p", { className: "question", textContent: question, dir: "auto" }), card);
-  log.append(turn);
-  return { turn, card, answer };
+// Asking
+
+// The newest question has room to stand at the top, however short its answer.
+function makeRoom() {
+  document.documentElement.style.setProperty("--ask", `${at("ask").offsetHeight}px`);
 }
 
 async function ask(question) {
-  asking = new AbortController();
-  const { turn, card, answer } = open(question);
-  let id = null;
+  const aborting = asking = new AbortController(), place = open(question), turn = { question, text: "", reason: LEFT, id: null };
+  const doing = text => { place.status.textContent = text; };
+  turns.push(turn);
   at("send").hidden = true;
   at("stop").hidden = false;
   keep();
-  answer.classList.add("waiting");
-  turn.setAttribute("aria-busy", "true");
-  turn.scrollIntoView({ block: "start" });
+  place.said.ariaBusy = "true";
+  doing("Searching the documents …");
+  makeRoom();
+  place.turn.scrollIntoView({ block: "start" });
   try {
-    const body = { question, history: history(), session: session(), stream: true, model: at("model").value || null, collection: at("collection")?.value ?? at("ask").dataset.collection ?? null };
-    const response = await post("/chat", body, asking.signal);
-    if (response.status === 401) { location.href = `${root}/login`; return; }
+    await listed;
+    const body = { question, history: history(), session: session(), stream: true, model: at("model").value || null, collection: at("collection")?.value ?? collection ?? null };
+    const response = await post("/chat", body, aborting.signal).catch(error => { throw aborting.signal.aborted ? error : new Error("The server cannot be reached."); });
+    if (response.status === 401) return logIn(turn);
     if (!response.ok) throw new Error(await told(response));
-    let result = null;
     for await (const [name, data] of events(response)) {
-      if (name === "retrieved") id = data.trace_id;
-      if (name === "delta") answer.append(element("span", { className: "piece", textContent: data.text }));
-      if (name === "error") throw new Error([data.title, data.detail].join(": "));
-      if (name === "done") result = data;
+      if (name === "retrieved") {
+        turn.id = data.trace_id;
+        doing(data.passages.length ? `${data.passages.length} passage${data.passages.length === 1 ? "" : "s"} found, writing …` : "No passage found …");
+      }
+      if (name === "delta") {
+        turn.text += data.text;
+        doing("Writing and checking …");
+        show(place.said, prose(turn.text, [], place.turn, true));
+      }
+      if (name === "error") throw new Error("The answer broke off. The server failed.");
+      if (name === "done") Object.assign(turn, { result: data, id: data.trace_id, text: data.answer });
     }
-    if (!result) throw new Error("the connection ended before the answer did");
-    result.withheld = await withheld(result.trace_id);
-    turns.push({ question, result });
-    finish(turn, card, answer, result);
+    if (!turn.result) throw new Error(BROKEN);
+    if (turn.result.outcome in WENT_WRONG) throw new Error((turn.text ? "The answer broke off. " : "") + WENT_WRONG[turn.result.outcome]);
+    turn.result.withheld = await withheld(turn.result.trace_id);
   } catch (error) {
-    const stopped = asking.signal.aborted;
-    const status = element("p", { className: "status" }, element("span", { className: stopped ? "" : "failed", textContent: stopped ? "Stopped: the answer is not whole." : error.message }));
-    if (id) status.append(traceLink(id));
-    if (!answer.textContent) answer.hidden = true;
-    card.append(status);
+    delete turn.result;
+    turn.stopped = aborting.signal.aborted;
+    turn.reason = turn.stopped ? "Stopped: the answer is not whole." : error instanceof TypeError ? BROKEN : error.message;
   } finally {
     asking = null;
-    answer.classList.remove("waiting");
-    turn.removeAttribute("aria-busy");
+    place.said.ariaBusy = null;
     at("send").hidden = false;
     at("stop").hidden = true;
-    keep();
+    if (turns.includes(turn)) keep();
+    draw(place, turn);
   }
+}
+
+function draw(place, turn) {
+  if (turn.result) finish(place, turn.result, turn.result.withheld ?? []);
+  else fail(place, turn);
+}
+
+function logIn(turn) {
+  turn.reason = "The key is no longer known.";
+  store(UNASKED, turn.question);
+  location.assign(`${root}/login?next=${encodeURIComponent(location.pathname)}`);
 }
 
 form.addEventListener("submit", async event => {
@@ -262,11 +258,15 @@ form.addEventListener("submit", async event => {
   if (!question || asking) return;
   box.value = "";
   await ask(question);
-  box.focus();
+  box.focus({ preventScroll: true });
 });
 box.addEventListener("keydown", event => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) { event.preventDefault(); form.requestSubmit(); }
 });
+for (const example of document.querySelectorAll(".example")) {
+  example.addEventListener("click", () => { box.value = example.textContent; form.requestSubmit(); });
+}
+at("send").disabled = false;
 at("stop").addEventListener("click", () => asking?.abort());
 document.addEventListener("keydown", event => { if (event.key === "Escape") asking?.abort(); });
 at("anew").addEventListener("click", () => {
@@ -280,14 +280,18 @@ at("anew").addEventListener("click", () => {
 // What was said in this tab before, and who can be asked
 
 try { turns = JSON.parse(stored(KEPT) ?? "[]"); } catch { turns = []; }
-for (const { question, result } of turns) {
-  const { turn, card, answer } = open(question);
-  finish(turn, card, answer, result);
-}
-log.lastElementChild?.scrollIntoView({ block: "start" });
+for (const turn of turns) draw(open(turn.question), turn);
+box.value ||= stored(UNASKED) ?? "";
+store(UNASKED, null);
 keep();
+new ResizeObserver(makeRoom).observe(at("ask"));
+makeRoom();
+window.history.scrollRestoration = "manual";
+log.lastElementChild?.scrollIntoView({ block: "start" });
 
-const models = await fetch(`${root}/v1/models`).then(response => response.ok ? response.json() : { data: [] }).catch(() => ({ data: [] }));
-// Where there is nothing to choose, the only one is asked all the same: the server's own may not be for this key.
-at("model").append(...models.data.map(({ id }) => element("option", { value: id, textContent: id })));
-at("models").hidden = models.data.length < 2;
+async function list() {
+  const { data } = await fetch(`${root}/v1/models`).then(response => response.ok ? response.json() : { data: [] }).catch(() => ({ data: [] }));
+  // Where there is nothing to choose, the only one is asked all the same: the server's own may not be for this key.
+  at("model").append(...data.map(({ id }) => element("option", { value: id, textContent: id })));
+  at("models").hidden = data.length < 2;
+}

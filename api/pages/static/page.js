@@ -16,4 +16,18 @@ for (const time of document.querySelectorAll("time[datetime]")) {
 for (const text of document.querySelectorAll("[data-time]")) {
   text.textContent = written(new Date(text.dataset.time), text.dataset.form);
 }
+for (const told of document.querySelectorAll("[data-begins]")) {
+  told.textContent = told.textContent.replace(/^.*? UTC/, written(new Date(told.dataset.begins), "moment"));
+}
+for (const zone of document.querySelectorAll("[data-zone]")) {
+  zone.textContent = `Time zone: ${Intl.DateTimeFormat().resolvedOptions().timeZone.replaceAll("_", " ")}`;
+}
 document.querySelector(".top [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// Only a table that scrolls is a stop of the keyboard.
+const watched = new ResizeObserver(entries => {
+  for (const { target } of entries) {
+    if (target.scrollWidth > target.clientWidth) target.setAttribute("tabindex", "0");
+    else target.removeAttribute("tabindex");
+  }
+});
+for (const table of document.querySelectorAll(".wide")) watched.observe(table);

@@ -43,7 +43,7 @@ def test_the_bucket_refills_continuously_and_the_refusal_says_when() -> None:
     refusal = opened.refusal(limited, 0, NOON + 0.5)
     assert refusal is not None
     assert refusal.retry_after == pytest.approx(1.5)
-    assert str(refusal) == "the key website may send 30 requests a minute: ask again when Retry-After says"
+    assert str(refusal) == "the key website may send 30 requests a minute: ask again in 2 seconds"
     assert not admitted(opened, limited, NOON + 1.99)
     assert admitted(opened, limited, NOON + 2.0001)
     assert not admitted(opened, limited, NOON + 2.0001)
@@ -82,6 +82,13 @@ def test_a_token_that_is_given_back_can_be_taken_again_and_fills_no_bucket_over(
     assert not admitted(opened, limited, NOON)
     opened.give_back()
     assert sum(admitted(opened, limited, NOON + 3600) for _ in range(20)) == 10
+
+
+def test_one_request_is_told_as_one() -> None:
+    opened, limited = account(), key(per_minute=1)
+    assert admitted(opened, limited, NOON)
+    refusal = opened.refusal(limited, 0, NOON + 59.5)
+    assert str(refusal) == "the key website may send 1 request a minute: ask again in 1 second"
 
 
 def test_places_are_refused_for_a_moment() -> None:

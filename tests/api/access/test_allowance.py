@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Engine, event, insert, select, text
 
-from api.access.accounts import LIFETIME_SECONDS
+from api.access.accounts import LIFETIME_SECONDS, Accounts
 from api.access.allowance import Allowances
 from api.access.keys import Key, Keys
 from api.problem import BusyError, ForbiddenError
@@ -74,6 +74,12 @@ async def test_a_request_holds_its_ceiling_and_pays_its_cost(engine: Engine, sha
     assert spent(engine, key) == 100
 
 
+def test_only_the_accounts_that_are_asked_for_are_locked(engine: Engine) -> None:
+    key, _ = budgeted(engine), budgeted(engine)
+    with engine.begin() as connection:
+        assert Accounts(connection, {key.id}, NOON).of.keys() == {key.id}
+
+
 @pytest.mark.parametrize("way", ["not settled", "null", "raised", "cancelled"])
 async def test_what_nobody_knows_is_charged_whole(engine: Engine, shared: Allowances, way: str) -> None:
     key = budgeted(engine)
@@ -126,7 +132,7 @@ async def test_what_can_never_be_paid_is_forbidden_not_late(engine: Engine, shar
 async def test_without_a_budget_an_unknown_price_is_no_matter(engine: Engine, shared: Allowances) -> None:
     key, _ = Keys(engine).create("website", concurrent=1)
     async with shared.admitted(key, "a", None) as settle:
-        with pytest.raises(BusyError, match="may have 1 requests under way"):
+        with pytest.raises(BusyError, match="has 1 request under way"):
             await shared.admitted(key, "b", None).__aenter__()
         settle(None)
     async with shared.admitted(key, "c", None):
@@ -266,6 +272,13 @@ async def test_what_was_charged_when_it_expired_is_not_charged_again(engine: Eng
     assert spent(engine, key) == 60
 
 
+async def queued(shared: Allowances, entries: int) -> None:
+    """Until so much waits to be decided."""
+    async with asyncio.timeout(30):
+        while shared._groups._entries.qsize() < entries:
+            await asyncio.sleep(0.001)
+
+
 async def test_requests_that_come_while_one_is_committed_share_the_next(engine: Engine, shared: Allowances) -> None:
     key = budgeted(engine, budget=1_000)
     held = Held(engine)
@@ -282,7 +295,7 @@ async def test_requests_that_come_while_one_is_committed_share_the_next(engine: 
     first = asyncio.create_task(request(0))
     await asyncio.to_thread(held.wait)
     waiting = [asyncio.create_task(request(number)) for number in range(1, 20)]
-    await asyncio.sleep(0.02)
+    await queued(shared, 19)
     held.let_go()
     assert sum(await asyncio.gather(first, *waiting)) == 10
     assert spent(engine, key) == 1_000
@@ -301,7 +314,7 @@ async def test_what_ends_makes_room_for_what_is_decided_with_it(engine: Engine, 
     await asyncio.to_thread(held.wait)
     settle(40)
     next_one = asyncio.create_task(second.__aenter__())
-    await asyncio.sleep(0.02)
+    await queued(shared, 2)
     held.let_go()
     await asyncio.gather(holding, next_one)
     assert held.commits == 2
@@ -318,13 +331,13 @@ async def test_who_leaves_while_it_is_decided_holds_nothing(engine: Engine, shar
 
     leaving = asyncio.create_task(request("a"))
     await asyncio.to_thread(held.wait)
-    queued = asyncio.create_task(request("b"))
-    await asyncio.sleep(0.02)
+    next_one = asyncio.create_task(request("b"))
+    await queued(shared, 1)
     leaving.cancel()
-    queued.cancel()
-    await asyncio.wait({leaving, queued})
+    next_one.cancel()
+    await asyncio.wait({leaving, next_one})
     assert leaving.cancelled()
-    assert queued.cancelled()
+    assert next_one.cancelled()
     held.let_go()
     await asyncio.to_thread(shared.close)
     assert under_way(engine) == []

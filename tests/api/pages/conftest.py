@@ -1,17 +1,21 @@
 """A server whose answers arrive sentence by sentence, and people who look at its pages."""
 
+import shutil
 from collections.abc import Iterator
 
 import httpx
 import pytest
+from playwright.sync_api import Browser, Page, Playwright, expect, sync_playwright
 
 from rag.settings import Settings
 from tests.api.conftest import Guarded, with_variants
+from tests.api.pages.browser import Open
 from tests.servers.groundwire import served
 from tests.servers.provider import Provider
 
 VARIANTS = {
     "default": '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 1\n[release]\npolicy = "quote"\ngate = "sentence"\n',
+    "flagging": '[llm]\nmodel = "openai/gpt-4.1-mini"\nattempts = 1\n[release]\npolicy = "flag"\n',
     "extractive": '[llm]\nmodel = "local/extractive"\n',
 }
 
@@ -52,3 +56,37 @@ def team(guarded: Guarded) -> Iterator[httpx.Client]:
 @pytest.fixture
 def bound(guarded: Guarded) -> Iterator[httpx.Client]:
     yield from _logged_in(guarded, guarded.bound)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """One for all; closed with the module, for its event loop would be in the way of other tests."""
+    found = shutil.which("chromium")
+    if found is None:
+        pytest.skip("there is no chromium on the PATH")
+    expect.set_options(timeout=15_000)
+    playing: Playwright
+    with sync_playwright() as playing, playing.chromium.launch(executable_path=found, args=["--no-sandbox"]) as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(chromium: Browser) -> Iterator[Open]:
+    """Opens an address in a window of its own; no page may have asked for what it may not, or failed."""
+    problems: list[str] = []
+    contexts = []
+
+    def opened(address: str, **options: object) -> Page:
+        context = chromium.new_context(**options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: problems.append(message.text) if "Content Security" in message.text else None)
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert problems == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from api.pages.formatting import claimed, duration, evident, milliseconds, percent, price, when
+from api.pages.formatting import claimed, elapsed, evident, milliseconds, percent, price, when
 from rag.types import Claim, Evidence, Verdict
 
 TEXT = "One. Two. Three."
@@ -16,7 +16,7 @@ def claim(start: int, end: int, evidence: Evidence | None = None) -> Claim:
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [(None, "–"), (0.4, "0.4 ms"), (12.4, "12 ms"), (999.9, "1,000 ms"), (1234.0, "1.2 s"), (61_000.0, "61.0 s")],
+    [(None, "–"), (0.4, "0.4 ms"), (12.4, "12 ms"), (999.4, "999 ms"), (999.9, "1.0 s"), (1234.0, "1.2 s"), (61_000.0, "61.0 s")],
 )
 def test_milliseconds(value: float | None, shown: str) -> None:
     assert milliseconds(value) == shown
@@ -38,10 +38,16 @@ def test_prices(nanodollars: float | None, shown: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "shown"), [(90, "90 s"), (60, "1 min"), (3600, "1 h"), (5400, "90 min"), (172_800, "2 days")]
+    ("seconds", "whole", "shown"),
+    [
+        (30, 90, "30 of 90 s"),
+        (720, 3_600, "12 of 60 min"),
+        (9_000, 43_200, "2.5 of 12 h"),
+        (9e9, 172_800, "2 of 2 days"),
+    ],
 )
-def test_durations(seconds: float, shown: str) -> None:
-    assert duration(seconds) == shown
+def test_time_that_has_passed(seconds: float, whole: float, shown: str) -> None:
+    assert elapsed(seconds, whole) == shown
 
 
 def test_shares() -> None:

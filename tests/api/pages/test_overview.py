@@ -88,10 +88,20 @@ def test_quantiles_are_of_values_that_were_there(engine: Engine) -> None:
     for n in range(1, 101):
         add(engine, 1, total_ms=float(n), first_token_ms=None)
     found = last(engine)
-    assert found.total == (50.0, 95.0, 99.0)
+    assert found.total == (50.0, 95.0, 99.0, 100)
     assert found.first_text.p50 is None
     assert not found.known("first_text")
     assert found.slots[-2].total == found.total
+
+
+def test_a_rate_over_time_is_of_enough_answers_that_one_does_not_decide_it(engine: Engine) -> None:
+    for minutes, judged, ungrounded in ((51, 1, 1), (43, 3, 0), (41, 1, 0), (31, 20, 5), (3, 2, 2)):
+        for number in range(judged):
+            add(engine, minutes, ungrounded=int(number < ungrounded))
+    rates = last(engine).rates()
+    told = [(slot, rate.ungrounded, rate.judged) for slot, rate in enumerate(rates) if rate]
+    assert told == [*((slot, 1, 5) for slot in range(3, 9)), *((slot, 7, 22) for slot in range(13, 28))]
+    assert {rate.value for rate in rates if rate} == {0.2, 7 / 22}
 
 
 ENDS = (

@@ -17,7 +17,7 @@ from prompts.library import Library
 from rag.ledger.schema import rollout_events, rollouts
 from rag.runtime import Runtime
 from rag.settings import Settings
-from rag.trace import Outcome
+from rag.trace import Channel, Outcome
 from tests.evals.report.samples import alone, rich
 from tests.servers.provider import Provider, Reply
 
@@ -100,7 +100,10 @@ def test_what_is_not_there_is_told_as_a_page(open_client: httpx.Client, path: st
     if not path.startswith("/static/.."):
         assert response.headers["content-type"].startswith("text/html")
         assert "default-src 'none'" in response.headers["content-security-policy"]
-        assert "To the chat" in response.text
+        page = html.fromstring(response.text)
+        assert (len(page.xpath("//header//nav/a")), len(page.xpath("//h1"))) == (6, 1)
+        (back,) = page.xpath("//div[@class='empty']//a/@href")
+        assert back == (f"/{re.split('[/?]', path)[1]}" if path.split("/")[1] not in ("runs", "static") else "/")
 
 
 def test_what_people_and_models_write_stays_text(open_client: httpx.Client, upstream: Provider) -> None:
@@ -124,7 +127,7 @@ def test_a_trace_says_all_that_is_known(open_client: httpx.Client, upstream: Pro
     for shown in (
         "answered",
         "supported",
-        "$0.0003376",
+        "$0.000338",
         "612 + 58",
         "openai/gpt-4.1-mini",
         "Do you sell kettles?",
@@ -187,6 +190,27 @@ def test_the_log_is_filtered_and_goes_on_at_the_next_page(open_client: httpx.Cli
     assert second.xpath("//input[@name='q']/@value") == ["pagination"]
     assert second.xpath("//select[@name='outcome']/option[@selected]/@value") == ["answered"]
     assert "No trace fits" in open_client.get("/traces?q=pagination&outcome=failed").text
+
+
+def test_evaluations_are_listed_where_they_are_asked_for(open_client: httpx.Client, runtime: Runtime) -> None:
+    like = runtime.traces.get(asked(open_client, variant="extractive"))
+    for number, channel in enumerate((Channel.EVALS, Channel.EVALS, Channel.CHAT)):
+        made = {"id": f"{like.id[:-4]}{9000 + number}", "question": "Who measures?", "channel": channel}
+        runtime.traces.submit(like.model_copy(update=made)).result()
+    for query, listed in (("", 1), ("&evaluations=true", 3), ("&channel=evals", 2)):
+        page = read(open_client.get(f"/traces?q=measures{query}"))
+        assert len(page.xpath("//td/a/@href")) == listed
+        assert f"1–{listed} of {listed}" in text(page)
+
+
+def test_a_list_of_many_says_where_one_is_in_it(open_client: httpx.Client, runtime: Runtime) -> None:
+    like = runtime.traces.get(asked(open_client, variant="extractive"))
+    made = [like.model_copy(update={"id": f"{like.id[:-4]}{8000 + n}", "question": f"Which place {n}?"}) for n in range(60)]
+    for written in [runtime.traces.submit(trace) for trace in made]:
+        written.result()
+    first = read(open_client.get("/traces?q=place"))
+    assert "1–50 of 60" in text(first)
+    assert "51–60 of 60" in text(read(open_client.get(first.xpath("//a[@rel='next']/@href")[0])))
 
 
 def test_a_business_outcome_leads_to_its_traces(open_client: httpx.Client) -> None:
@@ -344,6 +368,18 @@ def test_what_all_keys_did_is_for_administrators(team: httpx.Client, admin: http
         assert team.get(path).status_code == 403
     assert read(team.get("/traces")).xpath("//header//nav/a/text()") == ["Chat", "Traces", "Overview"]
     assert len(read(admin.get("/prompts")).xpath("//header//nav/a")) == 6
+
+
+def test_who_is_signed_in_stays_so_on_a_page_of_what_went_wrong(team: httpx.Client, guarded_url: str) -> None:
+    lost = {"accept": "text/html"}
+    for path in ("/prompts", "/traces/none", "/nothing", "/overview?window=year"):
+        page = html.fromstring(team.get(path, headers=lost).text)
+        assert page.xpath("//header//nav/a/text()") == ["Chat", "Traces", "Overview"]
+        assert page.xpath("//form[@action='/logout']")
+        assert page.xpath("//h1/text()")[0][0].isupper()
+    refused = team.post("/traces/none/replay", headers={"origin": guarded_url})
+    assert (refused.status_code, html.fromstring(refused.text).xpath("//div[@class='empty']//a/@href")) == (404, ["/traces/none"])
+    assert not html.fromstring(httpx.get(f"{guarded_url}/nothing", headers=lost).text).xpath("//header//nav")
 
 
 def test_a_revoked_key_is_sent_to_the_login(guarded_url: str) -> None:

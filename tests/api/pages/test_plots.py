@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from api.pages.plots import PANEL, bar, columns, lines, whisker
+from api.pages.plots import GAP, PANEL, bar, columns, lines, whisker
 
 BEGINS = [datetime(2026, 3, 4, 10, tzinfo=UTC) + timedelta(minutes=2 * n) for n in range(4)]
 
@@ -22,13 +22,13 @@ def test_columns_are_as_high_as_what_they_count_and_stand_on_each_other() -> Non
     upper, lone = marks(svg, "rect", "failed")
     assert tall == pytest.approx(2 * short, abs=0.2)
     foot = float(marks(svg, "rect", "answered")[1]["y"])
-    assert float(upper["y"]) + float(upper["height"]) == pytest.approx(foot, abs=0.2)
+    assert float(upper["y"]) + float(upper["height"]) == pytest.approx(foot - GAP, abs=0.2)
     assert float(lone["x"]) > float(upper["x"])
     assert "2 answered, 2 failed" in svg
 
 
 def test_a_line_is_broken_where_nothing_is_known() -> None:
-    svg = lines("Latency", BEGINS, {"p50": [10.0, 20.0, None, 30.0]}, "milliseconds")
+    svg = lines("Latency", BEGINS, {"p50": [10.0, 20.0, None, 30.0]}, "milliseconds", ["3 requests"] * 4)
     (line,) = marks(svg, "path", "p50")
     assert (line["d"].count("M"), line["d"].count("L")) == (2, 1)
     assert len(marks(svg, "circle", "p50")) == 1
@@ -39,7 +39,32 @@ def test_a_line_is_broken_where_nothing_is_known() -> None:
 
 def test_all_zero_is_drawn_too() -> None:
     assert "<svg" in columns("Cost", BEGINS, {"cost": [0, 0, 0, 0]}, "dollars")
-    assert "<svg" in lines("Rate", BEGINS, {"rate": [0.0, None, None, None]}, "percent")
+    assert "<svg" in lines("Rate", BEGINS, {"rate": [0.0, None, None, None]}, "percent", ["1 answer", "", "", ""])
+
+
+def test_under_the_pointer_is_said_of_how_many_a_value_is() -> None:
+    svg = lines("Rate", BEGINS, {"rate": [0.25, None, None, None]}, "percent", ["8 answers", "", "", ""])
+    (told,) = (text for text in ElementTree.fromstring(svg).iter("title") if text.get("data-begins"))
+    assert (told.text, told.get("data-begins")) == ("2026-03-04 10:00 UTC: rate 25 % of 8 answers", BEGINS[0].isoformat())
+
+
+@pytest.mark.parametrize(
+    ("unit", "most", "top"),
+    [
+        ("milliseconds", 23_000, "30.0 s"),
+        ("percent", 1.0, "100 %"),
+        ("count", 82, "100"),
+        ("dollars", 8.2e7, "$0.10"),
+        ("count", 4, "4"),
+    ],
+)
+def test_an_axis_ends_on_a_tick_that_no_value_exceeds(unit: str, most: float, top: str) -> None:
+    svg = columns("Anything", BEGINS, {"answered": [most, 0, 0, 0]}, unit)
+    labels = [text for text in ElementTree.fromstring(svg).iter("text") if text.get("text-anchor") == "end"]
+    assert labels[-1].text == top
+    assert 4 <= len(labels) <= 6
+    (mark,) = marks(svg, "rect", "answered")
+    assert float(mark["y"]) >= float(labels[-1].attrib["y"]) - 4
 
 
 @pytest.mark.parametrize("unit", ["dollars", "milliseconds", "percent", "count"])

@@ -120,6 +120,7 @@ def test_results_are_shown_with_what_was_predicted(tmp_path: Path, engine: Engin
     record(engine, "trial", asked(np.random.default_rng(1), opened.get("trial"), 400, Behaviour(hallucination=0.4), seconds=5))
     shown = run("show", "trial").stdout
     assert "…" not in shown
+    assert " .0125 " in shown
     for part in (
         "trial · ab · running",
         "Arms",

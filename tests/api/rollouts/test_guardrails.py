@@ -298,7 +298,7 @@ def test_a_candidate_that_costs_is_dearer_than_a_control_that_is_free() -> None:
         NOW,
     )
     assert found.breached
-    assert "cost $0.000000005 against $0.00: more than 10 % above" in found.summary
+    assert "cost of 1,000 answers $0.00000500 against $0.00: more than 10 % above" in found.summary
 
 
 def test_a_users_later_requests_do_not_count_where_units_do() -> None:

@@ -41,8 +41,8 @@ latency = { margin = 0.5, cap = 1_500 }
 
 USERS = 100
 MOST = 2_000
-HEARD = 0.8
-"""Seconds after which every process knows of a change."""
+HEARD = 2.5
+"""Seconds after which every process knows of a change, also on a machine that has other things to do."""
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("population")]
 

@@ -47,7 +47,12 @@ def test_the_figures_are_those_of_the_requests(engine: Engine) -> None:
     assert found.share == 40
     assert found.held_seconds == pytest.approx(3_600, abs=30)
     states = {one.metric.name: one.state for one in found.guardrails}
-    assert states == {"error": "not breached", "hallucination": "breached", "latency": "not breached", "cost": "not breached"}
+    assert states == {
+        "error": "no breach seen",
+        "hallucination": "breached",
+        "latency": "held",
+        "cost": "no breach seen",
+    }
     rate = found.guardrails[1].difference
     assert rate
     assert rate.low < 0.15 < rate.high
@@ -60,9 +65,37 @@ def test_nothing_yet_is_no_figure(engine: Engine) -> None:
     found = results(rollouts, "trial")
     assert (found.control.error, found.candidate.cost, found.candidate.latency_p50_ms, found.sample_ratio) == (None,) * 4
     assert {one.state for one in found.guardrails} == {"waiting"}
+    assert [one.awaited for one in found.guardrails] == [
+        *("requests of both arms", "requests of both arms"),
+        *("20 more requests of the control, which show how large a usual value is",) * 2,
+    ]
     assert [event.event for event in found.events] == [Change.STARTED]
     with pytest.raises(NotFoundError):
         results(rollouts, "other")
+
+
+def test_a_guardrail_is_held_once_its_whole_interval_lies_within_the_margin(engine: Engine) -> None:
+    wide = {"error": {"margin": 0.5}, "hallucination": {"margin": 0.01}, "latency": {"margin": 3}, "cost": {"margin": 0}}
+    rollouts = started(engine, policy(kind="ab", observation="request", guardrails=wide))
+    rng, states = np.random.default_rng(3), []
+    for first, requests in ((0, 8), (8, 992)):
+        record(engine, "trial", asked(rng, rollouts.get("trial"), requests, first=first))
+        found = results(rollouts, "trial").guardrails
+        states.append([one.state for one in found])
+    assert states == [["no breach seen"] * 2 + ["waiting"] * 2, ["held", "no breach seen", "held", "no breach seen"]]
+    assert found[0].difference
+    assert found[0].difference.high < 0.5
+    assert {one.awaited for one in found} == {""}
+
+
+def test_a_stage_of_a_canary_says_how_far_it_is(engine: Engine) -> None:
+    rollouts = started(engine, policy(hold=7_200, minimum=300))
+    record(engine, "trial", asked(np.random.default_rng(4), rollouts.get("trial"), 400))
+    found = results(rollouts, "trial")
+    assert 0 < found.answered <= found.candidate.requests
+    assert found.held_seconds == pytest.approx(3_600, abs=30)
+    rollouts.stop("trial", "ann")
+    assert results(rollouts, "trial").answered == 0
 
 
 def test_a_price_that_is_not_known_keeps_the_cost_unknown(engine: Engine) -> None:
