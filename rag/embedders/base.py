@@ -14,7 +14,7 @@ class Embedder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Changes whenever the vectors may: `onnx:all-MiniLM-L6-v2-int8@<first 12 hex of the weights' sha256>`."""
+        """Changes whenever the vectors may: `onnx:all-MiniLM-L6-v2-int8@<first 12 hex of a digest of all that decides them>`."""
         ...
 
     @property

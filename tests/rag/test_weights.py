@@ -11,13 +11,11 @@ from rag.errors import GroundwireError
 from rag.weights import HubFile, Weights
 
 CONTENT = b"the weights"
-KNOWN = [weights.MINILM_ONNX, weights.MINILM_TOKENIZER, weights.MINILM_SAFETENSORS, weights.SMOLLM2]
+KNOWN = [weights.MINILM_TOKENIZER, weights.MINILM_SAFETENSORS, weights.SMOLLM2]
 
 
 def of(package: str, sha256: str) -> Weights:
-    return Weights(
-        "carried-model", f"{package}/model/weights.bin", sha256, HubFile("owner/model", "0" * 40, "weights.bin", sha256)
-    )
+    return Weights("carried-model", f"{package}/model/weights.bin", sha256, HubFile("owner/model", "0" * 40, "weights.bin"))
 
 
 @pytest.fixture
