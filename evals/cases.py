@@ -17,6 +17,8 @@ from prompts.files import replace
 from rag.errors import GroundwireError
 from rag.types import Filter, Message, Value
 
+UNREAD = ("review", "needed")
+"""The tag of a case that was made of a trace, until a person has read it."""
 _RARE = ("history", "where")
 """Fields that are written only where they say something."""
 _UNWRITTEN = "name a file in a folder that is there, writable and not full"
@@ -69,6 +71,11 @@ def append(cases: Sequence[Case], path: Path) -> None:
     """
     present = content(path) if path.exists() else ""
     known = _placed(path, present)
+    ids, questions = {case.id for _, case in known}, {asked(case) for _, case in known}
+    there = [case for case in cases if case.id in ids or asked(case) in questions]
+    if there and len(there) == len(cases):
+        few = f"all {len(cases):,} cases are" if len(cases) > 1 else f"case {cases[0].id} is"
+        raise GroundwireError(f"{few} in {path} already", "nothing was added; to have them anew, name another file")
     added = [Placed(f"the new case {case.id}", case) for case in cases]
     faults = [*repeated_ids([*known, *added]), *_repeated_questions(known, added)]
     if faults:

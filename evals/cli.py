@@ -93,8 +93,8 @@ def run(
     early_stop: Annotated[
         bool, typer.Option("--early-stop", help="Stop as soon as the verdict is known; errors stay controlled.")
     ] = False,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Ask again even what was answered before.")] = False,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed before.")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="Forget what these runs have, and ask it again.")] = False,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Ask again what failed, or got no verdict.")] = False,
     stream: Annotated[
         bool, typer.Option("--stream", help="Measure the time to first token too; takes more work for each answer.")
     ] = False,
@@ -102,8 +102,7 @@ def run(
 ) -> None:
     """Ask the cases of two variants and compare them, or of one. To resume a run that was stopped, run the same command again.
 
-    Exits with 0 where B is better or equivalent, 1 where it is worse, 3 where it is not known yet, 4 where the numbers are not to be
-    trusted.
+    Exits with 0 where B is better or equivalent, 1 where worse, 3 where not known yet, 4 where the numbers are not to be trusted.
     """
     from dataclasses import replace
 
@@ -136,6 +135,8 @@ def run(
         budget = None if max_cost is None else Budget(round(finite("--max-cost", max_cost) * 1e9))
         limits = Limits(concurrency, budget, retry_failed)
         trial = replace(trial, limits=limits, early_stop=early_stop, fresh=fresh, stream=stream)
+        if variant is None:
+            _note_variant(runtime, model, taken, (a, b))
         if base is not None:
             verdicts = _contests(runtime, trial, base, taken, model, out)
         elif a and b:
@@ -145,8 +146,6 @@ def run(
         else:
             _measure(runtime, trial, Arm.named(taken, runtime.settings, taken, model), out)
             verdicts = []
-        if variant is None:
-            _note_variant(runtime, model, taken, (a, b))
     raise typer.Exit(gravest(verdicts).exit_code)
 
 
@@ -410,6 +409,7 @@ def _contests(
         notes.append(f"no prompt that answers differs from {base}")
     show(*faults, *notes)
     write_comment(comparisons, faults, notes, folder / "comment.md")
+    show(f"comment for a pull request: {folder / 'comment.md'}")
     return [*(Verdict.UNTRUSTWORTHY for _ in faults), *(comparison.verdict for comparison in comparisons)]
 
 

@@ -67,8 +67,9 @@ class Guardrail(Value):
     margin: float
     relative: bool = False
     by_default: bool = False
-    """Nobody named it: where times cannot be compared it is left out, and said, instead of keeping the verdict open. Who keeps a baseline
-    and tries one prompt after the other would otherwise be told "not known yet" by every run whose baseline was answered before.
+    """Nobody named it: where it cannot be measured it is left out, instead of keeping the verdict open. Who keeps a baseline and tries
+    one prompt after the other would otherwise be told "not known yet" by every run whose baseline was answered before, and so would
+    who wants no citations.
     """
 
     @classmethod
@@ -83,6 +84,11 @@ class Guardrail(Value):
         if not isfinite(value) or value < 0:
             raise GroundwireError(f"--guardrail {text} is not METRIC=MARGIN", "write it as in cost=10% or hallucination=0.05")
         return cls(metric=metric, margin=value / 100 if relative else value, relative=relative)
+
+    @property
+    def option(self) -> str:
+        """What `parse` reads, as a command takes it: `--guardrail cost=10%`."""
+        return f"--guardrail {self.metric}={f'{100 * self.margin:g}%' if self.relative else f'{self.margin:g}'}"
 
 
 class Design(Value):
@@ -133,13 +139,17 @@ class Effect(Measured):
     test: str
     p_adjusted: float | None = None
     """By Holm over the primary metrics; null for the others."""
+    q: float | None = None
+    """By Benjamini and Hochberg over the metrics that decide nothing; null for those that decide."""
     margin: float | None = None
     """In the metric's unit."""
-    excess: Estimate | None = None
-    """Of a margin that is a share of A: the difference that is tested, between B and A with the margin; A's mean is uncertain too."""
     finding: Finding
+    needed: int | None = None
+    """Pairs that would tell what is not known yet, as often as `evals plan` plans for; null where no number worth naming would, or it is known."""
     missing_a: int = 0
     missing_b: int = 0
+    lacking: str | None = None
+    """Why so many of its values are missing that nothing is known of it: its numbers are NaN."""
     alone: int = 0
     """Cases that have it on one side only, and to which it does not apply on the other."""
     torn: int = 0
@@ -269,9 +279,11 @@ class Comparison(Value):
     design: Design
     verdict: Verdict
     reasons: tuple[str, ...]
-    """Sentences for people: what decided the verdict, most important first."""
+    """Sentences for people: what decided the verdict, then what is open, and what would settle it."""
     problems: tuple[str, ...] = ()
     """Sentences for people: what to know before trusting it (failures, missing values, gold documents that are gone)."""
+    notes: tuple[str, ...] = ()
+    """The same of few cases, which change little."""
     effects: tuple[Effect, ...]
     quantiles: tuple[QuantileEffect, ...] = ()
     tags: tuple[TagEffect, ...] = ()

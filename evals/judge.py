@@ -120,7 +120,8 @@ class Judge:
 
     Raises `GroundwireError` where the model or a prompt does not exist, before anything is asked. The policy's time is that of
     one call; its fallbacks are not used, for another model is another judge. `turn` is what each call is made
-    within; a call that the provider had no room for is made again.
+    within; a call that the provider had no room for is made again. With `forget`, a reply that was kept and cannot be read is
+    forgotten by it, and asked for again.
     """
 
     metrics = (CORRECT, PREFERRED)
@@ -132,8 +133,10 @@ class Judge:
         library: Library,
         policy: CallPolicy,
         turn: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        forget: Callable[[Request], None] | None = None,
     ) -> None:
         router.available((model,))
+        self._forget = forget
         self._turn = turn
         self._router = router
         self._model = model
@@ -189,20 +192,30 @@ class Judge:
 
     async def _ask(self, prompt: Prompt, form: _Form, **values: Any) -> _Ruling:
         attempts: list[Attempt] = []
+        requests: list[Request] = []
 
         async def reply(fault: str) -> str:
-            return await self._reply(prompt, prompt.render(**values, fault=fault), attempts)
+            requests.append(self._request(prompt, prompt.render(**values, fault=fault)))
+            return await self._reply(requests[-1], attempts)
 
         try:
-            return (await ask_until_readable(reply, form.read))._replace(attempts=tuple(attempts))
+            try:
+                ruling = await ask_until_readable(reply, form.read)
+            except UnreadableError:
+                if self._forget is None or not any(attempt.replayed for attempt in attempts):
+                    raise
+                for request in requests:
+                    self._forget(request)
+                ruling = await ask_until_readable(reply, form.read)
+            return ruling._replace(attempts=tuple(attempts))
         except UnreadableError as unreadable:
-            missing = Missing(reason=f"the judge did not answer with a verdict: {unreadable.said}")
+            missing = Missing(reason=f"the judge gave no verdict, --retry-failed asks it again: {unreadable.said}")
         except UpstreamError as error:
-            missing = Missing(reason=f"the judge failed: {error}")
+            missing = Missing(reason=f"the judge failed, --retry-failed asks it again: {error}")
         return _Ruling(missing, attempts=tuple(attempts))
 
-    async def _reply(self, prompt: Prompt, messages: Sequence[Mapping[str, str]], attempts: list[Attempt]) -> str:
-        request = Request(
+    def _request(self, prompt: Prompt, messages: Sequence[Mapping[str, str]]) -> Request:
+        return Request(
             model=self._model,
             messages=tuple(Message(**message) for message in messages),
             max_tokens=MAX_TOKENS,
@@ -210,6 +223,8 @@ class Judge:
             stop=prompt.stop,
             whole=True,
         )
+
+    async def _reply(self, request: Request, attempts: list[Attempt]) -> str:
         for _ in range(THROTTLED_TRIES - 1):
             try:
                 return await self._answer(request, attempts)

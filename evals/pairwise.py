@@ -106,6 +106,7 @@ async def compared(
             *_problems(runtime, a, b, whole, cases, standing, early, preferences, agreement),
             *analysis.problems,
         ),
+        notes=analysis.notes,
         effects=analysis.effects,
         quantiles=analysis.quantiles,
         tags=analysis.tags,

@@ -5,7 +5,7 @@ Knows what a trace can vouch for. Knows no file, and adds nothing that is not in
 
 from collections.abc import Hashable, Iterable
 
-from evals.cases import Case, asked
+from evals.cases import UNREAD, Case, asked
 from rag.answer.citations import citations, uncited
 from rag.errors import GroundwireError
 from rag.trace import Outcome, Trace
@@ -32,7 +32,7 @@ def promoted(trace: Trace) -> Case:
         answerable=trace.outcome is not Outcome.REFUSED,
         history=trace.history,
         where=trace.where,
-        tags={"source": "trace", "review": "needed", "variant": trace.variant.name, "outcome": trace.outcome.value},
+        tags={"source": "trace", UNREAD[0]: UNREAD[1], "variant": trace.variant.name, "outcome": trace.outcome.value},
     )
 
 

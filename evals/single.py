@@ -71,6 +71,7 @@ def _measured(runtime: Runtime, run: Run, design: Design, labels: Sequence[Label
             *doubts.unanswered({run.name: table}, beyond=False),
             *_gaps(table, primary, run.name),
             *doubts.repeated(list(cases.values())),
+            *doubts.unread(list(cases.values())),
             *doubts.few(together),
             *(doubts.disagreeing(agreement) if agreement else ()),
         ),
@@ -93,7 +94,7 @@ def _gaps(table: ScoreTable, primary: Sequence[Metric], name: str) -> Iterator[s
     for metric in primary:
         column = table.columns.get(metric.name)
         if column is not None and column.missing.any():
-            yield doubts.missing(metric, name, column)
+            yield doubts.missing(metric, {name: column})
 
 
 def _worst(

@@ -5,6 +5,7 @@ Knows the order of the steps, and what the numbers are judged by. Knows no outpu
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from math import isfinite
 from statistics import fmean
 
@@ -33,6 +34,7 @@ PRIMARY = "f1"
 JUDGED_PRIMARY = "correct"
 GUARDRAILS = (
     Guardrail(metric="hallucination", margin=0.05, by_default=True),
+    Guardrail(metric="citation_recall", margin=0.05, by_default=True),
     Guardrail(metric="cost", margin=0.10, relative=True, by_default=True),
     Guardrail(metric="latency", margin=0.20, relative=True, by_default=True),
 )
@@ -100,7 +102,11 @@ def metric_named(name: str, *, judged: bool) -> Metric:
     """A metric that a comparison can be decided by. Raises `GroundwireError` where there is none of that name."""
     known: Mapping[str, Metric] = known_metrics()
     if name not in known:
-        raise GroundwireError(f"there is no metric {name}", f"there are {', '.join(known)}")
+        near = get_close_matches(name.casefold(), [one.casefold() for one in known], n=1, cutoff=0.8)
+        found = next((one for one in known if near and one.casefold() == near[0]), None)
+        raise GroundwireError(
+            f"there is no metric {name}", f"did you mean {found}?" if found else f"there are {', '.join(known)}"
+        )
     if name in (JUDGED_PRIMARY, "preferred") and not judged:
         raise GroundwireError(f"{name} is what a judge says", "name one with --judge MODEL")
     return known[name]

@@ -12,6 +12,7 @@ import typer
 from prompts.command import Command
 from prompts.difference import Line, Size, difference, properties, size, spoken
 from prompts.errors import GroundwireError
+from prompts.labels import LABELS
 from prompts.library import Library
 from prompts.prompt import Prompt
 
@@ -50,7 +51,7 @@ def list_(context: typer.Context) -> None:
         return
     released = shelf.released()
     labels = shelf.labels()
-    table = Table("reference", "sha256", "released", "labels", "inputs", "description", box=None)
+    table = Table("reference", "sha256", "released", "labels", "description", box=None)
     for column in table.columns[:4]:
         column.no_wrap = True
     for name in shelf.names():
@@ -58,7 +59,7 @@ def list_(context: typer.Context) -> None:
             prompt = shelf.get(f"{name}@{version}")
             mark = "yes" if prompt.reference in released else "no"
             names = ", ".join(label for label, versions in labels.items() if versions.get(name) == version)
-            table.add_row(prompt.reference, prompt.sha256[:12], mark, names, ", ".join(prompt.inputs), prompt.description)
+            table.add_row(prompt.reference, prompt.sha256[:12], mark, names, prompt.description)
     Console(markup=False, highlight=False).print(table)
 
 
@@ -152,7 +153,7 @@ def check(
 def release(context: typer.Context, reference: Reference) -> None:
     """Lock a prompt's text: from now on a change of it is an error of check."""
     prompt = context.obj.release(reference)
-    typer.echo(f"{prompt.reference} {prompt.sha256}")
+    typer.echo(f"{prompt.reference} {prompt.sha256} is released; commit released.lock")
 
 
 @app.command()
@@ -164,7 +165,10 @@ def label(
     """Let a label stand for a released version; without REF, show what labels stand for."""
     shelf: Library = context.obj
     if label is not None and reference is not None:
-        typer.echo(f"{label} {shelf.label(label, reference).reference}")
+        before = shelf.labels().get(label, {})
+        now = shelf.label(label, reference)
+        was = f"{now.name}@{before[now.name]} → " if now.name in before else ""
+        typer.echo(f"{label}: {was}{now.reference}; commit {LABELS}")
         return
     labels = shelf.labels()
     if label is not None and label not in labels:

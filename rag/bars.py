@@ -21,7 +21,7 @@ def progress_bars(console: Console | None = None) -> Iterator[progress.Progress]
 
         def draw(stage: progress.Stage, done: int, total: int) -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage.value)
+                tasks[stage] = bars.add_task(stage.value, total=None)
             bars.update(tasks[stage], completed=done, total=total)
 
         yield draw

@@ -214,6 +214,18 @@ def nested(command: Any) -> Iterator[str]:
         yield from nested(child)
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_no_help_breaks_a_line_in_mid_sentence(name: str) -> None:
+    for told in helps(COMMANDS[name]):
+        assert not [paragraph for paragraph in told.split("\n\n") if "\n" in paragraph.strip()]
+
+
+def helps(command: Any) -> Iterator[str]:
+    yield command.help or ""
+    for child in getattr(command, "commands", {}).values():
+        yield from helps(child)
+
+
 def test_the_tree_in_the_readme_is_that_of_the_repository() -> None:
     tree = (ROOT / "README.md").read_text(encoding="utf-8").partition("## How it is laid out")[2].split("```")[1]
     folder = ROOT

@@ -47,6 +47,7 @@ class Analysis(NamedTuple):
     verdict: Verdict
     reasons: tuple[str, ...]
     problems: tuple[str, ...]
+    notes: tuple[str, ...]
     effects: tuple[Effect, ...]
     quantiles: tuple[QuantileEffect, ...]
     tags: tuple[TagEffect, ...]
@@ -70,7 +71,8 @@ def compare(
 
     Raises `GroundwireError` where a table has a case twice or an unknown one, or the design names a metric or tag that is not
     there. A metric that is primary is no guardrail as well; a guardrail that applies to no case is let go, and said. Times are
-    compared of cases that both sides were asked together, whatever answers are kept.
+    compared of cases that both sides were asked together, whatever answers are kept. A guardrail that nobody named looks at the
+    cases to which it applies on both sides.
     """
     _check(design, [metric.name for metric in metrics])
     pairing = pair(a, b, cases)
@@ -78,28 +80,41 @@ def compare(
     timed = timing(a, b, pairing)
     whole = {metric.name: sides(metric, a, b, pairing) for metric in metrics}
     both = {name: one.only(timed.together) if one.metric.unit == "seconds" else one for name, one in whole.items()}
-    pairs = {name: one for name, side in both.items() if (one := measured(side, together)) is not None}
     primary = [both[name] for name in dict.fromkeys(design.primary)]
     guardrails = [one for one in design.guardrails if one.metric not in design.primary]
+    unnamed = {one.metric for one in guardrails if one.by_default}
+    shared = {name: side.only(~side.alone) if name in unnamed else side for name, side in both.items()}
+    pairs = {name: one for name, side in shared.items() if (one := measured(side, together)) is not None}
     declared = [*primary, *(both[one.metric] for one in guardrails)]
     untold = () if timed.tells else [name for name, one in whole.items() if one.metric.unit == "seconds"]
-    binding = [one for one in guardrails if whole[one.metric].applies and not (one.by_default and one.metric in untold)]
+    pointless = {*untold, *(name for name, one in pairs.items() if one.nothing_to_lose)} & unnamed
+    pointless |= unnamed - pairs.keys()
+    binding = [one for one in guardrails if whole[one.metric].applies and one.metric not in pointless]
     design = design.model_copy(update={"guardrails": tuple(binding)})
     found = effects(list(pairs.values()), design, watched or {}, looks)
     verdict, reasons = judge(
         found, design, [*doubts.unanswered({"A": a, "B": b}, beyond=True), *doubts.too_little(primary, pairs)], len(pairing.cases)
     )
+    told = {one.metric.name for one in found if one.lacking} | {one.metric.name for one in doubts.riddled(primary)}
+    told |= unnamed - {one.metric for one in binding} - {*untold}
+    gaps = [one for one in declared if one.metric.name not in told and (one.applies or not whole[one.metric.name].applies)]
+    late = [doubt for one in declared if one.metric.unit == "seconds" for doubt in timed.doubts(one.metric.label)]
     return Analysis(
         verdict=verdict,
         reasons=reasons,
         problems=(
             *pairing.problems,
-            *doubts.unanswered({"A": a, "B": b}, beyond=False),
-            *(doubt for one in declared if one.metric.unit == "seconds" for doubt in timed.doubts(one.metric.label)),
-            *doubts.gaps([one for one in declared if one.applies or not whole[one.metric.name].applies], pairs),
+            *(late if timed.left_out > doubts.MANY else ()),
+            *doubts.gaps(gaps, pairs, many=True),
             *doubts.repeated(pairing.cases),
+            *doubts.unread(pairing.cases),
             *doubts.few(together),
             *(() if watched else doubts.unseen(found, pairs)),
+        ),
+        notes=(
+            *doubts.unanswered({"A": a, "B": b}, beyond=False),
+            *(() if timed.left_out > doubts.MANY else late),
+            *doubts.gaps(gaps, pairs, many=False),
         ),
         effects=found,
         quantiles=tuple(effect for name in pairs for effect in _quantiles(both[name], together, design)),

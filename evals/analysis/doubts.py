@@ -3,21 +3,24 @@
 Knows what makes numbers untrustworthy. Knows nothing of what the numbers say.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from evals.analysis.effects import TOO_MANY_MISSING, Measured
 from evals.analysis.pairing import IntArray, Sides, missing_share, repeats
-from evals.cases import Case
+from evals.cases import UNREAD, Case
 from evals.comparison import Agreement, Effect, Finding, Role
-from evals.scorers.base import Metric
+from evals.scorers.base import FAILED, Metric
 from evals.scores import Column, ScoreTable
 from rag.trace import Outcome
 
 _UNANSWERED = tuple(outcome for outcome in Outcome if not outcome.succeeded)
 TOO_MANY_UNANSWERED = 0.10
 """Of a side's requests: beyond that, a run says more about its upstream than about its prompt."""
+MANY = 0.10
+"""Of the cases: what is left out of fewer is a note, and no problem."""
 _REASONS = 3
 """For missing values, that a sentence names at most."""
 TRUSTED_KAPPA = 0.6
@@ -47,33 +50,41 @@ def too_little(primary: Sequence[Sides], measured: Collection[str]) -> Iterator[
     """Why the primary metrics cannot carry a verdict; `measured` names the metrics with enough pairs."""
     if all(one.metric.name not in measured for one in primary):
         yield f"fewer than two independent cases have {' or '.join(one.metric.label for one in primary)} on both sides"
-    for one in primary:
-        for side, values in (("A", one.a), ("B", one.b)):
-            if missing_share(values) > TOO_MANY_MISSING:
-                yield f"{missing(one.metric, side, values)}, more than {TOO_MANY_MISSING:.0%}"
+    yield from (missing(one.metric, {"A": one.a, "B": one.b}) for one in riddled(primary))
 
 
-def gaps(deciding: Sequence[Sides], measured: Collection[str]) -> Iterator[str]:
-    """What is not known of the metrics that decide, or was left out of them."""
+def riddled(primary: Sequence[Sides]) -> list[Sides]:
+    """Those of which a side misses too many values."""
+    return [one for one in primary if max(missing_share(one.a), missing_share(one.b)) > TOO_MANY_MISSING]
+
+
+def gaps(deciding: Sequence[Sides], measured: Collection[str], *, many: bool) -> Iterator[str]:
+    """What is not known of the metrics that decide, or was left out of them: of many cases, or else of few. What is missing because a
+    request failed is not told again.
+    """
     for one in deciding:
-        if not one.applies:
+        if many and not one.applies:
             yield f"{one.metric.label} applies to no case, and decides nothing"
-            continue
-        if one.metric.name not in measured:
+        elif many and one.metric.name not in measured:
             yield f"fewer than two independent cases have {one.metric.label} on both sides"
-        yield from (missing(one.metric, side, values) for side, values in (("A", one.a), ("B", one.b)) if values.missing.any())
+        sides = {side: values for side, values in (("A", one.a), ("B", one.b)) if {*values.reasons} - {FAILED}}
+        if sides and (max(map(missing_share, sides.values())) > MANY) is many:
+            yield missing(one.metric, sides)
         alone = int(one.alone.sum())
-        if alone:
+        if alone and (alone > MANY * len(one.alone)) is many:
             cases = "1 case, which is" if alone == 1 else f"{alone:,} cases, which are"
             yield f"{one.metric.label} applies on one side only to {cases} left out of its mean"
 
 
-def missing(metric: Metric, side: str, values: Column) -> str:
+def missing(metric: Metric, sides: Mapping[str, Column]) -> str:
     """How many values are not there, of how many, and why."""
-    count = int(values.missing.sum())
-    of = count + int((~np.isnan(values.values)).sum())
-    why = ", ".join(f"{reason} {times:,}" for reason, times in values.reasons.most_common(_REASONS))
-    return f"{count:,} of {of:,} values of {metric.label} are missing from {side}" + (f" ({why})" if why else "")
+    counts = {side: int(values.missing.sum()) for side, values in sides.items()}
+    known = {side: int((~np.isnan(values.values)).sum()) for side, values in sides.items()}
+    told = " and ".join(f"{count:,} of {count + known[side]:,} from {side}" for side, count in counts.items() if count)
+    reasons = sum((values.reasons for values in sides.values()), Counter[str]())
+    whole = sum(counts.values())
+    why = "; ".join(one if times == whole else f"{one} ({times:,})" for one, times in reasons.most_common(_REASONS))
+    return f"values of {metric.label} are missing, {told}" + (f": {why}" if why else "")
 
 
 def few(together: IntArray | None) -> Iterator[str]:
@@ -90,6 +101,14 @@ def few(together: IntArray | None) -> Iterator[str]:
             f"of {len(sizes):,} clusters the largest has {sizes.max():,.0f} of {len(together):,} cases, so that they count as "
             f"{effective:.1f} equal ones, and intervals from so few are rough"
         )
+
+
+def unread(cases: Sequence[Case]) -> Iterator[str]:
+    """Whether some cases were made of traces, and nobody has read them."""
+    name, value = UNREAD
+    if count := sum(case.tags.get(name) == value for case in cases):
+        have = "1 case still has" if count == 1 else f"{count:,} cases still have"
+        yield f"{have} the tag {name}: {value}. Nobody has read what is expected there: read it, and take the tag away"
 
 
 def repeated(cases: Sequence[Case]) -> Iterator[str]:

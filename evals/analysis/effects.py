@@ -5,14 +5,17 @@ Knows tests, margins and what missing values could change. Knows nothing of what
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf, nan
+from typing import Any
 
 import numpy as np
 
+from evals.analysis.growth import to_decide, to_tell_from
 from evals.analysis.pairing import IntArray, Sides, case_means, missing_share
 from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role
 from evals.scorers.base import Metric
 from evals.scores import BoolArray, Column, FloatArray
-from evals.stats.multiplicity import holm
+from evals.stats.multiplicity import benjamini_hochberg, holm
 from evals.stats.paired import Pairs, Significance, difference, equivalent, mean, naive_difference, not_worse, significance
 from evals.stats.sequential import Sequential
 
@@ -41,6 +44,19 @@ class Measured:
     def missing_share(self) -> float:
         """Of the side that misses more."""
         return max(missing_share(self.a), missing_share(self.b))
+
+    @property
+    def nothing_to_lose(self) -> bool:
+        """Whether A has none of what is good, so that B cannot have less."""
+        return self.metric.better == "higher" and not self.pairs.a.any()
+
+    @property
+    def lacking(self) -> str | None:
+        """Why nothing is known of it: so many values are missing of what has no bounds, and may be anything."""
+        if self.metric.bounded or self.missing_share <= TOO_MANY_MISSING:
+            return None
+        reasons = (self.a.reasons + self.b.reasons).most_common(1)
+        return reasons[0][0] if reasons else "its values are missing"
 
 
 def measured(sides: Sides, clusters: IntArray | None) -> Measured | None:
@@ -111,7 +127,15 @@ def effects(metrics: Sequence[Measured], design: Design, watched: Mapping[str, S
             found[Role.GUARDRAIL].append(_guardrail(one, test, guardrails[name], len(guardrails), strict))
         else:
             found[Role.OTHER].append(_other(one, test, design))
+    found[Role.OTHER] = _discovered(found[Role.OTHER])
     return tuple(effect for role in Role for effect in found[role])
+
+
+def _discovered(others: Sequence[Effect]) -> list[Effect]:
+    """With their q values; what nothing is known of was not tested."""
+    tested = [effect for effect in others if not effect.lacking]
+    qs = dict(zip((effect.metric.name for effect in tested), benjamini_hochberg([effect.p for effect in tested]), strict=True))
+    return [effect.model_copy(update={"q": qs.get(effect.metric.name)}) for effect in others]
 
 
 def average(
@@ -132,8 +156,15 @@ def _primary(one: Measured, test: Significance, family: Mapping[str, float], adj
         again = holm([p if name == one.metric.name else other for name, other in family.items()])
         return by_test(one.metric, pairs, again[list(family).index(one.metric.name)], design, design.margin)
 
-    effect = _effect(one, Role.PRIMARY, test, _certain(one, test, judge, design), design.margin, design)
-    return effect.model_copy(update={"p_adjusted": adjusted})
+    finding = _certain(one, test, judge, design)
+    effect = _effect(one, Role.PRIMARY, test, finding, design.margin, design)
+    needed = _decided(one, design, len(family)) if finding is Finding.UNKNOWN else None
+    return effect.model_copy(update={"p_adjusted": adjusted, "needed": needed})
+
+
+def _decided(one: Measured, design: Design, primaries: int) -> int | None:
+    alpha = (1 - design.level) / primaries
+    return to_decide(one.metric, one.pairs, design.margin, level=design.level, alpha=alpha)
 
 
 def _watched(one: Measured, test: Significance, watch: Sequential, adjusted: float, design: Design) -> Effect:
@@ -151,7 +182,8 @@ def _watched(one: Measured, test: Significance, watch: Sequential, adjusted: flo
     else:
         finding = Finding.UNKNOWN
     effect = _effect(one, Role.PRIMARY, test, finding, design.margin, design)
-    return effect.model_copy(update={"p_adjusted": adjusted, "difference": estimate or effect.difference})
+    needed = _decided(one, design, len(design.primary)) if finding is Finding.UNKNOWN else None
+    return effect.model_copy(update={"p_adjusted": adjusted, "difference": estimate or effect.difference, "needed": needed})
 
 
 def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrails: int, design: Design) -> Effect:
@@ -169,14 +201,16 @@ def _guardrail(one: Measured, test: Significance, guardrail: Guardrail, guardrai
         return Finding.WORSE if beyond else Finding.UNKNOWN
 
     finding = _certain(one, test, judge, design)
-    if finding is Finding.HELD and not metric.bounded and one.missing_share > TOO_MANY_MISSING:
-        finding = Finding.UNKNOWN
     margin = guardrail.margin * (abs(float(np.mean(one.pairs.a))) if guardrail.relative else 1)
     effect = _effect(one, Role.GUARDRAIL, test, finding, margin, design)
-    if not guardrail.relative:
+    if effect.lacking:
         return effect
-    excess = difference(_scaled(one.pairs, metric, guardrail.margin), level=design.level, seed=design.seed)
-    return effect.model_copy(update={"excess": excess})
+    pairs, edge = one.pairs, margin if metric.better == "lower" else -margin
+    if guardrail.relative:
+        pairs, edge = _scaled(pairs, metric, guardrail.margin), 0.0
+    if finding is not Finding.UNKNOWN:
+        return effect
+    return effect.model_copy(update={"needed": to_tell_from(metric, pairs, edge, alpha=1 - design.level)})
 
 
 def _other(one: Measured, test: Significance, design: Design) -> Effect:
@@ -205,6 +239,8 @@ def by_test(metric: Metric, pairs: Pairs, p: float, design: Design, margin: floa
 
 def _certain(one: Measured, test: Significance, judge: Callable[[Pairs, float], Finding], design: Design) -> Finding:
     """What is found whatever the values are that are not known."""
+    if one.lacking:
+        return Finding.UNKNOWN
     finding = judge(one.pairs, test.p)
     doubtful = (*one.extremes, *(one.words if finding is Finding.EQUIVALENT else ()))
     extreme = (judge(pairs, significance(pairs, seed=design.seed).p) for pairs in doubtful)
@@ -214,21 +250,30 @@ def _certain(one: Measured, test: Significance, judge: Callable[[Pairs, float], 
 def _effect(one: Measured, role: Role, test: Significance, finding: Finding, margin: float | None, design: Design) -> Effect:
     pairs = one.pairs
     low_high = [float(np.mean(extreme.differences)) for extreme in one.extremes or one.words]
+    unknown = Estimate(value=nan, low=-inf, high=inf, level=design.level, method="too many values are missing")
+    numbers: dict[str, Any] = (
+        {"a": unknown, "b": unknown, "difference": unknown, "p": nan, "margin": None}
+        if one.lacking
+        else {
+            "a": average(one.metric, pairs.a, pairs.clusters, level=design.level, seed=design.seed),
+            "b": average(one.metric, pairs.b, pairs.clusters, level=design.level, seed=design.seed),
+            "difference": difference(pairs, level=design.level, seed=design.seed),
+            "naive": naive_difference(pairs, level=design.level),
+            "p": test.p,
+            "margin": margin,
+        }
+    )
     return Effect(
         metric=one.metric,
         role=role,
         pairs=len(pairs.a),
         units=pairs.units,
-        a=average(one.metric, pairs.a, pairs.clusters, level=design.level, seed=design.seed),
-        b=average(one.metric, pairs.b, pairs.clusters, level=design.level, seed=design.seed),
-        difference=difference(pairs, level=design.level, seed=design.seed),
-        naive=naive_difference(pairs, level=design.level),
-        p=test.p,
+        **numbers,
         test=test.test,
-        margin=margin,
         finding=finding,
         missing_a=int(one.a.missing.sum()),
         missing_b=int(one.b.missing.sum()),
+        lacking=one.lacking,
         alone=one.alone,
         torn=one.torn,
         worst_case=(low_high[0], low_high[1]) if low_high else None,

@@ -30,6 +30,11 @@ class Timing(NamedTuple):
         """Whether enough cases were timed together to speak for all."""
         return not len(self.together) or float(np.mean(self.together)) >= MOSTLY
 
+    @property
+    def left_out(self) -> float:
+        """The share of the cases that were not timed together."""
+        return 1 - float(np.mean(self.together)) if len(self.together) else 0.0
+
     def doubts(self, label: str) -> Iterator[str]:
         """A sentence where what `label` names is not of all cases."""
         if self.together.all():

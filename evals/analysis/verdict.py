@@ -3,21 +3,31 @@
 Knows findings and their numbers. Knows nothing of how they were computed or where the sentences are shown.
 """
 
-import math
-from collections.abc import Sequence
-from statistics import NormalDist
+from collections.abc import Iterator, Sequence
 
+from evals.analysis.growth import MOST
 from evals.comparison import Design, Effect, Finding, Role, Verdict
-from evals.format import change, interval, probability, shown
+from evals.format import bounds, change, shown
 from evals.stats.paired import fewest_units
 
-_WORTH_NAMING = 1_000_000
+DECIDE = "Decide on a number of cases before you ask again: who looks until it fits finds what is not there"
+_BETTER, _WORSE = 0, 1
+_SAID = {
+    "f1": ("it shares more words with the expected answers", "it shares fewer words with the expected answers"),
+    "correct": ("the judge finds its answers more correct", "the judge finds its answers less correct"),
+    "preferred": ("the judge likes its answers better", "the judge likes its answers less"),
+    "hallucination": ("it invents less", "it invents more"),
+    "citation_recall": ("more of its statements are cited", "fewer of its statements are cited"),
+    "cost": ("it costs less", "it costs more"),
+    "latency": ("it is faster", "it is slower"),
+}
+"""What better and what worse mean, where a metric's name does not tell."""
 
 
 def judge(
     effects: Sequence[Effect], design: Design, distrust: Sequence[str] = (), asked: int | None = None
 ) -> tuple[Verdict, tuple[str, ...]]:
-    """The verdict with its reasons, those that decided it first. `asked`: cases, where some metrics apply to fewer.
+    """The verdict with its reasons: what decided it, then what is open. `asked`: cases, where some metrics apply to fewer.
 
     Not trustworthy where anything is to distrust. Worse where a primary metric or a guardrail is. Better where a primary
     metric is, and every guardrail of the design is held; equivalent where all primary metrics of the design are, and every
@@ -25,7 +35,8 @@ def judge(
     """
     if distrust:
         return Verdict.UNTRUSTWORTHY, tuple(distrust)
-    found = {effect.metric.name: effect.finding for effect in effects if effect.role is not Role.OTHER}
+    deciding = [effect for effect in effects if effect.role is not Role.OTHER]
+    found = {effect.metric.name: effect.finding for effect in deciding}
     unmeasured = [guardrail.metric for guardrail in design.guardrails if guardrail.metric not in found]
     held = not unmeasured and all(found[guardrail.metric] is Finding.HELD for guardrail in design.guardrails)
     primary = [found.get(name, Finding.UNKNOWN) for name in design.primary]
@@ -37,62 +48,98 @@ def judge(
         verdict = Verdict.EQUIVALENT
     else:
         verdict = Verdict.UNKNOWN
-    deciding = [effect for effect in effects if effect.role is not Role.OTHER]
-    deciding.sort(key=lambda effect: (effect.finding.value != verdict.value, effect.role is not Role.PRIMARY))
     gaps = [f"{name} is a guardrail, and can be compared on fewer than two independent cases" for name in unmeasured]
-    primaries = sum(effect.role is Role.PRIMARY for effect in effects)
-    return verdict, (*gaps, *(_sentence(effect, primaries, asked or effect.pairs) for effect in deciding))
+    open_still = [_open(effect, design, asked or effect.pairs) for effect in deciding if effect.finding is Finding.UNKNOWN]
+    advice = [DECIDE] if any(" cases would tell" in told for told in open_still) else []
+    return verdict, (*_decided(verdict, deciding, design), *gaps, *open_still, *advice)
 
 
-def _sentence(effect: Effect, primaries: int, asked: int) -> str:
-    metric, difference = effect.metric, effect.difference
-    told = f"{metric.label} {shown(metric, effect.a.value)} -> {shown(metric, effect.b.value)}, "
-    told += f"{change(metric, difference.value)} {interval(metric, difference)}"
-    if effect.p_adjusted is not None:
-        told += f", p {probability(effect.p_adjusted)}" + (" after Holm" if primaries > 1 else "")
-    return f"{told}: {_conclusion(effect, primaries, asked)}"
+def _decided(verdict: Verdict, deciding: Sequence[Effect], design: Design) -> Iterator[str]:
+    """What carries the verdict, and what else is known, as one text of a sentence or two."""
+    worse, primary = [e for e in deciding if e.finding is Finding.WORSE], [e for e in deciding if e.role is Role.PRIMARY]
+    told = [_known(effect, design) for effect in (*worse, *(e for e in primary if e not in worse))]
+    held = [effect.metric.label for effect in deciding if effect.finding is Finding.HELD]
+    open_still = [e.metric.label for e in deciding if e.role is Role.GUARDRAIL and e.finding is Finding.UNKNOWN]
+    sentences = ["; ".join(told)] if told else []
+    if held:
+        sentences.append(f"{_listed(held)} {'is' if len(held) == 1 else 'are'} no worse than tolerated")
+    if open_still:
+        sentences.append(
+            f"whether {_listed(open_still)} {'is' if len(open_still) == 1 else 'are'} no worse than tolerated is open"
+        )
+    if sentences:
+        yield ". ".join([sentences[0], *(sentence[0].upper() + sentence[1:] for sentence in sentences[1:])])
 
 
-def _conclusion(effect: Effect, primaries: int, asked: int) -> str:
+def _known(effect: Effect, design: Design) -> str:
+    """What is known of one metric, with its numbers."""
     metric, margin = effect.metric, effect.margin or 0.0
-    tolerated = change(metric, margin if metric.better == "lower" else -margin)
+    numbers = (
+        f"{metric.label} {shown(metric, effect.a.value)} → {shown(metric, effect.b.value)} ({bounds(metric, effect.difference)})"
+    )
     match effect.finding:
-        case Finding.HELD:
-            return f"not worse than the {tolerated} that are tolerated"
         case Finding.WORSE if effect.role is Role.GUARDRAIL:
-            return f"worse than the {tolerated} that are tolerated"
+            return f"{_said(effect, _WORSE)}, {numbers}, where no more than {_tolerated(effect, design)} is tolerated"
         case Finding.BETTER | Finding.WORSE:
+            said = _said(effect, _BETTER if effect.finding is Finding.BETTER else _WORSE)
             small = abs(effect.difference.value) < margin
-            return effect.finding.value + (f", by less than the margin of {shown(metric, margin)}" if small else "")
+            return f"{said}, {numbers}" + (f", though by less than the {shown(metric, margin)} that matter" if small else "")
         case Finding.EQUIVALENT:
-            return f"equivalent, within {shown(metric, margin)} either way"
-        case Finding.UNKNOWN:
-            return f"not known yet, {_open(effect, primaries, asked, tolerated)}"
+            return f"{numbers}: what difference there may be is within {shown(metric, margin)}, too small to matter"
+        case _:
+            difference = effect.difference
+            return f"{numbers} {'may be chance' if difference.low <= 0 <= difference.high else 'is not certain'}"
 
 
-def _open(effect: Effect, primaries: int, asked: int, tolerated: str) -> str:
+def _said(effect: Effect, way: int) -> str:
+    metric = effect.metric
+    higher = (metric.better == "higher") is (way == _BETTER)
+    return _SAID[metric.name][way] if metric.name in _SAID else f"its {metric.label} is {'higher' if higher else 'lower'}"
+
+
+def _tolerated(effect: Effect, design: Design) -> str:
+    """`10 %` of what A has, or `5.0 points`."""
+    metric, margin = effect.metric, effect.margin or 0.0
+    share = next((one.margin for one in design.guardrails if one.metric == metric.name and one.relative), None)
+    if share is not None:
+        return f"{100 * share:g} %"
+    return change(metric, margin).lstrip("+")
+
+
+def _open(effect: Effect, design: Design, asked: int) -> str:
     """Why it is not known, and what would settle it."""
-    unknown, growth = _unknown(effect), _growth(effect, primaries)
-    if unknown and growth <= 1:
-        return unknown
-    fewest = fewest_units(_alpha(effect, primaries)) if effect.role is Role.PRIMARY else 1
-    if effect.units < min(fewest, effect.pairs):
-        return f"{effect.units} clusters can show no difference, however many cases they have: it takes {fewest}"
-    needed = min(asked * growth, _WORTH_NAMING)
-    needed = max(round(float(f"{needed:.1e}")), asked + 1, fewest)
-    settled = f"about {needed:,} cases would settle it" if needed < _WORTH_NAMING else "no number of cases would settle it soon"
-    unsure = ", a share of what A has, which is uncertain too" if effect.excess else ""
-    limit = f"it may be worse than the {tolerated} that are tolerated{unsure}: " if effect.role is Role.GUARDRAIL else ""
-    open_still = f", and {unknown}" if unknown else ""
-    return f"{limit}{_disagreement(effect)}{settled} if the difference stays what it is{open_still}"
+    if effect.lacking:
+        return f"{effect.metric.label} is not known: {effect.lacking}.{_without(effect, design)}"
+    reasons = [*_limits(effect, design), *_unknown(effect), *_more(effect, len(design.primary), asked)]
+    return f"{effect.metric.label}: {'; '.join(reasons)}"
 
 
-def _unknown(effect: Effect) -> str:
+def _limits(effect: Effect, design: Design) -> Iterator[str]:
+    """What it is that is not known: of a guardrail, what may be; of a primary metric, where interval and test do not say the same."""
+    if effect.role is Role.GUARDRAIL:
+        yield f"it may be worse by more than the {_tolerated(effect, design)} that is tolerated"
+        return
+    sure = effect.p_adjusted is not None and effect.p_adjusted <= 1 - effect.difference.level
+    apart = not effect.difference.low <= 0 <= effect.difference.high
+    if sure and not apart:
+        yield "the test finds a difference that few cases carry, and the interval still holds 0"
+    elif apart and not sure:
+        yield "the interval leaves out 0, and the test, which is stricter, finds nothing yet"
+
+
+def _without(effect: Effect, design: Design) -> str:
+    """How to decide without a guardrail of which nothing is known."""
+    others = " ".join(one.option for one in design.guardrails if one.metric != effect.metric.name)
+    return f" To decide without it: {others}" if others else " Name a guardrail that can be measured"
+
+
+def _unknown(effect: Effect) -> Iterator[str]:
     """What keeps it from being known, however many cases there are; nothing where all values are known."""
     missing = effect.missing_a + effect.missing_b
     if effect.worst_case is None:
-        are = "1 value is missing" if missing == 1 else f"{missing:,} values are missing"
-        return are if missing and effect.role is Role.GUARDRAIL else ""
+        if missing and effect.role is Role.GUARDRAIL:
+            yield "1 value is missing" if missing == 1 else f"{missing:,} values are missing"
+        return
     kinds = (
         (missing, "missing value", "missing values"),
         (effect.alone, "case to which it applies on one side only", "cases to which it applies on one side only"),
@@ -101,51 +148,22 @@ def _unknown(effect: Effect) -> str:
     told = " and ".join(f"{count:,} {one if count == 1 else many}" for count, one, many in kinds if count)
     low, high = (change(effect.metric, bound) for bound in effect.worst_case)
     leaves = "leaves" if missing + effect.alone + effect.torn == 1 else "leave"
-    return f"{told} {leaves} open anything from {low} to {high}"
+    yield f"{told} {leaves} open anything from {low} to {high}"
 
 
-def _disagreement(effect: Effect) -> str:
-    """Where interval and test do not say the same, which they do not at times: both have to."""
-    sure = effect.p_adjusted is not None and effect.p_adjusted <= 1 - effect.difference.level
-    apart = not effect.difference.low <= 0 <= effect.difference.high
-    if effect.role is not Role.PRIMARY or sure is apart:
-        return ""
-    if sure:
-        return "the test finds a difference that few cases carry, and the interval still holds 0: "
-    return "the interval leaves out 0, and the test, which is stricter, finds nothing yet: "
+def _more(effect: Effect, primaries: int, asked: int) -> Iterator[str]:
+    """How many cases would tell; of the kind that was asked, and two digits are enough."""
+    fewest = fewest_units((1 - effect.difference.level) / primaries) if effect.role is Role.PRIMARY else 1
+    if effect.units < min(fewest, effect.pairs):
+        yield f"{effect.units} clusters can show no difference, however many cases they have: it takes {fewest}"
+    elif effect.needed is None:
+        yield f"if it stays like this, even {MOST} times as many cases would not be enough"
+    elif (growth := effect.needed / effect.pairs) > 1:
+        needed = max(asked + 1, round(float(f"{asked * growth:.1e}")))
+        yield f"if it stays like this, about {needed:,} cases would tell, 4 times in 5"
+    else:
+        yield "if it stays like this, more cases would tell"
 
 
-def _alpha(effect: Effect, primaries: int) -> float:
-    """What Holm's correction asks of the first of several primary metrics."""
-    return (1 - effect.difference.level) / primaries
-
-
-def _growth(effect: Effect, primaries: int) -> float:
-    """Times as many cases until what keeps it open no longer does: the interval, which shrinks with their square root, has to leave
-    out what it must, and the test of a primary metric to find it as well; two digits are enough.
-    """
-    estimate, margin = effect.difference, effect.margin or 0.0
-    half = (estimate.high - estimate.low) / 2
-    if effect.excess is not None:
-        over = effect.excess
-        ends = (over.high - over.value, over.value - over.low)
-        return _ratio(ends[over.value > 0], abs(over.value)) ** 2
-    if effect.role is Role.GUARDRAIL:
-        loss = estimate.value if effect.metric.better == "lower" else -estimate.value
-        return _ratio(half, abs(margin - loss)) ** 2
-    tail = (1 - estimate.level) / 2
-    unit, wanted = (_deviations(share) for share in (2 * tail, _alpha(effect, primaries)))
-    towards = estimate.value - estimate.low if estimate.value > 0 else estimate.high - estimate.value
-    alike = half * _deviations(4 * tail) / unit
-    tested = 0.0 if effect.p <= 2 ** (1 - effect.units) else _ratio(wanted, _deviations(effect.p))
-    different = max(_ratio(towards * wanted / unit, abs(estimate.value)), tested)
-    return min(different, _ratio(alike, margin - abs(estimate.value))) ** 2
-
-
-def _deviations(p: float) -> float:
-    """Of the normal distribution, beyond which `p` lies on both sides together."""
-    return -NormalDist().inv_cdf(max(p, 1e-300) / 2)
-
-
-def _ratio(half: float, wanted: float) -> float:
-    return half / wanted if wanted > 0 else math.inf
+def _listed(labels: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(labels[:-1]), labels[-1])))

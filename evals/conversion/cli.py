@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from rag.figures import counted
+
 To = Annotated[Path, typer.Option("--to", metavar="FILE", help="Add them to this file of cases.")]
 
 
@@ -25,7 +27,7 @@ def convert(
     append(found.cases, to)
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
-    typer.echo(f"{len(found.cases):,} cases added to {to}")
+    typer.echo(f"{counted(len(found.cases), 'case')} added to {to}")
 
 
 def promote(
@@ -45,4 +47,5 @@ def promote(
     for case in asked:
         if case not in found:
             typer.echo(f"note: {case.id} is left out: another of these traces asks the same", err=True)
-    typer.echo(f"{len(found):,} cases added to {to}: read them, and complete references and gold_ids")
+    said = f"{counted(len(found), 'case')} added to {to}: read what is expected, and complete references and gold_ids"
+    typer.echo(f"{said}; then take the tag review away")

@@ -83,6 +83,8 @@ def _row(test: Mapping[str, object], note: Note) -> dict[str, object]:
             told["answerable"] = False
         elif kind in _WHOLE | _ANY | _PART:
             parts += kind in _PART
+            if kind in _ANY | _PART:
+                note(f"`{kind}` names words of an answer, not an answer: f1 punishes whatever else is said; decide with --judge")
             for template in map(str, _sequence(assertion.get("value"))):
                 text = _filled(template, variables)
                 if text is None:

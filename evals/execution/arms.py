@@ -5,10 +5,11 @@ Knows how a side is named. Knows nothing of how it is run.
 
 from typing import NamedTuple
 
+from evals.changes import INPUTS
 from prompts.library import Library
 from prompts.prompt import Prompt
 from rag import variant as variants
-from rag.errors import NotFoundError
+from rag.errors import GroundwireError, NotFoundError
 from rag.settings import Settings
 from rag.variant import Variant
 
@@ -24,7 +25,7 @@ class Arm(NamedTuple):
     def named(cls, name: str, settings: Settings, base: str, model: str | None) -> "Arm":
         """A variant by its name, or variant `base` with another prompt, as in `answer@2`; answered by `model`, where one is given.
 
-        Raises `GroundwireError` where there is neither.
+        Raises `GroundwireError` where there is neither, or the prompt is none that answers.
         """
         there, library = variants.names(settings.variants), Library(settings.prompts)
         known = name in there
@@ -35,6 +36,8 @@ class Arm(NamedTuple):
             )
         variant = variants.load(settings.variants, name if known else base)
         prompt = library.get(variant.prompts.answer if known else name)
+        if prompt.inputs.keys() - INPUTS:
+            raise GroundwireError(f"{prompt.reference} does not answer questions", "name a prompt that does, such as answer@2")
         return cls(name, _with(variant, prompt, model), prompt)
 
     @classmethod

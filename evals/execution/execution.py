@@ -20,9 +20,9 @@ from evals.execution.pace import FIRST, LONGEST_PAUSE, MOST, SHORTEST_PAUSE, Pac
 from evals.execution.rescoring import scorable
 from evals.execution.responses import Remembering, Responses
 from evals.execution.runs import Result, Run, Runs
-from evals.judge import Judge
+from evals.judge import CORRECT, Judge
 from evals.scorers import score
-from evals.scorers.base import Scorer
+from evals.scorers.base import Missing, Scorer
 from prompts.library import Library
 from rag.conversation.history import standalone
 from rag.errors import GroundwireError
@@ -133,7 +133,8 @@ class Execution:
         return Remembering(llm, self._responses, sample, self._pace(model))
 
     def _open_judge(self, model: str, library: Library) -> Judge:
-        return Judge(self._routers[0], model, library, CallPolicy(), self._pace(model).turn)
+        forget = partial(self._responses.forget, sample=0) if self._limits.retry_failed else None
+        return Judge(self._routers[0], model, library, CallPolicy(), self._pace(model).turn, forget)
 
     def _pace(self, model: str) -> Pace:
         provider = model.partition("/")[0]
@@ -231,10 +232,12 @@ class Execution:
                 raise GroundwireError(f"{models[0]} needs a key", f"set {self._missing_keys[models[0]]}")
 
     def _known(self, side: int, watcher: Watcher | None) -> set[tuple[str, int]]:
-        """Cases and repeats that an earlier command has answered."""
+        """Cases and repeats that an earlier command has answered, and its judge has graded."""
         known = set()
         for result in self.runs.results(self.records[side].id):
-            if self._limits.retry_failed and not result.outcome.succeeded:
+            if self._limits.retry_failed and (
+                not result.outcome.succeeded or isinstance(result.scores.get(CORRECT.name), Missing)
+            ):
                 continue
             known.add((result.case.id, result.repeat))
             self._show(side, result, watcher)
@@ -333,7 +336,8 @@ class Execution:
             )
             await self.runs.record(self.records[side].id, result)
             self._count(trace, attempts)
-            self.standing.at_once = max(self.standing.at_once, pace.under_way)
+            if any(attempt.replayed is None for attempt in attempts):
+                self.standing.at_once = max(self.standing.at_once, pace.under_way)
             if watcher:
                 # Looking takes time now and then: not that of the answers under way.
                 async with self._showing:

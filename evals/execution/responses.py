@@ -67,6 +67,12 @@ class Responses:
         self._uncommitted[key] = response
         self._writer.submit(schema.responses, row).add_done_callback(partial(self._written, key))
 
+    def forget(self, request: Request, sample: int) -> None:
+        """Have it asked again, and what it is answered then kept instead."""
+        key = _key(request, sample)
+        self._known.discard(key)
+        self._uncommitted.pop(key, None)
+
     def _written(self, key: str, written: "futures.Future[None]") -> None:
         if written.exception() is None:
             self._known.add(key)

@@ -19,7 +19,7 @@ from evals.scorers.base import Metric
 from evals.stats.quantiles import NEEDED
 from prompts.difference import difference
 from prompts.terminal import printable
-from rag.trace import dollars
+from rag.figures import counted, price
 from rag.types import Claim, Verdict
 
 TEMPLATES = Path(__file__).parent
@@ -53,10 +53,10 @@ def page(told: Comparison | Measurement) -> str:
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"line": line, "times": words.times, "counted": words.counted, "percent": words.percent}
+    environment.filters |= {"line": line, "times": words.times, "counted": counted, "percent": words.percent}
     names = ("shown", "change", "between", "interval", "probability")
     environment.globals |= {name: getattr(format, name) for name in names}
-    environment.globals |= {"dollars": dollars, "plots": plots, "words": words, "segments": segments, "MARKS": MARKS}
+    environment.globals |= {"price": price, "plots": plots, "words": words, "segments": segments, "MARKS": MARKS}
     environment.globals["limits"] = {"question": QUESTION, "reference": REFERENCE, "reason": REASON, "open": OPEN}
     template, values = (
         ("measurement.html", _measured(told)) if isinstance(told, Measurement) else ("comparison.html", _compared(told))
@@ -92,9 +92,10 @@ def _compared(comparison: Comparison) -> dict[str, Any]:
         "a": a,
         "b": b,
         "metrics": metrics,
-        "deciding": words.deciding(comparison),
         "declared": words.declared(comparison),
+        "fallen": tuple(words.fallen(comparison)),
         "others": [effect for effect in effects if effect.role is Role.OTHER],
+        "variances": [(one, parts) for one in comparison.variances if len(parts := plots.parts(one)) > 1],
         "paired": saving(comparison),
         "tradeoff": plane,
         "corner": plane and _corner(*plane),

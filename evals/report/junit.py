@@ -75,7 +75,7 @@ def _number(
 def _case(comparison: Comparison, suite: str, effect: Effect) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=suite, name=printable(effect.metric.label))
     metric = effect.metric
-    ends = f"{shown(metric, effect.a.value)} to {shown(metric, effect.b.value)}"
+    ends = f"{shown(metric, effect.a.value)} → {shown(metric, effect.b.value)}"
     moved = f"{change(metric, effect.difference.value)} {interval(metric, effect.difference)}"
     p = probability(words.p_value(effect))
     told = f"{metric.label} ({effect.role}): {ends}, {moved}, p {p}: {effect.finding}"
@@ -98,7 +98,7 @@ def _unmeasured(comparison: Comparison, suite: str, metric: str, role: Role) -> 
     if comparison.verdict is Verdict.UNTRUSTWORTHY:
         _result(case, "error", _reasons(comparison), told)
     else:
-        _result(case, "skipped", told, "\n".join(comparison.problems))
+        _result(case, "skipped", told, "\n".join((*comparison.problems, *comparison.notes)))
     return case
 
 

@@ -11,10 +11,11 @@ from evals.format import between, change, interval, probability, shown
 from evals.measurement import Measurement
 from evals.report import words
 from evals.report.text import line
+from rag.figures import counted
 
 EFFECTS, SENTENCES, TAGS, FLIPS = 14, 4, 5, 6
 """Rows and sentences that are shown, flips each way: with all of them the comment keeps within 60 lines and 65,000 characters."""
-_CELL, _SENTENCE, _LABEL = 100, 240, 60
+_CELL, _SENTENCE, _LEAD, _LABEL = 100, 300, 500, 60
 
 _MARKUP = {character: f"\\{character}" for character in "\\`*_[]()!|~#"} | {"&": "&amp;", "<": "&lt;", ">": "&gt;", "$": "&#36;"}
 """A `$` would begin mathematics."""
@@ -28,7 +29,8 @@ def comment(told: Comparison | Measurement) -> str:
     itself its means and quantiles, what to know, and the questions it answered worst.
     """
     parts = _measured(told) if isinstance(told, Measurement) else _compared(told)
-    blocks = [*parts, [f"<sub>{inline(words.foundation(told), 600)}</sub>"]]
+    sides = "" if isinstance(told, Measurement) else f"{words.sides(told)} · "
+    blocks = [*parts, [f"<sub>{inline(sides + words.foundation(told), 800)}</sub>"]]
     return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
 
 
@@ -41,7 +43,7 @@ def inline(text: str, most: int = _SENTENCE) -> str:
 def _compared(comparison: Comparison) -> Iterator[list[str]]:
     declared = words.declared(comparison)
     yield [_verdict(comparison)]
-    yield _effects(declared, comparison.design.level) if declared else []
+    yield _effects(declared, comparison) if declared else []
     yield [*_sentences(comparison)]
     yield [*_flips(comparison)]
 
@@ -86,13 +88,15 @@ def _worst(measurement: Measurement) -> Iterator[str]:
 
 def _verdict(comparison: Comparison) -> str:
     headline = f"**{inline(str(words.headline(comparison)), 2 * words.NAME + 60)}**"
-    return f"{headline}: {inline(comparison.reasons[0])}" if comparison.reasons else headline
+    lead = words.lead(comparison)
+    return f"{headline}: {inline(lead, _LEAD)}" if lead else headline
 
 
-def _effects(effects: Sequence[Effect], level: float) -> list[str]:
+def _effects(effects: Sequence[Effect], comparison: Comparison) -> list[str]:
+    level, names = comparison.design.level, (inline(side.name, _LABEL) for side in (comparison.a, comparison.b))
     column = f"{words.percent(level)} interval" if all(effect.difference.level == level for effect in effects) else "interval"
-    head = f"| metric | A | B | B − A | {column} | p | finding |"
-    return [head, "| :-- | --: | --: | --: | --: | --: | :-- |", *(_effect(effect) for effect in effects[:EFFECTS])]
+    head = f"| metric (↓ lower is better) | {' | '.join(names)} | change | {column} | tolerated | p | finding |"
+    return [head, "| :-- | --: | --: | --: | --: | --: | --: | :-- |", *(_effect(effect) for effect in effects[:EFFECTS])]
 
 
 def _effect(effect: Effect) -> str:
@@ -102,15 +106,16 @@ def _effect(effect: Effect) -> str:
         shown(metric, effect.b.value),
         change(metric, effect.difference.value),
         interval(metric, effect.difference),
+        words.tolerated(effect),
         probability(words.p_value(effect)),
     )
-    cells = (f"{inline(metric.label, _LABEL)}, {effect.role}", *map(inline, numbers), f"**{effect.finding}**")
+    cells = (f"{inline(words.label(metric), _LABEL)}, {effect.role}", *map(inline, numbers), f"**{words.finding(effect)}**")
     return f"| {' | '.join(cells)} |"
 
 
 def _sentences(comparison: Comparison) -> Iterator[str]:
     yield from _problems(comparison.problems)
-    yield from (f"- {inline(reason)}" for reason in comparison.reasons[1:][:SENTENCES])
+    yield from (f"- {inline(told)}" for told in (*comparison.reasons[1:][:SENTENCES], *words.fallen(comparison)))
     lost = sorted(
         (tag for tag in comparison.tags if tag.q <= words.NOTABLE and tag.finding is Finding.WORSE), key=lambda tag: tag.q
     )
@@ -118,7 +123,8 @@ def _sentences(comparison: Comparison) -> Iterator[str]:
         where = f"{inline(tag.tag, _LABEL)} {inline(tag.value, _LABEL)}"
         what = f"{inline(tag.metric.label, _LABEL)} {inline(change(tag.metric, tag.difference.value))}"
         numbers = inline(interval(tag.metric, tag.difference))
-        yield f"- worse on {where}: {what} {numbers}, {words.counted(tag.pairs, 'case')}, q {inline(probability(tag.q))}"
+        yield f"- worse on {where}: {what} {numbers}, {counted(tag.pairs, 'case')}, q {inline(probability(tag.q))}"
+    yield from (f"- {inline(note)}" for note in comparison.notes[:SENTENCES])
     yield from _more(len(lost) - TAGS, "tag")
 
 
@@ -130,23 +136,25 @@ def _problems(problems: Sequence[str]) -> Iterator[str]:
 
 def _more(count: int, noun: str) -> Iterator[str]:
     if count > 0:
-        yield f"- and {words.counted(count, f'more {noun}')} in the report"
+        yield f"- and {counted(count, f'more {noun}')} in the report"
 
 
 def _flips(comparison: Comparison) -> Iterator[str]:
     lost, gained = ([flip for flip in comparison.flips if flip.gained is gained] for gained in (False, True))
     if not comparison.flips:
         return
-    yield f"<details><summary>Flips: {comparison.lost:,} lost, {comparison.gained:,} gained</summary>"
+    by = words.flips_by(comparison)
+    yield f"<details><summary>The questions that flipped{f' ({inline(by, _LEAD)})' if by else ''}</summary>"
     yield ""
-    yield f"| | question | {inline(comparison.a.name, _LABEL)} | {inline(comparison.b.name, _LABEL)} |"
-    yield "| :-- | :-- | :-- | :-- |"
+    yield f"| | question | expected | {inline(comparison.a.name, _LABEL)} | {inline(comparison.b.name, _LABEL)} |"
+    yield "| :-- | :-- | :-- | :-- | :-- |"
     metrics = {effect.metric.name: effect.metric for effect in comparison.effects}
     for flip in (*lost[:FLIPS], *gained[:FLIPS]):
         metric = metrics.get(flip.metric)
         scores = [shown(metric, side.score) if metric else f"{side.score:.3f}" for side in (flip.a, flip.b)]
         cells = [f"**{inline(score)}** {_said(side)}" for score, side in zip(scores, (flip.a, flip.b), strict=True)]
-        yield f"| {words.way(flip)} | {inline(flip.case.question, _CELL)} | {' | '.join(cells)} |"
+        asked = (inline(text, _CELL) for text in (flip.case.question, words.expected(flip)))
+        yield f"| {words.way(flip)} | {' | '.join((*asked, *cells))} |"
     yield ""
     yield "</details>"
 

@@ -4,16 +4,17 @@ Knows scales, marks and titles. Knows nothing of the page around them; all text 
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 from xml.etree import ElementTree
 
 from markupsafe import Markup
 
 from evals.comparison import Effect, Estimate, Finding, Role, TagEffect, VarianceShares
-from evals.format import between, change, interval, shown
+from evals.format import PRICED, between, change, interval, shown
 from evals.measurement import Mean
 from evals.scorers.base import Metric
+from evals.stats.quantiles import NEEDED
 from prompts.terminal import printable
 
 FOREST = (300, 56)
@@ -22,6 +23,8 @@ PANEL = (480, 320)
 """Of a plot with axes."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 18, 46
 """Between the frame and the edge of a panel."""
+_LETTER = 8.5
+"""The width of one in a label."""
 
 
 def forest(effect: Effect | TagEffect) -> Markup:
@@ -49,6 +52,8 @@ def forest(effect: Effect | TagEffect) -> Markup:
         _add(svg, "rect", "margin", x=left, y=0, width=right - left, height=height)
         for edge in {left, right} - {width / 2}:
             _add(svg, "line", "edge", x1=edge, x2=edge, y1=0, y2=height)
+    if any(math.isfinite(end) and end for end in ends):
+        _ruler(svg, metric, Scale((-reach, reach), 0, 1, padding=0).ticks, x)
     _add(svg, "line", "zero", x1=width / 2, x2=width / 2, y1=0, y2=height)
     if naive:
         _add(svg, "line", "naive", x1=x(naive.low), x2=x(naive.high), y1=middle, y2=middle)
@@ -63,6 +68,18 @@ def forest(effect: Effect | TagEffect) -> Markup:
     if math.isfinite(difference.value):
         _add(svg, "circle", f"point {colour}", cx=x(difference.value), cy=middle, r=5)
     return _markup(svg)
+
+
+def _ruler(svg: ElementTree.Element, metric: Metric, ticks: Sequence[float], x: Callable[[float], float]) -> None:
+    """Marks along the lower edge, the outermost two with their values."""
+    height = FOREST[1]
+    for tick in ticks:
+        _add(svg, "line", "grid", x1=x(tick), x2=x(tick), y1=height - 4, y2=height)
+    for tick in {ticks[0], ticks[-1]} - {0.0}:
+        outer = "start" if x(tick) < FOREST[0] / 2 else "end"
+        at = x(tick) + (3 if outer == "start" else -3)
+        said = f"{'+' if tick > 0 else ''}{_tick(metric, tick)}"
+        _add(svg, "text", "ruler", said, x=at, y=height - 3, **{"text-anchor": outer})
 
 
 def finding_class(finding: Finding) -> str:
@@ -103,7 +120,9 @@ def tradeoff(price: Effect, quality: Effect) -> Markup:
         for low, high in _cross(q):
             _add(svg, "line", f"cross {side}", x1=x(p.value), x2=x(p.value), y1=y(low), y2=y(high))
         _point(svg, side, x(p.value), y(q.value))
-        _add(svg, "text", f"name {side}", name, x=x(p.value) + 10, y=y(q.value) - 10)
+        outward = -1 if (side == "a") is (price.a.value <= price.b.value) else 1
+        anchor = {"text-anchor": "end" if outward < 0 else "start"}
+        _add(svg, "text", f"name {side}", name, x=x(p.value) + 10 * outward, y=y(q.value) - 10, **anchor)
     return _markup(svg)
 
 
@@ -120,27 +139,33 @@ def level(mean: Mean) -> Markup:
     return _markup(svg)
 
 
+def marks(sides: Mapping[str, Sequence[float]]) -> list[float]:
+    """The quantiles that so many values tell."""
+    fewest = min(map(len, sides.values()))
+    return [mark for mark in (0.5, 0.95) if fewest >= NEEDED.get(mark, 1)]
+
+
 def distributions(metric: Metric, sides: Mapping[str, Sequence[float]]) -> Markup:
-    """The share of answers that took at most so long, of `A` and `B`, or of one side without a name; medians and 95th percentiles marked."""
+    """The share of answers that took at most so long, of `A` and `B`, or of one side without a name, with its `marks`."""
     ends = [value for values in sides.values() for value in values]
     x = Scale(ends, _LEFT, PANEL[0] - _RIGHT, log=min(ends) > 0 and max(ends) > 30 * min(ends))
     y = Scale([0.0, 1.0], PANEL[1] - _BOTTOM, _TOP, padding=0)
-    marks = (0.5, 0.95)
+    marked = marks(sides)
     said = "; ".join(
-        f"{name} ".lstrip() + ", ".join(f"p{100 * mark:.0f} {shown(metric, quantile(values, mark))}" for mark in marks)
+        f"{name} ".lstrip() + ", ".join(f"p{100 * mark:.0f} {shown(metric, quantile(values, mark))}" for mark in marked)
         for name, values in sides.items()
     )
     svg = _panel(
         f"Distribution of {metric.label}: {said}", x, y, metric, Metric(name="", label="", better="higher", unit="share")
     )
     _axis_labels(svg, f"{metric.label}{', logarithmic' if x.log else ''}", "share of answers")
-    for mark in marks:
+    for mark in marked:
         _add(svg, "line", "edge", x1=_LEFT, x2=PANEL[0] - _RIGHT, y1=y(mark), y2=y(mark))
         _add(svg, "text", "tick", f"p{100 * mark:.0f}", x=PANEL[0] - _RIGHT, y=y(mark) + 13, **{"text-anchor": "end"})
     for name, values in sides.items():
         side = name.lower() or "b"
         _add(svg, "path", f"curve {side}", d=_steps(sorted(values), x, y))
-        for mark in marks:
+        for mark in marked:
             _point(svg, side, x(quantile(values, mark)), y(mark))
     return _markup(svg)
 
@@ -160,8 +185,13 @@ class Part(NamedTuple):
 
 def parts(variance: VarianceShares) -> list[Part]:
     """The sources that the run could tell apart."""
+    alone = (
+        "the questions themselves"
+        if variance.generation is not None
+        else "the questions, and chance (--repeats 2 tells them apart)"
+    )
     shares = (
-        Part("cases", "the questions themselves", variance.cases),
+        Part("cases", alone, variance.cases),
         Part("retrieval", "the passages found", variance.retrieval if variance.retrieval is not None else math.nan),
         Part("generation", "asking again", variance.generation if variance.generation is not None else math.nan),
         Part("judge", "judging again", variance.judge if variance.judge is not None else math.nan),
@@ -232,14 +262,28 @@ def _panel(title: str, x: Scale, y: Scale, across: Metric, up: Metric) -> Elemen
         _add(svg, "text", "tick", _tick(up, tick), x=_LEFT - 8, y=y(tick) + 4, **{"text-anchor": "end"})
     for tick in x.ticks:
         _add(svg, "line", "grid", x1=x(tick), x2=x(tick), y1=_TOP, y2=height - _BOTTOM)
+    for tick in _apart(x, across):
         _add(svg, "text", "tick", _tick(across, tick), x=x(tick), y=height - _BOTTOM + 18, **{"text-anchor": "middle"})
     return svg
+
+
+def _apart(scale: Scale, metric: Metric) -> list[float]:
+    """The ticks whose labels do not touch the one before them, as wide as a small screen writes them."""
+    kept: list[float] = []
+    end = -math.inf
+    for tick in scale.ticks:
+        half = _LETTER * len(_tick(metric, tick)) / 2
+        if scale(tick) - half > end:
+            kept.append(tick)
+            end = scale(tick) + half + _LETTER
+    return kept
 
 
 def _tick(metric: Metric, value: float) -> str:
     """As short as a round value can be said."""
     if metric.unit == "dollars":
-        return f"${value:.9f}".rstrip("0").rstrip(".") if value else "$0"
+        amount = f"${abs(PRICED * value):,.6f}".rstrip("0").rstrip(".")
+        return f"-{amount}" if value < 0 else amount
     number = 100 * value if metric.unit == "binary" else value
     return f"{number:,.6f}".rstrip("0").rstrip(".") + {"binary": " %", "seconds": " s"}.get(metric.unit, "")
 

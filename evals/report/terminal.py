@@ -20,9 +20,11 @@ from evals.report.text import line
 if TYPE_CHECKING:
     from evals.execution.runs import Run
 
-BAR = 19
+BAR = 21
 """Columns of an interval's picture; odd, so that zero has one."""
 SENTENCES = 12
+LOST = 3
+"""Questions that are named; the reports have more."""
 _VERDICTS = {
     Verdict.BETTER: "bold green",
     Verdict.WORSE: "bold red",
@@ -42,15 +44,25 @@ _FINDINGS = {
 def comparison_table(comparison: Comparison) -> Group:
     """The verdict, the effects that decide, why, what to know before trusting it, and what it rests on."""
     before, word, after = words.headline(comparison)
-    parts: list[RenderableType] = [Text.assemble((before, "bold"), (word, _VERDICTS[comparison.verdict]), (after, "bold")), ""]
+    lead = words.lead(comparison)
+    parts: list[RenderableType] = [
+        Text.assemble((before, "bold"), (word, _VERDICTS[comparison.verdict]), (after, "bold"), "." if lead else ""),
+        *([Text(line(lead[0].upper() + lead[1:], 600))] if lead else []),
+        "",
+    ]
     if effects := words.declared(comparison):
         parts += [_effects(effects), ""]
-    parts += [_sentence("·", "dim", reason) for reason in comparison.reasons[:SENTENCES]]
-    parts += [_sentence("!", "bold yellow", problem) for problem in comparison.problems[:SENTENCES]]
-    if comparison.lost or comparison.gained:
-        flipped = f"{words.counted(comparison.lost, 'question')} lost, {comparison.gained:,} gained"
-        parts.append(_sentence("·", "dim", flipped))
-    return Group(*parts, "", Text(line(words.foundation(comparison), 600), "dim"))
+    said = [_sentence("·", "dim", reason) for reason in comparison.reasons[1:][:SENTENCES]]
+    said += [_sentence("!", "bold yellow", told) for told in (*comparison.problems[:SENTENCES], *words.fallen(comparison))]
+    said += [_sentence("·", "dim", note) for note in comparison.notes[:SENTENCES]]
+    lost = [flip for flip in comparison.flips if flip.crossed and not flip.gained]
+    said += [_sentence("·", "dim", f"lost: {line(flip.case.question, 100)}") for flip in lost[:LOST]]
+    return Group(
+        *parts,
+        *said,
+        *([""] if said else []),
+        Text(line(f"{words.sides(comparison)} · {words.foundation(comparison)}", 800), "dim"),
+    )
 
 
 def run_table(measurement: Measurement) -> Group:
@@ -108,18 +120,20 @@ def _effects(effects: Sequence[Effect]) -> Table:
     """Two lines an effect: the change and a picture of its interval, then from where to where and the interval in numbers."""
     half = BAR // 2
     table = Table(box=None, pad_edge=False, header_style="dim")
-    table.add_column("metric", overflow="fold")
-    table.add_column("B - A\nA to B", justify="right", no_wrap=True)
+    table.add_column("metric\n↓ lower is better", overflow="fold")
+    table.add_column("change\nfrom → to", justify="right", no_wrap=True)
     table.add_column(f"{'← worse ':>{half}}│{' better →':<{half}}\ninterval", width=BAR)
     table.add_column("finding", no_wrap=True)
     for effect in effects:
         metric, style = effect.metric, _FINDINGS[effect.finding]
-        ends = f"{shown(metric, effect.a.value)} to {shown(metric, effect.b.value)}"
+        ends = f"{shown(metric, effect.a.value)} → {shown(metric, effect.b.value)}"
+        tolerated = words.tolerated(effect)
+        role = f"tolerated {tolerated}" if tolerated else effect.role
         table.add_row(
-            Text.assemble(line(metric.label, 40), "\n", (effect.role, "dim")),
+            Text.assemble(line(words.label(metric), 40), "\n", (role, "dim")),
             Text.assemble(change(metric, effect.difference.value), "\n", (ends, "dim")),
             Text.assemble((bar(effect), style), "\n", (interval(metric, effect.difference), "dim")),
-            Text.assemble((effect.finding, style), "\n", (f"p {probability(words.p_value(effect))}", "dim")),
+            Text.assemble((words.finding(effect), style), "\n", (f"p {probability(words.p_value(effect))}", "dim")),
         )
     return table
 

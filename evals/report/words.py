@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from evals.comparison import Agreement, Comparison, EarlyStop, Effect, Finding, Flip, Role, Verdict
+from evals.format import bounds, change, shown
 from evals.measurement import Mean, Measurement
 from evals.report.text import line
-from rag.trace import dollars
+from evals.scorers.base import Metric
+from evals.scorers.overlap import Overlap
+from rag.figures import counted, price
 
 NOTABLE = 0.05
 """The q value up to which a tag is worth a look."""
+FALLEN = 3
+"""Metrics that decide nothing and are worse, which are named at most."""
 NAME = 120
 """Characters of a name that are shown."""
 _HEADLINES = {
@@ -22,16 +27,6 @@ _HEADLINES = {
     Verdict.UNKNOWN: ("It is ", "not known yet", " whether {b} is better than {a}"),
     Verdict.UNTRUSTWORTHY: ("This comparison of {b} with {a} is ", "not trustworthy", ""),
 }
-_FINDINGS = {
-    Verdict.BETTER: (Finding.BETTER,),
-    Verdict.WORSE: (Finding.WORSE,),
-    Verdict.EQUIVALENT: (Finding.EQUIVALENT,),
-    Verdict.UNKNOWN: (Finding.UNKNOWN,),
-    Verdict.UNTRUSTWORTHY: (),
-}
-"""Those that carry a verdict."""
-
-
 _WATCHED = ("hallucination", "cost", "latency")
 
 
@@ -57,6 +52,84 @@ def headline(told: Comparison | Measurement) -> Headline:
     return Headline(*(part.format(**names) for part in _HEADLINES[told.verdict]))
 
 
+def lead(comparison: Comparison) -> str:
+    """What decided it, and how many questions flipped, in sentences; empty where there is neither."""
+    flips = comparison.verdict is not Verdict.UNTRUSTWORTHY and (comparison.lost or comparison.gained)
+    sentences = [*comparison.reasons[:1], *([flipped(comparison)] if flips else [])]
+    return " ".join(f"{sentence.removesuffix('.')}." for sentence in sentences)
+
+
+def sides(comparison: Comparison) -> str:
+    """Which letter stands for which: `A is answer@1, B is answer@2`."""
+    return f"A is {line(comparison.a.name, NAME)}, B is {line(comparison.b.name, NAME)}"
+
+
+def flipped(comparison: Comparison) -> str:
+    """`44 questions gained, 2 lost`."""
+    return f"{counted(comparison.gained, 'question')} gained, {comparison.lost:,} lost"
+
+
+def flips_by(comparison: Comparison) -> str:
+    """What makes a flip: `gained: token F1 rose past 0.5; lost: it fell below`."""
+    named = {effect.metric.name: effect.metric.label for effect in comparison.effects}
+    labels = dict.fromkeys(named.get(flip.metric, flip.metric) for flip in comparison.flips if flip.crossed)
+    return (
+        f"gained: {' or '.join(line(label, 60) for label in labels)} came to 0.5 or more; lost: it fell below" if labels else ""
+    )
+
+
+def expected(flip: Flip) -> str:
+    """The first reference of its case, or that it is to be refused; empty where nothing is known."""
+    refusal = "" if flip.case.answerable else "a refusal: the documents do not tell"
+    return next(iter(flip.case.references), refusal)
+
+
+def fallen(comparison: Comparison) -> list[str]:
+    """Sentences on the metrics that decide nothing and are worse, the surest first.
+
+    Where words of the answer decide, what else is counted of its words says the same once more; so do tokens where cost decides.
+    """
+    deciding = {effect.metric for effect in declared(comparison)}
+    same = {*Overlap.metrics} if deciding & {*Overlap.metrics} else set()
+    priced = any(metric.unit == "dollars" for metric in deciding)
+    worse = [
+        effect
+        for effect in comparison.effects
+        if effect.q is not None and effect.q <= NOTABLE and effect.finding is Finding.WORSE
+        if effect.metric not in same and not (priced and effect.metric.unit == "tokens")
+    ]
+    worse.sort(key=lambda effect: (effect.q, effect.p))
+    told = [_fallen(effect) for effect in worse[:FALLEN]]
+    return told + ([f"{counted(len(worse) - FALLEN, 'more metric')} that decide nothing are worse"] if worse[FALLEN:] else [])
+
+
+def _fallen(effect: Effect) -> str:
+    metric, margin = effect.metric, "0.05" if effect.metric.bounded else "10%"
+    fell = f"{shown(metric, effect.a.value)} → {shown(metric, effect.b.value)} ({bounds(metric, effect.difference)})"
+    moved = "fell" if metric.better == "higher" else "rose"
+    return f"{metric.label} {moved}, {fell}, and decides nothing: --guardrail {metric.name}={margin} makes it count"
+
+
+def label(metric: Metric) -> str:
+    """Its name, with an arrow where lower is better."""
+    return line(metric.label, 60) + (" ↓" if metric.better == "lower" else "")
+
+
+def finding(effect: Effect) -> str:
+    """`held`, and which way it went where that is sure; or another finding."""
+    difference = effect.difference
+    if effect.finding is not Finding.HELD or difference.low <= 0 <= difference.high:
+        return effect.finding
+    return f"{effect.finding}, {'higher' if difference.low > 0 else 'lower'}"
+
+
+def tolerated(effect: Effect) -> str:
+    """How much worse a guardrail may be; empty for other metrics."""
+    if effect.role is not Role.GUARDRAIL or effect.margin is None:
+        return ""
+    return change(effect.metric, effect.margin if effect.metric.better == "lower" else -effect.margin)
+
+
 def declared(comparison: Comparison) -> list[Effect]:
     """The effects that were declared to decide: primaries, then guardrails."""
     return [effect for role in (Role.PRIMARY, Role.GUARDRAIL) for effect in comparison.effects if effect.role is role]
@@ -69,15 +142,6 @@ def unmeasured(comparison: Comparison) -> list[tuple[str, Role]]:
     for guardrail in design.guardrails:
         named.setdefault(guardrail.metric, Role.GUARDRAIL)
     return [(metric, role) for metric, role in named.items() if metric not in measured]
-
-
-def deciding(comparison: Comparison) -> list[Effect]:
-    """The declared effects that carry the verdict, or else the primaries; none where it is not trustworthy."""
-    if comparison.verdict is Verdict.UNTRUSTWORTHY:
-        return []
-    effects = declared(comparison)
-    carrying = [effect for effect in effects if effect.finding in _FINDINGS[comparison.verdict]]
-    return carrying or [effect for effect in effects if effect.role is Role.PRIMARY]
 
 
 def cards(measurement: Measurement) -> list[Mean]:
@@ -109,11 +173,6 @@ def times(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 
-def counted(count: int, noun: str) -> str:
-    """`1 case`, `2,000 cases`."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def duration(seconds: float) -> str:
     """`4.2 s`, `3 min 12 s`, `2 h 5 min`."""
     if seconds < 60:
@@ -142,7 +201,7 @@ def models(told: Comparison | Measurement) -> str:
 
 def basis(told: Comparison | Measurement) -> Sequence[tuple[str, str]]:
     """What the numbers rest on, as terms and values."""
-    judge = [("Judge", f"{told.judge}, {dollars(told.judge_nanodollars)}")] if told.judge else []
+    judge = [("Judge", f"{told.judge}, {price(told.judge_nanodollars)}")] if told.judge else []
     judge += [("Judge and people", agreed(told.agreement))] if told.agreement else []
     early = told.early if isinstance(told, Comparison) else None
     stopped = [("Stopped early", _stopped(early))] if early and early.stopped else []
@@ -154,7 +213,7 @@ def basis(told: Comparison | Measurement) -> Sequence[tuple[str, str]]:
         ("Collection", told.collection),
         ("Model", models(told)),
         *judge,
-        ("Spent", dollars(told.spent_nanodollars)),
+        ("Spent", price(told.spent_nanodollars)),
         ("Took", duration(told.seconds)),
         *at_once,
         ("When", moment(told.created_at)),
@@ -183,7 +242,7 @@ def _asked(told: Comparison | Measurement) -> str:
 
 
 def _stopped(early: EarlyStop) -> str:
-    paid = "" if early.saved_nanodollars is None else f" ({dollars(early.saved_nanodollars)})"
+    paid = "" if early.saved_nanodollars is None else f" ({price(early.saved_nanodollars)})"
     return f"{early.planned:,} were planned, {counted(early.saved_calls, 'call')} saved{paid}"
 
 

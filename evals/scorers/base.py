@@ -24,6 +24,10 @@ class Metric(Value):
         return self.unit in ("share", "binary")
 
 
+FAILED = "the request failed"
+"""Why a value of what was not answered is missing."""
+
+
 class Missing(Value):
     """A value that should be there and is not; it is counted, never averaged over."""
 

@@ -4,7 +4,7 @@ Knows which citations stand at which claim, and which of them the validator foun
 """
 
 from evals.cases import Case
-from evals.scorers.base import Metric, Missing, Scores
+from evals.scorers.base import FAILED, Metric, Missing, Scores
 from rag.trace import Outcome, Trace
 
 
@@ -20,7 +20,7 @@ class Citations:
     def score(self, trace: Trace, case: Case) -> Scores:
         """Nothing where nothing is claimed; what a failed request would have cited is missing."""
         if not trace.succeeded:
-            return {metric.name: Missing(reason="the request failed") for metric in self.metrics}
+            return {metric.name: Missing(reason=FAILED) for metric in self.metrics}
         claims = trace.claims if trace.outcome is Outcome.ANSWERED else ()
         if not claims:
             return {}

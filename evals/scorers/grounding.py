@@ -6,7 +6,7 @@ Knows verdicts. Knows no passage: the validator that gave them is named in the t
 from collections import Counter
 
 from evals.cases import Case
-from evals.scorers.base import Metric, Missing, Scores
+from evals.scorers.base import FAILED, Metric, Missing, Scores
 from rag.answer.withholding import UNGROUNDED
 from rag.trace import Outcome, Trace, hallucinates
 from rag.types import Verdict
@@ -28,7 +28,7 @@ class Grounding:
     def score(self, trace: Trace, case: Case) -> Scores:
         """The shares are those of released claims: there are none where nothing is claimed."""
         if not trace.succeeded:
-            return {metric.name: Missing(reason="the request failed") for metric in self.metrics}
+            return {metric.name: Missing(reason=FAILED) for metric in self.metrics}
         claims = trace.claims if trace.outcome is Outcome.ANSWERED else ()
         verdicts = Counter(claim.verdict for claim in claims)
         rates = {

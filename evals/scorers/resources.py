@@ -17,7 +17,7 @@ class Resources:
         Metric(name="first_token", label="time to first token", better="lower", unit="seconds"),
         Metric(name="prompt_tokens", label="prompt tokens", better="lower", unit="tokens"),
         Metric(name="completion_tokens", label="completion tokens", better="lower", unit="tokens"),
-        Metric(name="cost", label="cost", better="lower", unit="dollars"),
+        Metric(name="cost", label="cost of 1,000 answers", better="lower", unit="dollars"),
         Metric(name="failed", label="failure rate", better="lower", unit="binary"),
     )
 

@@ -11,7 +11,7 @@ def holm(ps: Sequence[float]) -> list[float]:
     Raises `ValueError` where one is not within 0 and 1.
     """
     values = _checked(ps)
-    order = np.argsort(values, kind="stable")
+    order = np.argsort(values)
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)), 1.0)
     return [float(p) for p in adjusted]

@@ -383,6 +383,9 @@ def test_cases_come_from_other_files_and_from_traces(evals: Command, run: Comman
     assert [case.id for case in read(Path("twice.jsonl"))] == [f"trace-{newest.id}"]
     assert f"trace-{oldest.id} is left out" in told.err
     refused(evals("convert", "nowhere.csv", "--to", "made.jsonl"), "nowhere.csv")
+    refused(evals("convert", "cases.csv", "--to", "made.jsonl"), "all 2 cases are in made.jsonl already", "nothing was added")
+    Path("cases.csv").write_text("question,answer\nWho came?,Nobody\n")
+    assert "1 case added to made.jsonl" in evals("convert", "cases.csv", "--to", "made.jsonl").out
 
 
 def test_the_documents_beside_the_cases_are_ingested_when_they_have_to_be(evals: Command) -> None:
@@ -408,6 +411,9 @@ BAD = {
     "a variant that is not there": (("--variant", "bold"), ("bold", "default")),
     "the same twice": (("--a", "answer@2", "--b", "answer"), ("the same", "name two that differ")),
     "a metric that is not there": ((*AB, "--primary", "beauty"), ("there is no metric beauty", "f1")),
+    "a metric almost of that name": ((*AB, "--primary", "F1"), ("there is no metric F1", "did you mean f1?")),
+    "a guardrail almost of that name": ((*AB, "--guardrail", "halucination=0.05"), ("did you mean hallucination?",)),
+    "a prompt that does not answer": (("--a", "answer@1", "--b", "judge@1"), ("judge@1 does not answer questions",)),
     "a guardrail without a margin": ((*AB, "--guardrail", "cost"), ("--guardrail cost", "cost=10%")),
     "a guardrail that is no number": ((*AB, "--guardrail", "cost=much"), ("--guardrail cost=much",)),
     "a guardrail that is NaN": ((*AB, "--guardrail", "cost=nan%"), ("--guardrail cost=nan%",)),

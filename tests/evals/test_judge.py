@@ -174,7 +174,7 @@ async def test_a_judge_that_answers_nonsense_is_a_missing_value(judge: Judge, pr
     provider.script(Reply(pieces=("It is\n", "forty-two. " * 20)))
     judgement = await judge.grade(trace(), CASE)
     said = ("It is " + "forty-two. " * 20)[:80]
-    assert judgement.scores == {CORRECT.name: Missing(reason=f"the judge did not answer with a verdict: {said}")}
+    assert judgement.scores == {CORRECT.name: Missing(reason=f"the judge gave no verdict, --retry-failed asks it again: {said}")}
     assert len(provider.calls) == len(judgement.attempts) == 2
     assert judgement.cost_nanodollars == 2 * COST[judgement.attempts[0].model]
     assert Judgement.model_validate_json(judgement.model_dump_json()) == judgement
@@ -195,7 +195,7 @@ async def test_a_judge_that_fails_for_good_is_a_missing_value(judge: Judge, prov
     judgement = await judge.grade(trace(), CASE)
     missing = judgement.scores[CORRECT.name]
     assert isinstance(missing, Missing)
-    assert missing.reason.startswith(f"the judge failed: {OPENAI} answered 500: boom")
+    assert missing.reason.startswith(f"the judge failed, --retry-failed asks it again: {OPENAI} answered 500: boom")
     assert len(judgement.attempts) == 2
 
 
@@ -428,7 +428,7 @@ async def test_a_small_model_gives_a_verdict_or_a_counted_nothing() -> None:
         await router.close()
     score = judgement.scores[CORRECT.name]
     if isinstance(score, Missing):
-        assert score.reason.startswith("the judge did not answer with a verdict: ")
+        assert score.reason.startswith("the judge gave no verdict, --retry-failed asks it again: ")
     else:
         assert score in GRADES.values()
     assert judgement.cost_nanodollars == 0

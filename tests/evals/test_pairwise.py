@@ -195,6 +195,7 @@ async def test_what_was_said_before_is_sent_where_the_question_rests_on_it(runti
     said = (Message(role="user", content="Do you sell kettles?"), Message(role="assistant", content="We do."))
     cases = [Case(id="rests", question="How long is the warranty on them?", history=said)]
     await asked(runtime, cases)
+    assert provider.calls
     for call in provider.calls:
         assert [message["content"] for message in call.body["messages"][1:3]] == ["Do you sell kettles?", "We do."]
 

@@ -49,7 +49,6 @@ def test_lists_every_version(write: Writer, run: Callable[..., Outcome]) -> None
     run("label", "live", "greeting@1")
     run("label", "canary", "greeting@1")
     assert "canary, live" in run("list").out.splitlines()[1]
-    assert "person, passages, fence" in lines[1]
 
 
 def test_shows_identity_and_text(write: Writer, run: Callable[..., Outcome]) -> None:
@@ -137,7 +136,8 @@ def test_labels_are_given_and_shown(write: Writer, run: Callable[..., Outcome]) 
     assert (refused.code, refused.out) == (2, "")
     assert refused.err.endswith("prompts release greeting@1\n")
     run("release", "greeting@1")
-    assert run("label", "production", "greeting@1").out == "production greeting@1\n"
+    assert run("label", "production", "greeting@1").out == "production: greeting@1; commit labels.toml\n"
+    assert run("label", "production", "greeting@1").out == "production: greeting@1 → greeting@1; commit labels.toml\n"
     run("label", "canary", "greeting")
     assert run("label").out == "canary greeting@1\nproduction greeting@1\n"
     assert run("label", "production").out == "production greeting@1\n"

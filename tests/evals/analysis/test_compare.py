@@ -9,9 +9,12 @@ import pytest
 from numpy.typing import ArrayLike
 
 from evals.analysis.compare import Analysis, compare
+from evals.analysis.verdict import DECIDE
 from evals.comparison import Design, Effect, Finding, Guardrail, Role, Verdict
 from evals.scores import FloatArray
 from evals.stats.multiplicity import benjamini_hochberg
+from evals.stats.paired import Pairs
+from evals.stats.power import plan
 from evals.stats.sequential import Sequential
 from rag.errors import GroundwireError
 from tests.evals.analysis.tables import cases, metric, table
@@ -81,21 +84,22 @@ def test_worse() -> None:
     a = drawn()
     analysis = compared({"f1": a}, {"f1": moved(a, -0.05)})
     assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.WORSE, 1)
-    assert analysis.reasons[0].startswith("f1 0.5")
-    assert analysis.reasons[0].endswith("p < .001: worse")
+    assert analysis.reasons == ("it shares fewer words with the expected answers, f1 0.532 → 0.478 (-0.060 to -0.047)",)
 
 
 def test_equivalent() -> None:
     a = drawn()
     analysis = compared({"f1": a}, {"f1": moved(a, 0)})
     assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.EQUIVALENT, 0)
-    assert analysis.reasons[0].endswith("equivalent, within 0.030 either way")
+    assert analysis.reasons[0].endswith("what difference there may be is within 0.030, too small to matter")
 
 
 def test_not_known_yet() -> None:
     analysis = compared({"f1": drawn(1, 30)}, {"f1": drawn(2, 30)})
     assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.UNKNOWN, 3)
-    assert "cases would settle it if the difference stays what it is" in analysis.reasons[0]
+    assert analysis.reasons[0].endswith("may be chance")
+    assert "if it stays like this, even 20 times as many cases would not be enough" in analysis.reasons[1]
+    assert DECIDE not in analysis.reasons
 
 
 def test_not_trustworthy_with_too_many_failures() -> None:
@@ -108,15 +112,16 @@ def test_not_trustworthy_with_too_many_failures() -> None:
     )
     assert (analysis.verdict, analysis.verdict.exit_code) == (Verdict.UNTRUSTWORTHY, 4)
     assert analysis.reasons == ("30 of 200 requests of B were not answered (28 failed, 2 timed out), more than 10%",)
-    assert analysis.problems == ("20 of 200 requests of A were not answered (20 failed)",)
+    assert analysis.problems == ()
+    assert analysis.notes == ("20 of 200 requests of A were not answered (20 failed)",)
 
 
 def test_better_at_a_cost_that_is_not_tolerated_is_worse() -> None:
     a = drawn()
     analysis = compared({"f1": a, "cost": COSTS}, {"f1": moved(a, 0.05), "cost": COSTS * 1.3}, design(guardrails=(CHEAP,)))
     assert analysis.verdict is Verdict.WORSE
-    assert "that are tolerated" in analysis.reasons[0]
-    assert analysis.reasons[0].startswith("cost $")
+    assert analysis.reasons[0].startswith("it costs more, cost $")
+    assert "where no more than 10 % is tolerated; it shares more words" in analysis.reasons[0]
 
 
 def test_better_with_a_guardrail_that_is_not_known_is_not_known() -> None:
@@ -124,15 +129,16 @@ def test_better_with_a_guardrail_that_is_not_known_is_not_known() -> None:
     plan = design(guardrails=(HONEST,))
     analysis = compared({"f1": a, "invented": few[0]}, {"f1": moved(a, 0.05), "invented": few[1]}, plan)
     assert analysis.verdict is Verdict.UNKNOWN
-    assert analysis.reasons[0].startswith("invented ")
-    assert analysis.reasons[1].endswith(": better")
+    assert analysis.reasons[0].startswith("it shares more words")
+    assert analysis.reasons[0].endswith("Whether invented is no worse than tolerated is open")
+    assert analysis.reasons[1].startswith("invented: it may be worse by more than the 5.0 points that is tolerated")
 
 
 def test_a_sure_but_small_effect_is_told_to_be_small() -> None:
     a = drawn()
     analysis = compared({"f1": a}, {"f1": moved(a, 0.01, spread=0.01)})
     assert analysis.verdict is Verdict.BETTER
-    assert analysis.reasons[0].endswith("better, by less than the margin of 0.030")
+    assert analysis.reasons[0].endswith("though by less than the 0.030 that matter")
 
 
 def test_the_primary_metrics_are_corrected_together() -> None:
@@ -143,7 +149,6 @@ def test_the_primary_metrics_are_corrected_together() -> None:
     assert sorted(one.p_adjusted or 0 for one in together.effects) == pytest.approx(
         [min(1, 2 * ps[0]), max(min(1, 2 * ps[0]), ps[1])]
     )
-    assert "after Holm" in together.reasons[0]
 
 
 def test_what_one_primary_metric_alone_would_show_two_may_not() -> None:
@@ -184,7 +189,7 @@ def test_a_guardrail_that_b_never_lets_be_measured_is_not_known() -> None:
         {"f1": a, "invented": np.zeros(N)}, {"f1": moved(a, 0.05), "invented": np.full(N, np.nan)}, design(guardrails=(HONEST,))
     )
     assert analysis.verdict is Verdict.UNKNOWN
-    assert analysis.reasons[0].startswith("invented is a guardrail")
+    assert analysis.reasons[1].startswith("invented is a guardrail")
     assert "invented applies on one side only to 200 cases, which are left out of its mean" in analysis.problems
 
 
@@ -207,7 +212,8 @@ def test_missing_values_are_counted_and_bound() -> None:
     rest = float(np.sum(moved(a, 0.3)[10:] - 0.5))
     assert one.worst_case == pytest.approx(((rest - 4 * 1 - 6 * 0.5) / N, (rest + 4 * 1 + 6 * 0.5) / N))
     assert analysis.verdict is Verdict.BETTER
-    assert "10 of 200 values of f1 are missing from B (the judge was silent 10)" in analysis.problems
+    told = "values of f1 are missing, 4 of 200 from A and 10 of 200 from B: the judge was silent"
+    assert (analysis.problems, analysis.notes) == ((), (told,))
 
 
 def test_what_missing_values_could_turn_is_not_known() -> None:
@@ -217,7 +223,8 @@ def test_what_missing_values_could_turn_is_not_known() -> None:
     analysis = compared({"f1": a}, {"f1": b}, of_b=gap(16))
     assert effect(analysis, "f1").p < 0.001
     assert analysis.verdict is Verdict.UNKNOWN
-    assert "16 missing values leave open anything from -0." in analysis.reasons[0]
+    assert analysis.reasons[0].endswith("is not certain")
+    assert "16 missing values leave open anything from -0." in analysis.reasons[1]
 
 
 def test_a_repeat_that_is_missing_leaves_the_case_its_others() -> None:
@@ -240,7 +247,7 @@ def test_who_refuses_the_hard_questions_is_not_better_at_the_others() -> None:
     assert (one.p < 0.001, one.difference.value, one.alone) == (True, pytest.approx(0.1), 50)
     assert one.worst_case == pytest.approx((0.05 - 0.15, 0.05 + 0.35))
     assert analysis.verdict is Verdict.UNKNOWN
-    assert "50 cases to which it applies on one side only leave open anything from -0.100 to +0.400" in analysis.reasons[0]
+    assert "50 cases to which it applies on one side only leave open anything from -0.100 to +0.400" in analysis.reasons[1]
     assert (analysis.flips.lost, analysis.flips.gained) == (50, 0)
     assert analysis.flips.flipped[0].metric == "refusal_correct"
 
@@ -263,7 +270,7 @@ def test_a_judge_that_says_two_things_has_measured_no_tie() -> None:
     assert torn(0).verdict is Verdict.EQUIVALENT
     analysis = torn(90)
     assert analysis.verdict is Verdict.UNKNOWN
-    assert "90 cases of which the judge said two things leave open anything from -0.900 to +0.900" in analysis.reasons[0]
+    assert "90 cases of which the judge said two things leave open anything from -0.900 to +0.900" in analysis.reasons[1]
 
 
 def test_a_judge_that_says_two_things_of_some_may_be_sure_of_the_others() -> None:
@@ -313,7 +320,7 @@ def test_times_of_another_day_hold_no_guardrail_and_break_none() -> None:
 def test_a_guardrail_that_was_asked_for_is_not_known_where_its_times_cannot_be_compared() -> None:
     analysis = timed(design(guardrails=(FAST,)), BEFORE)
     assert analysis.verdict is Verdict.UNKNOWN
-    assert analysis.reasons[0].startswith("latency is a guardrail, and can be compared on fewer than two independent cases")
+    assert analysis.reasons[1].startswith("latency is a guardrail, and can be compared on fewer than two independent cases")
     assert analysis.problems[0].startswith("latency is not measured: A was timed on 2026-11-22")
 
 
@@ -373,14 +380,101 @@ def test_too_many_missing_values_are_not_trusted() -> None:
     a = drawn()
     analysis = compared({"f1": a}, {"f1": moved(a, 0.3)}, of_b=gap(21))
     assert analysis.verdict is Verdict.UNTRUSTWORTHY
-    assert analysis.reasons[0] == "21 of 200 values of f1 are missing from B (the judge was silent 21), more than 10%"
+    assert analysis.reasons[0] == "values of f1 are missing, 21 of 200 from B: the judge was silent"
+    assert (analysis.problems, analysis.notes) == ((), ())
 
 
 def test_a_price_that_is_mostly_unknown_holds_no_guardrail() -> None:
     a, lost = drawn(), {"missing": {"cost": np.arange(N) < 50}}
     analysis = compared({"f1": a, "cost": COSTS}, {"f1": moved(a, 0.05), "cost": COSTS}, design(guardrails=(CHEAP,)), of_b=lost)
     assert analysis.verdict is Verdict.UNKNOWN
-    assert analysis.reasons[0].endswith("not known yet, 50 values are missing")
+    cost = effect(analysis, "cost")
+    assert all(map(np.isnan, (cost.a.value, cost.b.value, cost.difference.value, cost.p)))
+    assert (cost.naive, cost.margin, cost.lacking) == (None, None, "the judge was silent")
+    assert analysis.reasons[1] == "cost is not known: the judge was silent. Name a guardrail that can be measured"
+    assert (analysis.problems, analysis.notes) == ((), ())
+
+
+def test_what_to_type_without_a_price_is_told() -> None:
+    a, lost = drawn(), {"missing": {"cost": np.arange(N) < 50}}
+    values = {"f1": a, "cost": COSTS, "invented": np.zeros(N)}
+    analysis = compared(values, {**values, "f1": moved(a, 0.05)}, design(guardrails=(CHEAP, HONEST)), of_b=lost)
+    assert analysis.reasons[1].endswith("To decide without it: --guardrail invented=0.05")
+
+
+CITED = Guardrail(metric="recall", margin=0.05, by_default=True)
+
+
+def test_a_prompt_that_stops_citing_is_worse_though_its_words_are_better() -> None:
+    a = drawn()
+    analysis = compared(
+        {"f1": a, "recall": np.ones(N)}, {"f1": moved(a, 0.1), "recall": moved(np.ones(N), -0.2)}, design(guardrails=(CITED,))
+    )
+    assert analysis.verdict is Verdict.WORSE
+    assert analysis.reasons[0].startswith("its recall is lower, recall 1.000 → 0.796")
+
+
+@pytest.mark.parametrize("cases_", [20, N])
+def test_who_never_cites_has_no_citations_to_guard(cases_: int) -> None:
+    a, none = drawn(count=cases_), np.zeros(cases_)
+    told = {"f1": a, "recall": none}, {"f1": moved(a, 0.2), "recall": none}
+    analysis = compared(*told, design(guardrails=(CITED,)))
+    assert (analysis.verdict, effect(analysis, "recall").role) == (Verdict.BETTER, Role.OTHER)
+    if cases_ < N:
+        named = CITED.model_copy(update={"by_default": False})
+        assert compared(*told, design(guardrails=(named,))).verdict is Verdict.UNKNOWN
+
+
+def test_a_guardrail_that_nobody_named_looks_at_what_both_answered() -> None:
+    """A refusal cites nothing, and cites nothing wrongly."""
+    a, cited = drawn(), np.where(np.arange(N) < 15, np.nan, 1.0)
+    told = {"f1": a, "recall": np.ones(N)}, {"f1": moved(a, 0.1), "recall": cited}
+    assert compared(*told, design(guardrails=(CITED,))).verdict is Verdict.BETTER
+    named = CITED.model_copy(update={"by_default": False})
+    assert compared(*told, design(guardrails=(named,))).verdict is Verdict.UNKNOWN
+
+
+def test_the_others_that_are_worse_are_corrected_together() -> None:
+    a, rng = drawn(), np.random.default_rng(8)
+    values = {"f1": a, "recall": rng.random(N), "exact": np.ones(N), "latency": rng.random(N)}
+    analysis = compared(values, {**values, "recall": values["recall"] * 0.9, "latency": rng.random(N)})
+    others = [one for one in analysis.effects if one.role is Role.OTHER]
+    assert [one.q for one in others] == pytest.approx(benjamini_hochberg([one.p for one in others]))
+    assert effect(analysis, "f1").q is None
+
+
+def test_cases_that_nobody_has_read_are_told() -> None:
+    tags = [{"review": "needed"}] * 3 + [{"review": "done"}] * 7
+    tables = table({"f1": drawn(count=10)}), table({"f1": drawn(2, 10)}, side="b")
+    analysis = compare(*tables, cases(10, tags=tags), METRICS, design())
+    assert analysis.problems[0].startswith("3 cases still have the tag review: needed. Nobody has read")
+
+
+@pytest.mark.parametrize("count", [30, 60])
+def test_the_cases_that_would_tell_are_those_that_a_plan_names(count: int) -> None:
+    a, b = drawn(1, count), drawn(2, count)
+    one = effect(compared({"f1": a}, {"f1": b}, design(margin=0.001)), "f1")
+    pilot = {"f1": Pairs.of(a, b, bounded=True)}
+    told = plan([F1], design(margin=0.001), cases=count, pilot=pilot, effect=abs(one.difference.value))
+    assert one.finding is Finding.UNKNOWN
+    assert one.needed == told.metrics[0].needed
+    assert plan([F1], design(), cases=one.needed or 0, pilot=pilot, effect=abs(one.difference.value)).metrics[
+        0
+    ].power == pytest.approx(0.8, abs=0.02)
+
+
+def test_equals_are_told_apart_from_their_margin_as_often_as_planned() -> None:
+    """Drawn anew with as many cases as were named, they are equivalent, or held, four times in five."""
+    rng = np.random.default_rng(4)
+
+    def drawn_(cases_: int) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+        a = rng.random(cases_) * 0.8 + 0.1
+        return {"f1": a}, {"f1": np.clip(a + rng.normal(0, 0.08, cases_), 0, 1)}
+
+    needed = [effect(compared(*drawn_(40), design(margin=0.02)), "f1").needed for _ in range(9)]
+    named = int(np.median([count for count in needed if count]))
+    found = [effect(compared(*drawn_(named), design(margin=0.02)), "f1").finding for _ in range(40)]
+    assert found.count(Finding.EQUIVALENT) >= 28
 
 
 @pytest.mark.parametrize(

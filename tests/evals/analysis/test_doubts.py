@@ -1,11 +1,15 @@
 """What makes a comparison doubtful is counted and said."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from evals.agreement import agreement
 from evals.analysis.doubts import disagreeing, few, gaps, repeated, too_little, unanswered
 from evals.analysis.pairing import Sides
+from evals.scorers.base import FAILED
 from tests.evals.analysis.tables import cases, metric, table
 
 F1 = metric("f1")
@@ -43,13 +47,24 @@ def test_a_primary_metric_may_miss_a_tenth(missing: int, said: bool) -> None:
     cut = table({"f1": np.zeros(100)}, {"f1": np.arange(100) < missing})
     sides = Sides(F1, whole.columns["f1"], cut.columns["f1"])
     assert bool(list(too_little([sides], {"f1"}))) is said
-    assert list(gaps([sides], {"f1"})) == [f"{missing} of 100 values of f1 are missing from B (the judge was silent {missing})"]
+    told = [f"values of f1 are missing, {missing} of 100 from B: the judge was silent"]
+    assert list(gaps([sides], {"f1"}, many=said)) == told
+    assert list(gaps([sides], {"f1"}, many=not said)) == []
+
+
+def test_what_failed_is_not_told_once_more_for_every_metric() -> None:
+    lost = table({"f1": np.zeros(9)}, {"f1": np.arange(9) < 5}).columns["f1"]
+    failed = replace(lost, reasons=Counter({FAILED: 5}))
+    assert not [*gaps([Sides(F1, failed, failed)], {"f1"}, many=True), *gaps([Sides(F1, failed, failed)], {"f1"}, many=False)]
+    assert list(gaps([Sides(F1, failed, lost)], {"f1"}, many=True)) == [
+        "values of f1 are missing, 5 of 9 from B: the judge was silent"
+    ]
 
 
 def test_cases_with_a_metric_on_one_side_only_are_counted_once() -> None:
     a = table({"f1": [1, np.nan, 1, np.nan, np.nan]}, {"f1": [0, 0, 0, 1, 0]})
     b = table({"f1": [1, 1, np.nan, 1, np.nan]})
-    told = list(gaps([Sides(F1, a.columns["f1"], b.columns["f1"])], {"f1"}))
+    told = list(gaps([Sides(F1, a.columns["f1"], b.columns["f1"])], {"f1"}, many=True))
     assert told[1:] == ["f1 applies on one side only to 2 cases, which are left out of its mean"]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.analysis.verdict import judge
+from evals.analysis.verdict import DECIDE, judge
 from evals.comparison import Design, Effect, Estimate, Finding, Guardrail, Role, Verdict
 from evals.scorers.base import Metric
 from tests.evals.analysis.tables import metric
@@ -30,6 +30,7 @@ def effect(
         test="by hand",
         margin=0.001 if of is COST else 0.03,
         finding=finding,
+        needed=60 if finding is Finding.UNKNOWN else None,
     ).model_copy(update=changes)
 
 
@@ -58,92 +59,106 @@ def test_what_is_not_trusted_is_not_judged() -> None:
     assert judge([effect(F1, Finding.BETTER)], PLAN, ["all failed"]) == (Verdict.UNTRUSTWORTHY, ("all failed",))
 
 
-def test_what_decided_comes_first() -> None:
+def test_what_is_worse_is_told_first_and_what_holds_last() -> None:
     found = [effect(F1, Finding.BETTER), effect(EXACT, Finding.EQUIVALENT), effect(COST, Finding.WORSE)]
-    assert [reason.split()[0] for reason in judge(found, PLAN)[1]] == ["cost", "f1", "exact"]
+    told = judge(found, PLAN)[1]
+    assert len(told) == 1
+    places = [told[0].index(text) for text in ("it costs more", "it shares more words", "exact 40.0 % → 45.0 %")]
+    assert places == sorted(places)
 
 
 def test_metrics_that_decide_nothing_are_not_told() -> None:
     found = [effect(F1, Finding.BETTER), effect(EXACT, Finding.WORSE, role=Role.OTHER)]
-    assert len(judge(found, Design(primary=("f1",)))[1]) == 1
+    assert "exact" not in " ".join(judge(found, Design(primary=("f1",)))[1])
 
 
 @pytest.mark.parametrize(
     ("told", "sentence"),
     [
-        (effect(F1, Finding.BETTER), "f1 0.400 -> 0.450, +0.050 [+0.010, +0.090], p .008: better"),
+        (effect(F1, Finding.BETTER), "it shares more words with the expected answers, f1 0.400 → 0.450 (+0.010 to +0.090)"),
         (
             effect(F1, Finding.WORSE, (-0.02, -0.03, -0.01)),
-            "f1 0.400 -> 0.380, -0.020 [-0.030, -0.010], p .008: worse, by less than the margin of 0.030",
+            "it shares fewer words with the expected answers, f1 0.400 → 0.380 (-0.030 to -0.010), though by less than the 0.030 that matter",
         ),
         (
             effect(EXACT, Finding.EQUIVALENT, (0.0, -0.02, 0.02)),
-            "exact 40.0 % -> 40.0 %, +0.0 points [-2.0, +2.0], p .008: equivalent, within 3.0 % either way",
+            "exact 40.0 % → 40.0 % (-2.0 to +2.0): what difference there may be is within 3.0 %, too small to matter",
         ),
-        (
-            effect(COST, Finding.HELD, (0.0002, -0.0001, 0.0005)),
-            "cost $0.400 -> $0.400, +$0.000200 [-$0.000100, +$0.000500]: not worse than the +$0.00100 that are tolerated",
-        ),
+        (effect(COST, Finding.HELD, (0.0002, -0.0001, 0.0005)), "cost is no worse than tolerated"),
         (
             effect(COST, Finding.WORSE, (0.003, 0.002, 0.004)),
-            "cost $0.400 -> $0.403, +$0.00300 [+$0.00200, +$0.00400]: worse than the +$0.00100 that are tolerated",
+            "it costs more, cost $400.00 → $403.00 (+$2.00 to +$4.00), where no more than $1.00 is tolerated",
         ),
+        (effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15)), "f1 0.400 → 0.450 (-0.050 to +0.150) may be chance"),
+        (effect(F1, Finding.UNKNOWN, (0.05, 0.01, 0.09)), "f1 0.400 → 0.450 (+0.010 to +0.090) is not certain"),
     ],
 )
 def test_the_sentences(told: Effect, sentence: str) -> None:
-    assert judge([told], Design(primary=("f1",)))[1] == (sentence,)
+    assert judge([told], Design(primary=("f1",)))[1][0] == sentence
+
+
+def test_a_margin_that_is_a_share_is_told_as_one() -> None:
+    plan = Design(primary=("f1",), guardrails=(Guardrail(metric="cost", margin=0.1, relative=True),))
+    told = judge([effect(F1, Finding.BETTER), effect(COST, Finding.UNKNOWN)], plan)[1]
+    assert told[0].endswith("Whether cost is no worse than tolerated is open")
+    assert told[1].startswith("cost: it may be worse by more than the 10 % that is tolerated; ")
+
+
+def open_still(told: Effect, asked: int | None = None) -> str:
+    """What is said of one metric that is not known yet."""
+    return judge([told], Design(primary=("f1",)), asked=asked)[1][1]
 
 
 @pytest.mark.parametrize(
-    ("told", "needed"),
+    ("told", "said"),
     [
-        (effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3), "about 400 cases would settle it"),
-        (effect(F1, Finding.UNKNOWN, (0.0, -0.06, 0.06), p_adjusted=1), "about 280 cases would settle it"),
-        (effect(F1, Finding.UNKNOWN, (0.0299999, -30, 30), p_adjusted=0.9), "no number of cases would settle it soon"),
-        (effect(F1, Finding.UNKNOWN, (0.05, 0.01, 0.09)), "about 101 cases would settle it"),
         (
-            effect(COST, Finding.UNKNOWN, (0.0005, -0.0005, 0.0015)),
-            "it may be worse than the +$0.00100 that are tolerated: about 400 cases would settle it",
+            effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, needed=404),
+            "f1: if it stays like this, about 400 cases would tell, 4 times in 5",
+        ),
+        (
+            effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, needed=101),
+            "f1: if it stays like this, about 101 cases would tell, 4 times in 5",
+        ),
+        (
+            effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, needed=60),
+            "f1: if it stays like this, more cases would tell",
+        ),
+        (
+            effect(F1, Finding.UNKNOWN, (0.0, -0.2, 0.2), p_adjusted=0.9, needed=None),
+            "f1: if it stays like this, even 20 times as many cases would not be enough",
+        ),
+        (
+            effect(COST, Finding.UNKNOWN, needed=400),
+            "cost: it may be worse by more than the $1.00 that is tolerated; if it stays like this, about 400",
         ),
         (
             effect(F1, Finding.UNKNOWN, missing_a=1, missing_b=2, worst_case=(-0.01, 0.06)),
-            "3 missing values leave open anything from -0.010 to +0.060",
+            "f1: 3 missing values leave open anything from -0.010 to +0.060",
         ),
-        (
-            effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, missing_b=1, worst_case=(0.04, 0.06)),
-            "about 400 cases would settle it if the difference stays what it is, and 1 missing value leaves open anything from +0.040",
-        ),
-        (effect(COST, Finding.UNKNOWN, missing_b=20), "20 values are missing"),
-    ],
-)
-def test_what_is_not_known_says_what_would_settle_it(told: Effect, needed: str) -> None:
-    """1 / 2 of the width wanted needs 4 times the 100 cases; equivalence asks for 90 % only: (1.645 / 1.960 * 0.06 / 0.03)² = 2.8."""
-    assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)))[1][0]
-
-
-@pytest.mark.parametrize(
-    ("told", "needed"),
-    [
-        # Two that differ the same way: by chance one time in two, and six of six one time in 32.
-        (effect(F1, Finding.UNKNOWN, (0.9, -0.1, 1), p=0.5, p_adjusted=0.5, pairs=2, units=2), "about 6 cases would settle it"),
-        # p = .0577 is 1.90 standard deviations, and 1.96 are wanted: (1.96 / 1.90)² = 1.07.
+        (effect(COST, Finding.UNKNOWN, missing_b=20), "tolerated; 20 values are missing"),
         (
             effect(EXACT, Finding.UNKNOWN, (0.08, 0.001, 0.17), p=0.0574, p_adjusted=0.0574),
-            "the interval leaves out 0, and the test, which is stricter, finds nothing yet: about 110 cases would settle it",
+            "exact: the interval leaves out 0, and the test, which is stricter, finds nothing yet",
         ),
-        # The end at -0.002 is 0.052 from 0.05: (0.052 / 0.05)² = 1.08.
         (
             effect(F1, Finding.UNKNOWN, (0.05, -0.002, 0.06)),
-            "the test finds a difference that few cases carry, and the interval still holds 0: about 110 cases would settle it",
+            "f1: the test finds a difference that few cases carry, and the interval still holds 0",
         ),
         (
             effect(F1, Finding.UNKNOWN, (0.2, -0.1, 0.5), p=0.0625, p_adjusted=0.0625, units=5),
-            "5 clusters can show no difference, however many cases they have: it takes 6",
+            "f1: 5 clusters can show no difference, however many cases they have: it takes 6",
         ),
     ],
 )
-def test_what_the_test_keeps_open_is_settled_by_what_it_takes(told: Effect, needed: str) -> None:
-    assert f"not known yet, {needed}" in judge([told], Design(primary=("f1",)), asked=told.pairs)[1][0]
+def test_what_is_not_known_says_what_would_settle_it(told: Effect, said: str) -> None:
+    assert said in open_still(told)
+
+
+def test_what_keeps_it_open_is_told_whole() -> None:
+    told = effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3, missing_b=1, worst_case=(0.04, 0.06), needed=400)
+    left, cases = "1 missing value leaves open anything from +0.040 to +0.060", "about 400 cases would tell, 4 times in 5"
+    assert open_still(told) == f"f1: {left}; if it stays like this, {cases}"
 
 
 @pytest.mark.parametrize(
@@ -158,24 +173,15 @@ def test_what_the_test_keeps_open_is_settled_by_what_it_takes(told: Effect, need
     ],
 )
 def test_what_is_not_known_of_a_case_is_told_by_its_kind(changes: dict[str, int], said: str) -> None:
-    told = effect(F1, Finding.UNKNOWN, worst_case=(-0.4, 0.5), **changes)
-    assert judge([told], Design(primary=("f1",)))[1][0].endswith(f"not known yet, {said}")
-
-
-def test_a_margin_that_is_a_share_is_settled_by_what_was_tested() -> None:
-    """The excess of -0.0005 reaches to 0.001 in 100 cases: (0.0015 / 0.0005)² = 9 times as many leave out 0."""
-    excess = Estimate(value=-0.0005, low=-0.0006, high=0.001, method="by hand")
-    told = judge([effect(COST, Finding.UNKNOWN, (0.0005, 0.0004, 0.0006), excess=excess)], Design(primary=("f1",)))[1][0]
-    assert "tolerated, a share of what A has, which is uncertain too: about 900 cases would settle it" in told
+    assert said in open_still(effect(F1, Finding.UNKNOWN, worst_case=(-0.4, 0.5), **changes))
 
 
 def test_the_cases_it_takes_are_of_the_kind_that_was_asked() -> None:
     """The metric applies to 100 of 200 cases; 400 that it applies to are among 800."""
-    found = [effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15))]
-    assert "about 800 cases would settle it" in judge(found, Design(primary=("f1",)), asked=200)[1][0]
+    assert "about 800 cases would tell" in open_still(effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), needed=400), asked=200)
 
 
-def test_two_primary_metrics_need_more_cases_to_differ() -> None:
-    """By (2.241 / 1.960)² for half the error each."""
-    found = [effect(of, Finding.UNKNOWN, (0.05, -0.05, 0.15), p_adjusted=0.3) for of in (F1, EXACT)]
-    assert "p .30 after Holm: not known yet, about 520 cases" in judge(found, PLAN)[1][1]
+def test_who_asks_more_is_told_to_decide_first() -> None:
+    known, more = effect(F1, Finding.BETTER), effect(F1, Finding.UNKNOWN, (0.05, -0.05, 0.15), needed=400)
+    assert judge([more], Design(primary=("f1",)))[1][-1] == DECIDE
+    assert DECIDE not in judge([known], Design(primary=("f1",)))[1]

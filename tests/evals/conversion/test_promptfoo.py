@@ -50,11 +50,15 @@ def test_tests_are_cases(tmp_path: Path) -> None:
     assert (warranty.answerable, sundays.answerable) == (True, True)
 
 
+WORDS = "names words of an answer, not an answer: f1 punishes whatever else is said; decide with --judge"
+
+
 def test_defaults_are_part_of_every_test_and_give_way_to_it(tmp_path: Path) -> None:
     cases, notes = converted(tmp_path, CONFIGURATION)
     assert [case.tags for case in cases] == [{"topic": "kettles", "team": "kettles"}, {"team": "shop"}, {"team": "shop"}]
     place = tmp_path / "promptfooconfig.yaml"
     assert notes == [
+        f"{place}:12: `icontains` {WORDS}",
         f"{place}:12: `latency` is left out: it names no answer, and 2 more",
         f"{place}:12: `language` is left out, and 2 more",
     ]
@@ -134,7 +138,8 @@ def test_a_table_of_promptfoo(tmp_path: Path) -> None:
     )
     assert why.references == ("Note: because", "So it is")
     assert (how.references, how.answerable, who.answerable) == ((), True, False)
-    assert notes == [f"{tmp_path / 'tests.csv'}:4: `llm-rubric` is left out: it names no answer"]
+    place = tmp_path / "tests.csv"
+    assert notes == [f"{place}:2: `contains-any` {WORDS}", f"{place}:4: `llm-rubric` is left out: it names no answer"]
 
 
 def test_tests_in_other_files_are_followed(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from evals.execution.budget import Budget, Limits
 from evals.execution.execution import AHEAD, HOPELESS, Execution
 from evals.execution.pace import FIRST
 from evals.execution.runs import Result
+from evals.scorers.base import Missing
 from rag.errors import GroundwireError
 from rag.runtime import Runtime
 from rag.trace import Channel, Outcome
@@ -117,6 +119,24 @@ async def test_failures_are_results_and_can_be_asked_again(runtime: Runtime, pro
     assert len(results(mended)) == 12
 
 
+async def test_a_judge_that_talked_nonsense_is_asked_again_where_that_is_wanted(runtime: Runtime, provider: Provider) -> None:
+    def judged(words: str) -> Callable[[Call], Reply]:
+        return lambda call: Reply(pieces=(words,)) if call.body["model"] == "gpt-4.1" else Reply()
+
+    provider.play(judged("I like both."))
+    asking = await carried_out(runtime, [arm(runtime)], some(3), judge="openai/gpt-4.1")
+    assert all(isinstance(result.scores["correct"], Missing) for result in results(asking))
+    provider.play(judged('{"reason": "It fits.", "verdict": "correct"}'))
+    await carried_out(runtime, [arm(runtime)], some(3), judge="openai/gpt-4.1")
+    assert not provider.calls
+    mended = await carried_out(runtime, [arm(runtime)], some(3), judge="openai/gpt-4.1", limits=Limits(retry_failed=True))
+    assert {call.body["model"] for call in provider.calls} == {"gpt-4.1"}
+    assert [result.scores["correct"] for result in results(mended)] == [1.0] * 3
+    again = await carried_out(runtime, [arm(runtime)], some(4), judge="openai/gpt-4.1")
+    assert [result.scores["correct"] for result in results(again)] == [1.0] * 4
+    assert len(provider.calls) == 5
+
+
 async def test_an_upstream_that_is_gone_ends_the_run_and_it_goes_on_later(runtime: Runtime, provider: Provider) -> None:
     provider.script(failure(500, "boom"))
     asking = await carried_out(runtime, arms(runtime), some(60))
@@ -131,13 +151,18 @@ async def test_an_upstream_that_is_gone_ends_the_run_and_it_goes_on_later(runtim
 
 
 async def test_a_provider_with_little_room_answers_every_case(runtime: Runtime, provider: Provider) -> None:
-    provider.play(lambda _: Reply(before=0.02), at_once=3)
-    asking = await carried_out(runtime, arms(runtime), some(40))
+    provider.play(lambda _: Reply(before=0.1, held=True), at_once=3)
+    running = asyncio.create_task(carried_out(runtime, arms(runtime), some(40)))
+    await provider.holds(3)
+    async with asyncio.timeout(60):
+        while len(provider.calls) == 3:
+            await asyncio.sleep(0.005)
+    provider.let_go()
+    asking = await running
     assert asking.standing.done == 80
     assert asking.standing.failed == 0
     assert {result.outcome for side in range(2) for result in results(asking, side)} == {Outcome.ANSWERED}
-    refused = len(provider.calls) - 80
-    assert 0 < refused < 120
+    assert len(provider.calls) > 80
     assert asking.slots < FIRST
 
 
@@ -147,10 +172,13 @@ async def test_a_wanted_concurrency_is_kept(runtime: Runtime, provider: Provider
     def watched(_: Call) -> Reply:
         nonlocal most
         most = max(most, sum(call.under_way for call in provider.calls))
-        return Reply(before=0.03)
+        return Reply(before=0.03, held=True)
 
     provider.play(watched)
-    await carried_out(runtime, [arm(runtime)], some(20), limits=Limits(concurrency=3))
+    running = asyncio.create_task(carried_out(runtime, [arm(runtime)], some(20), limits=Limits(concurrency=3)))
+    await provider.holds(3)
+    provider.let_go()
+    await running
     assert most == 3
 
 

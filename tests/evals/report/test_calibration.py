@@ -37,8 +37,10 @@ def test_the_plot_places_what_was_said_and_what_was() -> None:
 
 def test_a_row_a_set() -> None:
     sets = [labelled(100, 0, name="wice_oracle_claim_dev"), labelled(300, 1, name="begin_tc")]
-    text = drawn(transfer_table(transfer(sets, Scored())))
-    assert "begin_tc" in text
+    rows = transfer(sets, Scored())
+    text = drawn(transfer_table(rows))
+    assert "…" not in text
+    assert f"{rows[1].chance:.3f}" in text.split("begin_tc")[1].splitlines()[0]
     assert "-" in text.split("wice_oracle_claim_dev")[1].splitlines()[0]
 
 

