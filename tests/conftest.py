@@ -55,14 +55,18 @@ def server() -> Iterator[Provider]:
 
 @pytest.fixture
 async def provider(server: Provider, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Provider]:
-    """Both SDKs are pointed at it. Connections belong to the event loop of one test, so they are closed after it."""
+    """Both SDKs are pointed at it. Connections belong to the event loop of one test, so they are closed after it, and its last calls
+    are not taken for the first of the next one.
+    """
     for name in [name for name in os.environ if name.startswith(("OPENAI_", "ANTHROPIC_"))]:
         monkeypatch.delenv(name)
     for name, value in server.environment.items():
         monkeypatch.setenv(name, value)
     server.script()
     yield server
+    server.let_go()
     await close_connections()
+    await server.settled()
 
 
 @pytest.fixture(scope="session")

@@ -4,17 +4,20 @@ Knows counts and time. Knows no model and makes no call.
 """
 
 import time
+from collections.abc import Callable
 
 
 class Breaker:
     """Opens after `failures` in a row; after `seconds` it lets one probe through, whose outcome closes it or opens it again.
 
-    Belongs to one event loop. The caller reports each call that was admitted by exactly one of `succeeded`, `failed` and `abandoned`.
+    Belongs to one event loop. `clock` returns seconds that never go back. The caller reports each call that was admitted by exactly
+    one of `succeeded`, `failed` and `abandoned`.
     """
 
-    def __init__(self, failures: int = 5, seconds: float = 30.0) -> None:
+    def __init__(self, failures: int = 5, seconds: float = 30.0, clock: Callable[[], float] = time.monotonic) -> None:
         self._limit = failures
         self._seconds = seconds
+        self._clock = clock
         self._failures = 0
         self._opened_at: float | None = None
         self._probing = False
@@ -23,7 +26,7 @@ class Breaker:
         """Whether a call may be made now; if so, the caller must make it."""
         if self._opened_at is None:
             return True
-        if self._probing or time.monotonic() - self._opened_at < self._seconds:
+        if self._probing or self._clock() - self._opened_at < self._seconds:
             return False
         self._probing = True
         return True
@@ -37,7 +40,7 @@ class Breaker:
         self._failures += 1
         self._probing = False
         if self._failures >= self._limit:
-            self._opened_at = time.monotonic()
+            self._opened_at = self._clock()
 
     def abandoned(self) -> None:
         """The call ended without saying anything about the model's health."""

@@ -35,7 +35,7 @@ def test_json_tells_the_answer_and_what_it_rests_on(url: str, upstream: Provider
 
 
 def test_events_come_as_the_text_does(url: str, upstream: Provider) -> None:
-    upstream.script(Reply(pieces=("Kettles are covered ", "for 24 months [1]."), between=0.3))
+    upstream.script(Reply(pieces=("Kettles are covered ", "for 24 months [1]."), between=2))
     arrived = []
     with httpx.stream("POST", f"{url}/chat", json={"question": QUESTION, "stream": True}) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
@@ -46,7 +46,7 @@ def test_events_come_as_the_text_does(url: str, upstream: Provider) -> None:
     assert [name for name, _ in events(body)] == ["retrieved", "delta", "delta", "done"]
     assert "".join(str(data["text"]) for name, data in events(body) if name == "delta") == TRUE
     assert events(body)[-1][1]["answer"] == TRUE
-    assert arrived[-1] - arrived[0] > 0.2
+    assert arrived[-1] - arrived[0] > 1
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_a_filter_is_kept(url: str) -> None:
 @pytest.mark.anyio
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_client_that_leaves_ends_the_call_upstream(url: str, upstream: Provider, runtime: Runtime, stream: bool) -> None:
-    upstream.script(Reply(pieces=("word ",) * 200, between=0.05))
+    upstream.script(Reply(pieces=("word ",) * 2000, between=0.05))
     before = {trace.id for trace in runtime.traces.latest(1000)}
     async with httpx.AsyncClient() as client:
         asking = asyncio.ensure_future(client.post(f"{url}/chat", json={"question": QUESTION, "stream": stream}))
@@ -123,7 +123,7 @@ async def test_a_client_that_leaves_ends_the_call_upstream(url: str, upstream: P
         await asyncio.gather(asking, return_exceptions=True)
     await upstream.settled()
     assert upstream.calls[0].disconnected
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not (left := [t for t in runtime.traces.latest(1000) if t.id not in before and t.outcome]):
             await asyncio.sleep(0.01)
     assert [trace.outcome for trace in left] == [Outcome.DISCONNECTED]
@@ -184,3 +184,20 @@ def test_a_damaged_index_is_the_servers_fault_and_keeps_its_path(url: str, runti
     response = httpx.post(f"{url}/chat", json={"question": "What will be damaged?", "collection": "damaged"})
     assert response.status_code == 503
     assert str(runtime.settings.home) not in response.text
+
+
+def test_a_citation_names_the_page_where_there_are_pages(url: str, upstream: Provider, runtime: Runtime, tmp_path: Path) -> None:
+    (tmp_path / "manual.txt").write_text("\f".join(f"Step {number} takes {number} minutes. " * 60 for number in (1, 2, 3)))
+    (tmp_path / "note.txt").write_text("The lamp lasts seven years.")
+    ingest([str(tmp_path / "manual.txt"), str(tmp_path / "note.txt")], "paged", runtime)
+    upstream.script(Reply(pieces=("Step 3 takes 3 minutes [1].",)), Reply(pieces=("The lamp lasts seven years [1].",)))
+    for question, document in (("How long does step 3 take?", "manual.txt"), ("How long does the lamp last?", "note.txt")):
+        body = httpx.post(f"{url}/chat", json={"question": question, "collection": "paged"}).json()
+        [cited] = body["citations"]
+        passage = body["passages"][0]
+        assert cited["document_id"].endswith(document)
+        assert cited["page"] == passage["page"]
+        assert (f"Step {cited['page']} takes" in cited["text"]) if document == "manual.txt" else cited["page"] is None
+    described = httpx.get(f"{url}/openapi.json").json()["components"]["schemas"]
+    for schema in ("Citation", "Passage"):
+        assert described[schema]["properties"]["page"]["anyOf"] == [{"type": "integer"}, {"type": "null"}]

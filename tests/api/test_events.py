@@ -12,18 +12,23 @@ PING = b": ping\n\n"
 
 
 async def test_silence_is_filled_and_no_line_is_lost() -> None:
+    heard = asyncio.Event()
+
     async def lines() -> AsyncGenerator[bytes, None]:
         # A deadline that is set in one step and passes in another holds only within one task.
         async with asyncio.timeout(60):
             yield b"first"
-            await asyncio.sleep(0.25)
+            await heard.wait()
             yield b"second"
             yield b"third"
 
-    sent = [line async for line in kept_alive(lines(), 0.05)]
+    sent: list[bytes] = []
+    async for line in kept_alive(lines(), 0.05):
+        sent.append(line)
+        if sent.count(PING) == 2:
+            heard.set()
+    assert sent[:3] == [b"first", PING, PING]
     assert [line for line in sent if line != PING] == [b"first", b"second", b"third"]
-    assert 2 <= sent.count(PING) <= 5
-    assert sent[-2:] == [b"second", b"third"]
 
 
 async def test_lines_that_come_in_time_are_sent_alone() -> None:
@@ -56,7 +61,7 @@ async def test_a_reader_who_leaves_ends_what_is_read(waiting: bool) -> None:
     await asyncio.sleep(0.05)
     reading.cancel()
     await asyncio.wait({reading})
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(30):
         while not ended:
             await asyncio.sleep(0.01)
     assert len(ended) == 1

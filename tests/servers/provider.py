@@ -17,6 +17,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from prompts.encoding import encoding
 
@@ -37,6 +38,8 @@ class Reply:
     message: str = "scripted failure"
     before: float = 0.0
     """Until anything at all is sent."""
+    held: bool = False
+    """Nothing is sent before `Provider.let_go`."""
     first: float = 0.0
     """Between the response's head and the first piece."""
     between: float = 0.0
@@ -78,6 +81,8 @@ class Call:
     body: Mapping[str, Any]
     at: float
     """Seconds, by `time.monotonic`."""
+    held: bool = False
+    """Its reply waits to be let go."""
     sent: int = 0
     """Pieces."""
     ended: bool = False
@@ -101,13 +106,14 @@ class Provider:
     """`with Provider() as provider: provider.script(failure(429, retry_after="1"), Reply())`.
 
     One reply a request, in the order of their arrival, the last for all that follow; without a script, a plain `Reply`. `play` has
-    a reply for each call. Both start over: they forget earlier calls.
+    a reply for each call. Both start over: they let earlier calls go and forget them.
     """
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
         self._play: Callable[[Call], Reply] = lambda _: Reply()
         self._at_once: int | None = None
+        self._released = threading.Event()
         application = Starlette(
             routes=[
                 Route("/v1/chat/completions", self._openai, methods=["POST"]),
@@ -128,6 +134,7 @@ class Provider:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.let_go()
         self._server.should_exit = True
         self._thread.join()
 
@@ -158,10 +165,21 @@ class Provider:
 
     def play(self, reply: Callable[[Call], Reply], at_once: int | None = None) -> None:
         """`at_once`: more calls than so many at the same time are refused with 429 and `Retry-After`."""
-        self.calls = []
+        self.let_go()
+        self.calls, self._released = [], threading.Event()
         self._play, self._at_once = reply, at_once
 
-    async def settled(self, seconds: float = 2.0) -> None:
+    def let_go(self) -> None:
+        """Answer what is held; nothing is held from now on."""
+        self._released.set()
+
+    async def holds(self, calls: int, seconds: float = 60.0) -> None:
+        """Wait until the replies of so many calls are held."""
+        async with asyncio.timeout(seconds):
+            while sum(call.held for call in self.calls) < calls:
+                await asyncio.sleep(0.005)
+
+    async def settled(self, seconds: float = 30.0) -> None:
         """Wait until every call has ended or its client has been seen to leave."""
         async with asyncio.timeout(seconds):
             while any(call.under_way for call in self.calls):
@@ -177,12 +195,14 @@ class Provider:
     async def _openai(self, request: Request) -> Response:
         call, reply = await self._received(request)
         body = {"error": {"message": reply.message, "type": "scripted", "code": None, "param": None}}
-        return await _respond(request, call, reply, body, _openai_whole(call, reply), _openai_events(call, reply))
+        return await _respond(request, call, reply, self._released, body, _openai_whole(call, reply), _openai_events(call, reply))
 
     async def _anthropic(self, request: Request) -> Response:
         call, reply = await self._received(request)
         body = {"type": "error", "error": {"type": "scripted", "message": reply.message}}
-        return await _respond(request, call, reply, body, _anthropic_whole(call, reply), _anthropic_events(call, reply))
+        return await _respond(
+            request, call, reply, self._released, body, _anthropic_whole(call, reply), _anthropic_events(call, reply)
+        )
 
 
 async def _left(request: Request, seconds: float) -> bool:
@@ -196,10 +216,27 @@ async def _left(request: Request, seconds: float) -> bool:
     return True
 
 
+async def _left_before(request: Request, call: Call, reply: Reply, released: threading.Event) -> bool:
+    """Wait until the reply is due; whether the client left meanwhile."""
+    left = bool(reply.before) and await _left(request, reply.before)
+    call.held = reply.held and not left
+    while call.held and not released.is_set():
+        left = await _left(request, 0.01)
+        call.held = not left
+    call.held = False
+    return left
+
+
 async def _respond(
-    request: Request, call: Call, reply: Reply, error: object, whole: object, events: AsyncIterator[str]
+    request: Request,
+    call: Call,
+    reply: Reply,
+    released: threading.Event,
+    error: object,
+    whole: object,
+    events: AsyncIterator[str],
 ) -> Response:
-    if reply.before and await _left(request, reply.before):
+    if await _left_before(request, call, reply, released):
         call.disconnected = True
         call.bill = _cut_short(call, reply)
         return Response(status_code=499)
@@ -210,7 +247,7 @@ async def _respond(
         call.ended = True
         call.bill = _in_full(call, reply)
         return JSONResponse(whole, headers=dict(reply.headers))
-    return StreamingResponse(_watched(call, reply, events), media_type="text/event-stream", headers=dict(reply.headers))
+    return _Stream(call, reply, events)
 
 
 def _in_full(call: Call, reply: Reply) -> Bill:
@@ -223,19 +260,34 @@ def _cut_short(call: Call, reply: Reply) -> Bill:
     return Bill(model=call.body["model"], prompt=reply.prompt, completion=len(generated))
 
 
-async def _watched(call: Call, reply: Reply, events: AsyncIterator[str]) -> AsyncIterator[str]:
-    try:
-        async for event in events:
-            yield event
-        call.ended = True
-        if reply.end == "finish":
-            call.bill = _in_full(call, reply)
-    except ConnectionAbortedError:
-        call.ended = True
-        raise
-    finally:
-        call.disconnected = not call.ended
-        call.bill = call.bill or _cut_short(call, reply)
+class _Stream(StreamingResponse):
+    """The events of a reply, and what becomes of its call, also where the client has left before the first."""
+
+    def __init__(self, call: Call, reply: Reply, events: AsyncIterator[str]) -> None:
+        super().__init__(self._sent(events), media_type="text/event-stream", headers=dict(reply.headers))
+        self._call, self._reply = call, reply
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if not self._call.ended:
+                self._call.bill = _cut_short(self._call, self._reply)
+                self._call.disconnected = True
+
+    async def _sent(self, events: AsyncIterator[str]) -> AsyncIterator[str]:
+        try:
+            async for event in events:
+                yield event
+        except ConnectionAbortedError:
+            self._end()
+            raise
+        self._end()
+
+    def _end(self) -> None:
+        bill = _in_full if self._reply.end == "finish" else _cut_short
+        self._call.bill = bill(self._call, self._reply)
+        self._call.ended = True
 
 
 async def _paced(call: Call, reply: Reply) -> AsyncIterator[str]:

@@ -76,7 +76,7 @@ def left(monitored: str, settings: Settings, server: Provider) -> list[Trace]:
         return [trace for trace in runtime.traces.latest(10_000) if trace.id not in before]
 
 
-def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -434,3 +434,9 @@ def test_code_of_the_passages_is_released_behind_a_citation_too() -> None:
 def test_a_refusal_in_any_words_is_no_statement(refusal: str) -> None:
     released = release(Policy.QUOTE, refusal, (), PASSAGES, refusal)
     assert (released.text, released.action) == (refusal, Action.UNCHANGED)
+
+
+def test_a_line_that_the_model_left_empty_itself_stays() -> None:
+    answer = "It opens at nine [1].\n- "
+    judged = claims(answer, ("It opens at nine [1].", Verdict.SUPPORTED, "The pool opens at nine."), cited=(1,))
+    assert release(Policy.QUOTE, answer, judged, PASSAGES, REFUSAL).text == answer

@@ -20,7 +20,8 @@ FALLBACK = f"{TOASTERS}\n{KETTLES}"
 
 
 @pytest.fixture
-async def router(provider: Provider) -> AsyncIterator[Router]:
+async def router(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Router]:
+    monkeypatch.setattr("rag.conversation.rewriter.SECONDS", 60.0)
     router = Router()
     yield router
     await router.close()
@@ -145,11 +146,10 @@ async def test_a_call_that_fails_is_not_repeated_and_is_on_record(router: Router
 
 @pytest.mark.anyio
 async def test_a_caller_who_leaves_ends_the_call(router: Router, provider: Provider) -> None:
-    provider.script(Reply(before=30))
+    provider.script(Reply(held=True))
     log = CallLog()
     asking = asyncio.create_task(rewriter_of(router).rewrite(TOASTERS, HISTORY, log))
-    while not provider.calls:
-        await asyncio.sleep(0.01)
+    await provider.holds(1)
     asking.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asking

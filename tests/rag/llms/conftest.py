@@ -23,7 +23,7 @@ async def drained(stream: AsyncGenerator[str | Completion, None]) -> tuple[str, 
     return "".join(text), pieces[-1]
 
 
-def gone(pid: int, seconds: float = 5.0) -> bool:
+def gone(pid: int, seconds: float = 60.0) -> bool:
     """Whether a process ends within so many seconds."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

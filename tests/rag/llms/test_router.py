@@ -46,13 +46,15 @@ async def failing(router: Router, policy: CallPolicy, model: str = OPENAI) -> tu
 
 async def test_the_first_attempt_succeeds(router: Router, provider: Provider) -> None:
     provider.script(Reply(first=0.05))
+    began = time.perf_counter()
     text, completion, [attempt] = await routed(router, CallPolicy())
     assert text == TEXT
     assert attempt.purpose is Purpose.ANSWER
     assert (attempt.model, attempt.answered_by, attempt.finish_reason) == (OPENAI, "gpt-4.1-mini", "stop")
     assert (attempt.usage, attempt.cost_nanodollars, attempt.error) == (completion.usage, COST, None)
     assert attempt.first_token_ms is not None
-    assert 0 <= attempt.started_ms < 50 <= attempt.first_token_ms <= attempt.total_ms
+    assert 50 <= attempt.first_token_ms <= attempt.total_ms
+    assert 0 <= attempt.started_ms <= attempt.started_ms + attempt.total_ms <= 1000 * (time.perf_counter() - began)
 
 
 async def test_a_retry_waits_as_long_as_it_is_asked_to(router: Router, provider: Provider) -> None:
@@ -64,7 +66,7 @@ async def test_a_retry_waits_as_long_as_it_is_asked_to(router: Router, provider:
     assert not refused.estimated
     assert not answered.estimated
     first, second = provider.calls
-    assert 0.6 <= second.at - first.at < 1.6
+    assert second.at - first.at >= 0.6
 
 
 @pytest.mark.parametrize("end", ["cut", "drop", "malformed", "error"])
@@ -145,42 +147,44 @@ async def test_an_unknown_fallback_is_told_before_anything_is_called(router: Rou
 
 
 async def test_a_late_first_token_is_another_try(router: Router, provider: Provider) -> None:
-    provider.script(Reply(first=5), Reply(before=5), Reply())
-    text, _, attempts = await routed(router, CallPolicy(first_token_seconds=0.3))
+    provider.script(Reply(first=600), Reply(before=600), Reply())
+    text, _, attempts = await routed(router, CallPolicy(first_token_seconds=0.5, attempts=20, total_seconds=120))
     assert text == TEXT
-    assert [attempt.error for attempt in attempts] == [f"{OPENAI} gave no text within 0.3 s"] * 2 + [None]
+    errors = [attempt.error for attempt in attempts]
+    assert errors[:2] == [f"{OPENAI} gave no text within 0.5 s"] * 2
+    assert errors[-1] is None
     await provider.settled()
-    assert [call.disconnected for call in provider.calls] == [True, True, False]
+    assert [call.disconnected for call in provider.calls][:2] == [True, True]
 
 
 async def test_the_total_deadline_cuts_a_slow_drip(router: Router, provider: Provider) -> None:
     provider.script(Reply(pieces=("word ",) * 100, between=0.05))
     error, [attempt] = await failing(router, CallPolicy(total_seconds=0.5, fallbacks=(ANTHROPIC,)))
     assert error.timed_out
-    assert 450 <= attempt.total_ms < 1500
+    assert attempt.total_ms >= 450
     await provider.settled()
     assert provider.calls[0].disconnected
 
 
 async def test_never_sleeps_past_the_deadline(router: Router, provider: Provider) -> None:
     provider.script(failure(429, retry_after="20"))
-    began = time.perf_counter()
-    error, attempts = await failing(router, CallPolicy(total_seconds=2))
-    assert time.perf_counter() - began < 1.5
+    async with asyncio.timeout(10):
+        error, attempts = await failing(router, CallPolicy(total_seconds=15))
     assert error.retry_after == 20
     assert len(attempts) == 1
 
 
 async def test_a_deadline_that_passed_calls_nobody_else(router: Router, provider: Provider) -> None:
-    provider.script(Reply(before=5))
+    provider.script(Reply(held=True))
     error, attempts = await failing(router, CallPolicy(total_seconds=0.3, fallbacks=(ANTHROPIC,)))
     assert error.timed_out
-    assert len(provider.calls) == len(attempts) == 1
+    assert [attempt.model for attempt in attempts] == [OPENAI]
+    assert not any(call.path == "/v1/messages" for call in provider.calls)
 
 
 @pytest.mark.parametrize("leave", ["close", "cancel"])
 async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Router, provider: Provider, leave: str) -> None:
-    provider.script(Reply(pieces=("word ",) * 200, between=0.02))
+    provider.script(Reply(pieces=("word ",) * 2000, between=0.02))
     log = CallLog()
     stream = router.stream(asking(OPENAI), CallPolicy(), Purpose.ANSWER, log)
     assert await anext(stream) == "word "
@@ -199,13 +203,13 @@ async def test_a_caller_that_leaves_ends_the_call_and_leaves_a_record(router: Ro
     assert provider.calls[0].disconnected
     assert attempt.estimated
     words, after_the_last = attempt.usage.completion - 1, 1
-    assert 1 <= words <= provider.calls[0].sent < 200
+    assert 1 <= words <= provider.calls[0].sent < 2000
     assert attempt.usage == Usage(prompt=PROMPT, completion=words + after_the_last)
     assert attempt.cost_nanodollars == PROMPT * 400 + (words + after_the_last) * 1600
 
 
 async def test_a_deadline_ends_a_call_that_is_billed_all_the_same(router: Router, provider: Provider) -> None:
-    provider.script(Reply(before=5))
+    provider.script(Reply(held=True))
     _, [attempt] = await failing(router, CallPolicy(attempts=1, total_seconds=0.3))
     assert (attempt.usage, attempt.cost_nanodollars, attempt.estimated) == (Usage(prompt=PROMPT), PROMPT * 400, True)
 
@@ -221,7 +225,8 @@ async def test_what_runs_here_is_free_even_when_nobody_waits_for_it(provider: Pr
 
 
 async def test_a_model_that_keeps_failing_is_left_alone_and_then_probed(provider: Provider) -> None:
-    router = Router(breaker=lambda: Breaker(failures=2, seconds=0.3))
+    now = 100.0
+    router = Router(breaker=lambda: Breaker(failures=2, seconds=30, clock=lambda: now))
     policy = CallPolicy(attempts=1)
     provider.script(failure(500), failure(500), Reply())
     await failing(router, policy)
@@ -230,7 +235,7 @@ async def test_a_model_that_keeps_failing_is_left_alone_and_then_probed(provider
     assert "left alone" in error.problem
     assert attempt.cost_nanodollars == 0
     assert len(provider.calls) == 2
-    await asyncio.sleep(0.3)
+    now += 30
     assert (await routed(router, policy))[0] == TEXT
     assert (await routed(router, policy))[0] == TEXT
     await router.close()
@@ -245,11 +250,11 @@ async def test_a_caller_mistake_does_not_open_the_breaker(provider: Provider) ->
 
 
 async def test_requests_overlap(router: Router, provider: Provider) -> None:
-    provider.script(Reply(first=0.3))
-    began = time.perf_counter()
-    answers = await asyncio.gather(*(routed(router, CallPolicy()) for _ in range(10)))
-    assert {text for text, _, _ in answers} == {TEXT}
-    assert time.perf_counter() - began < 2
+    provider.script(Reply(held=True))
+    asked = [asyncio.create_task(routed(router, CallPolicy())) for _ in range(10)]
+    await provider.holds(10)
+    provider.let_go()
+    assert {text for text, _, _ in await asyncio.gather(*asked)} == {TEXT}
 
 
 @pytest.mark.usefixtures("without_llama")
@@ -281,7 +286,7 @@ async def test_an_error_says_whether_its_last_call_was_pushed_back(
 class Repeating:
     """A backend whose answer is that of an earlier call."""
 
-    timing = Timing(first_token_ms=120.0, total_ms=450.0)
+    timing = Timing(first_token_ms=120_000.0, total_ms=450_000.0)
 
     async def stream(self, request: Request) -> AsyncGenerator[str | Completion, None]:
         yield TEXT
@@ -307,12 +312,12 @@ async def test_an_answer_that_is_a_repetition_is_marked_with_what_it_took() -> N
     _, _, [attempt] = await routed(Router(lambda _: Repeating()), CallPolicy())
     assert attempt.replayed == Repeating.timing
     assert attempt.cost_nanodollars == COST
-    assert attempt.total_ms < 100
+    assert attempt.total_ms < Repeating.timing.total_ms
 
 
 async def test_a_whole_answer_may_take_until_the_end(router: Router, provider: Provider) -> None:
     provider.script(Reply(before=0.4))
-    request, policy = asking(OPENAI, whole=True), CallPolicy(first_token_seconds=0.1, total_seconds=5)
+    request, policy = asking(OPENAI, whole=True), CallPolicy(first_token_seconds=0.1, total_seconds=60)
     log = CallLog()
     text, _ = await drained(router.stream(request, policy, Purpose.ANSWER, log))
     assert text == TEXT

@@ -29,11 +29,12 @@ async def test_it_answers_as_the_model_does(provider: Provider, whole: bool) -> 
 
 
 async def test_calls_overlap(provider: Provider) -> None:
-    provider.script(Reply(before=0.3))
+    provider.script(Reply(held=True))
     llm = WorkerLLM(OPENAI)
-    began = asyncio.get_running_loop().time()
-    await asyncio.gather(*(drained(llm.stream(asking(OPENAI, whole=True))) for _ in range(20)))
-    assert asyncio.get_running_loop().time() - began < 3
+    asked = [asyncio.create_task(drained(llm.stream(asking(OPENAI, whole=True)))) for _ in range(20)]
+    await provider.holds(20)
+    provider.let_go()
+    await asyncio.gather(*asked)
 
 
 async def test_a_failure_crosses_over_with_all_that_it_says(provider: Provider) -> None:
@@ -58,7 +59,7 @@ async def test_a_model_that_litellm_does_not_know(provider: Provider) -> None:
 
 
 async def test_hanging_up_ends_the_call(provider: Provider) -> None:
-    provider.script(Reply(pieces=("word ",) * 200, between=0.02))
+    provider.script(Reply(pieces=("word ",) * 2000, between=0.02))
     stream = WorkerLLM(OPENAI).stream(asking(OPENAI))
     await anext(stream)
     await stream.aclose()
@@ -68,12 +69,11 @@ async def test_hanging_up_ends_the_call(provider: Provider) -> None:
 
 async def test_a_process_that_is_gone_is_told(provider: Provider, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ANOTHER_KEY", "so that the process is this test's own")
-    provider.script(Reply(before=30))
+    provider.script(Reply(held=True))
     llm = WorkerLLM(OPENAI)
     _, child = worker._STARTED[-1]
     answer = asyncio.create_task(drained(llm.stream(asking(OPENAI))))
-    while not provider.calls:
-        await asyncio.sleep(0.01)
+    await provider.holds(1)
     assert child.pid is not None
     os.kill(child.pid, signal.SIGKILL)
     for broken in (answer, drained(llm.stream(asking(OPENAI)))):

@@ -101,7 +101,7 @@ async def test_a_gated_claim_is_put_to_the_judge_once_and_within_the_turn_of_the
     answering = await runtime.pipeline(judging, "shop")
     only = asyncio.Semaphore(1)
     answering.turn = lambda: only
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         _, trace = await text_and_trace(answering)
     assert [claim.verdict for claim in trace.claims] == [Verdict.UNCERTAIN, Verdict.SUPPORTED]
     assert [attempt.purpose for attempt in trace.attempts].count(Purpose.JUDGE) == 1

@@ -83,7 +83,7 @@ async def test_the_hosted_variant_quotes_without_a_key(
 
 
 async def test_a_reader_who_leaves_ends_the_call_and_leaves_one_trace(runtime: Runtime, provider: Provider) -> None:
-    provider.script(Reply(pieces=("word ",) * 100, between=0.05))
+    provider.script(Reply(pieces=("word ",) * 2000, between=0.05))
     before = {trace.id for trace in runtime.traces.latest(1000)}
     async with aclosing((await pipeline(runtime)).stream(QUESTION, Channel.ASK)) as events:
         async for event in events:

@@ -23,9 +23,9 @@ from tests.rag.validators.every import passages
 
 FENCE = "07d9accc3e4bcfc9"
 POOL = "The pool opens at nine in the morning. Dogs are not allowed in the water."
-PHRASES = "1|a|A|A.|`a`|a?|-|>|no,|not|one|to the|The a|It is|I don't know.|hundred and|Mr.".split("|")
+PHRASES = "not Paris,|May 3|1|a|A|A.|`a`|a?|-|>|no,|not|one|to the|The a|It is|I don't know.|hundred and|Mr.".split("|")
 UNITS = [
-    *"9 aA\n\t\"'“«[](`|-—.,!?:*#_<>/\\é游🎉\u0301\u00a0\u2028",
+    *"9 aA\n\t\"'“«[](`|-—.,!?:*#_<>/\\é游🎉\ufdfa\u0301\u00a0\u2028",
     *"`` </a> 1. 1, 1-2 a- a. a@ $1. [1] [1, **a http://".split(),
     *(f"{phrase} " for phrase in PHRASES),
     *(f"\n{line}" for line in ("- ", "1. ", "|-|-|\n", "|a|b|", "```\n")),
@@ -73,6 +73,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "numbers": numbers,
     "words": lambda text: words.__wrapped__(text, "en"),
     "answer": lambda text: LexicalValidator().validate("When?", text, passages(POOL)),
+    "answer of its passage": lambda text: LexicalValidator().validate("When?", text, passages(text)),
     "passage": lambda text: LexicalValidator().validate("When?", POOL, passages(text, POOL)),
 }
 
