@@ -17,9 +17,7 @@ def ingest(
     paths: Annotated[list[str], typer.Argument(help="Files, folders and globs.")],
     collection: CollectionName = "default",
     prune: Annotated[bool, typer.Option(help="Remove the documents of files under PATHS that are gone.")] = False,
-    moved: Annotated[
-        bool, typer.Option("--moved", help="Take over what was ingested where the folder, or a copy of it, was before.")
-    ] = False,
+    moved: Annotated[bool, typer.Option("--moved", help="A folder lies somewhere else now, or is gone for good.")] = False,
     engine: Annotated[
         Literal["local", "ray"], typer.Option(help="Where files are parsed, cut and embedded: this process, or Ray's.")
     ] = "local",

@@ -134,10 +134,10 @@ def survey(paths: Sequence[str], context: IngestContext, *, prune: bool, moved: 
     absent = frozenset(source for source in ours - there if not os.path.exists(source))  # noqa: PTH110 - a name, not a path
     forbidden = {file.source for file in files if file.forbidden}
     vanished = frozenset(source for source in absent | (ours & forbidden) if any(covers(path, source) for path in paths))
-    if prune:
+    if prune and not moved:
         _require_folders(paths, sorted(absent & vanished), collection, without)
     gone = set(vanished) if prune else set()
-    adopted = frozenset(source for source in ours if sources[source].root != here())
+    adopted = frozenset(source for source in ours if sources[source].root != here() and (source in there or sources[source].root))
     earlier = corpus.quarantined(collection)
     found = Survey(files, absent, vanished, gone, adopted, corpus.documents(collection), earlier)
     retried = {row.source for row in earlier if row.reason in RETRIED and row.source in ours}
@@ -168,7 +168,7 @@ def _require_folders(paths: Sequence[str], absent: Sequence[str], collection: st
         if all(folders):
             raise GroundwireError(
                 f"no file is in {folders[0]}, where {source} was read for collection {collection}; nothing was removed",
-                "mount or restore the folder; if its documents are to go, remove it and ingest the one above it with --prune",
+                "mount or restore the folder; if it is gone for good, add --moved",
             )
 
 

@@ -31,7 +31,7 @@ def test_no_such_endpoint_and_no_such_method(url: str) -> None:
 def test_a_browser_that_is_lost_gets_a_page(url: str) -> None:
     lost = httpx.get(f"{url}/nope", headers={"accept": "text/html,application/xhtml+xml,*/*;q=0.8"})
     assert (lost.status_code, lost.headers["content-type"]) == (404, "text/html; charset=utf-8")
-    assert "there is no /nope" in lost.text
+    assert "There is no /nope" in lost.text
     assert "To the chat" in lost.text
 
 

@@ -221,7 +221,7 @@ def test_the_same_question_of_other_passages_is_another(tmp_path: Path) -> None:
     path = file(tmp_path, row())
     append([Case(id="b", question="Why?", where={"year": [2023, 2024]})], path)
     assert read(path)[1].where == {"year": [2023, 2024]}
-    with pytest.raises(GroundwireError, match="question: is that of"):
+    with pytest.raises(GroundwireError, match="case c is in .* already: nothing was added"):
         append([Case(id="c", question="Why?", where={"year": [2023, 2024]})], path)
 
 

@@ -126,7 +126,7 @@ def test_a_trace_is_promoted_once(tmp_path: Path) -> None:
     case = promoted(trace(claim("It is 24 months.")))
     append([case], tmp_path / "cases.jsonl")
     assert read(tmp_path / "cases.jsonl") == [case]
-    with pytest.raises(GroundwireError, match="trace-0199-a is that of"):
+    with pytest.raises(GroundwireError, match="case trace-0199-a is in .* already: nothing was added"):
         append([case], tmp_path / "cases.jsonl")
 
 

@@ -4,7 +4,7 @@ Knows no format that is read.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 UNTITLED = re.compile(
@@ -58,6 +58,11 @@ def table(rows: Iterable[Sequence[str]], depth: int = 1) -> str:
         return ""
     header = [" ".join(dict.fromkeys(filter(None, column))) for column in zip(*cells[:depth], strict=False)]
     return "\n".join(f"| {' | '.join(row)} |" for row in (header, ["---"] * len(header), *cells[depth:]))
+
+
+def narrowed(rows: Iterable[Sequence[str]], begun: Container[int]) -> Iterator[list[str]]:
+    """The rows without the columns in which no cell begins, such as those of a cell that spans more than the table has."""
+    return ([cell for place, cell in enumerate(row) if place in begun] for row in rows)
 
 
 def _cell(text: str) -> str:

@@ -9,7 +9,7 @@ import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from typing import IO, TYPE_CHECKING, NamedTuple
 
-from rag.ingest.extractors.base import SUPERSCRIPTS, Extract, UnreadableError, numeral, table, titled
+from rag.ingest.extractors.base import SUPERSCRIPTS, Extract, UnreadableError, narrowed, numeral, table, titled
 
 if TYPE_CHECKING:
     from docx.document import Document
@@ -25,6 +25,8 @@ NOTES = {f"{W}footnoteReference": "footnote", f"{W}endnoteReference": "endnote"}
 OLD_WORD = bytes.fromhex("d0cf11e0a1b11ae1")
 LIST_STYLE = re.compile(r"(?i)list (?:bullet|number) ?([2-5])?")
 """Word has one for each level."""
+DEEPEST_LEVEL = 8
+"""Of a list, the highest being 0."""
 DEEPEST = 10
 """Styles that are based on each other."""
 
@@ -156,7 +158,8 @@ class _Body:
             if own is None and style.name.lower() == "title":
                 own = "0"
             own = own or _value(style.properties, "outlineLvl") or (str(int(heading[1]) - 1) if heading else None)
-        return int(own) if own and own.isdecimal() and int(own) < 9 else None
+        depth = _integer(own, 9)
+        return depth if depth < 9 else None
 
     def _number(self, paragraph: "Element") -> tuple[str, int]:
         """The number or bullet of a paragraph and its level; empty if it has none."""
@@ -166,7 +169,7 @@ class _Body:
             numbered = None if properties is None else properties.find(f"{W}numPr")
             num_id, level = num_id or _value(numbered, "numId"), level or _value(numbered, "ilvl")
         named = next(filter(None, (LIST_STYLE.fullmatch(style.name) for style in chain)), None)
-        depth = int(level) if level and level.isdecimal() else 0
+        depth = min(_integer(level, 0), DEEPEST_LEVEL)
         marker = self._lists.next(num_id, depth) if num_id is not None else "-" if named else ""
         return marker, max(depth, int(named[1]) - 1 if named and named[1] else 0)
 
@@ -193,13 +196,17 @@ class _Body:
     def _grid(self, rows: "list[Element]", cells: "list[list[Element]]") -> Iterator[list[str]]:
         """The texts of the cells by row and column; a cell that spans several is in each of them."""
         above: list[str] = []
+        grid: list[list[str]] = []
+        begun: set[int] = set()
         for row, inside in zip(rows, cells, strict=True):
             line = [""] * _count(_property(row, "trPr", "gridBefore"), 0)
             for cell in inside:
+                begun.add(len(line))
                 text = above[len(line)] if _goes_on(cell) and len(line) < len(above) else self._cell(cell)
                 line += [text] * _count(_property(cell, "tcPr", "gridSpan"), 1)
-            yield line
+            grid.append(line)
             above = line
+        return narrowed(grid, begun)
 
     def _cell(self, cell: "Element") -> str:
         below, self._below = self._below, []
@@ -248,9 +255,8 @@ class _Lists:
 def _levels(kind: "Element") -> dict[int, Level]:
     levels = {}
     for level in kind.iterchildren(f"{W}lvl"):
-        start = _value(level, "start") or "1"
-        levels[int(level.get(f"{W}ilvl", "0"))] = Level(
-            int(start), _value(level, "numFmt") or "decimal", _value(level, "lvlText") or ""
+        levels[_integer(level.get(f"{W}ilvl"), 0)] = Level(
+            _integer(_value(level, "start"), 1), _value(level, "numFmt") or "decimal", _value(level, "lvlText") or ""
         )
     return levels
 
@@ -260,7 +266,7 @@ def _override(num: "Element", depth: int) -> int | None:
     for override in num.iterchildren(f"{W}lvlOverride"):
         start = _value(override, "startOverride")
         if override.get(f"{W}ilvl") == str(depth) and start is not None:
-            return int(start)
+            return _integer(start, 1)
     return None
 
 
@@ -322,5 +328,9 @@ def _value(element: "Element | None", name: str) -> str | None:
 
 
 def _count(element: "Element | None", default: int) -> int:
-    value = "" if element is None else element.get(f"{W}val", "")
-    return min(int(value), 1000) if value.isdecimal() else default
+    return default if element is None else min(_integer(element.get(f"{W}val"), default), 1000)
+
+
+def _integer(text: str | None, default: int) -> int:
+    """By its first five digits: Word counts to 32767."""
+    return int(text[:5]) if text and text.isdecimal() else default

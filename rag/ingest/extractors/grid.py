@@ -15,6 +15,8 @@ VALUE = re.compile(r"[-+~<>≤≥±(]*[$€£¥]?\s?\d")
 YEAR = re.compile(r"(?:19|20)\d\d")
 MOST_LINES = 300
 """Of a page; more are no page that a person reads."""
+MOST_CELLS = 1500
+"""Of a page, too."""
 MOST_IN_ROW = 12
 """Lines of a row whose cells are wrapped."""
 MOST_PLACES = 20
@@ -49,7 +51,7 @@ class Table(NamedTuple):
 def tabled(plain: str, layout: str) -> str:
     """The plain text of a page with its tables in Markdown. `layout`: the same page with spaces between what stands side by side."""
     lines = [[Cell(*cell.span(), cell[0]) for cell in CELL.finditer(line)] for line in layout.splitlines() if line.strip()]
-    if len(lines) > MOST_LINES:
+    if len(lines) > MOST_LINES or sum(map(len, lines)) > MOST_CELLS:
         return plain
     places = [place for place, sign in enumerate(plain) if not sign.isspace()]
     squeezed = "".join(plain[place] for place in places)
@@ -67,14 +69,23 @@ def tabled(plain: str, layout: str) -> str:
 def _runs(lines: Sequence[Line]) -> Iterator[list[Line]]:
     """Consecutive lines whose cells stand in the same columns, the first and the last of them with several cells."""
     run: list[Line] = []
+    columns: list[Column] = []
     for line in [*lines, []]:
-        if run and line and _aligned([*run, line]):
+        if run and line and (_inside(line, columns) or _aligned([*run, line])):
+            columns = columns if _inside(line, columns) else _columns([*run, line])
             run.append(line)
             continue
         while run and len(run[-1]) == 1:
             run.pop()
         yield run
         run = [line] if len(line) > 1 else []
+        columns = _columns(run)
+
+
+def _inside(line: Line, columns: Sequence[Column]) -> bool:
+    """Whether the columns hold each cell in one of its own, so that they stay as they are."""
+    within = [column for cell in line for column in columns if column[0] <= cell.start and cell.end <= column[1]]
+    return len(set(within)) == len(within) == len(line)
 
 
 def _aligned(lines: Sequence[Line]) -> bool:

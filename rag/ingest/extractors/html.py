@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import IO, TYPE_CHECKING
 
 from rag.ingest.charset import decoded
-from rag.ingest.extractors.base import SUPERSCRIPTS, Extract, UnreadableError, numeral, table
+from rag.ingest.extractors.base import SUPERSCRIPTS, Extract, UnreadableError, narrowed, numeral, table
 
 if TYPE_CHECKING:
     from lxml.html import HtmlElement  # type: ignore[import-untyped]
@@ -59,6 +59,7 @@ def _main(root: "HtmlElement") -> str:
     if len(mains) != 1 or not (text := _text(mains[0])):
         return ""
     asides = root.xpath("//aside[not(ancestor::main or ancestor::*[@role='main'] or ancestor::aside)]")
+    asides = [aside for aside in asides if not any(_unseen(above) for above in aside.iterancestors() if above.tag != "body")]
     return "\n\n".join(filter(None, (text, *(_tidied(_element(aside)) for aside in asides))))
 
 
@@ -92,7 +93,7 @@ def _content(element: "HtmlElement") -> str:
 
 def _element(element: "HtmlElement") -> str:
     tag = element.tag
-    if not isinstance(tag, str) or tag in DROPPED or (element.attrib and _hidden(element)):
+    if not isinstance(tag, str) or _unseen(element):
         return " "
     if tag in HEADINGS:
         return f"\n\n{HEADINGS[tag]} {' '.join(_content(element).split())}\n\n"
@@ -117,6 +118,10 @@ def _element(element: "HtmlElement") -> str:
     if tag == "table" and not element.xpath(".//table | .//h1 | .//h2 | .//h3 | .//pre"):
         return f"\n\n{_captions(element)}\n\n{_table(element)}\n\n"
     return f"\n\n{_content(element)}\n\n" if tag in BLOCKS else _content(element)
+
+
+def _unseen(element: "HtmlElement") -> bool:
+    return element.tag in DROPPED or bool(element.attrib and _hidden(element))
 
 
 def _hidden(element: "HtmlElement") -> bool:
@@ -173,6 +178,8 @@ def _heads(row: "HtmlElement") -> bool:
 def _grid(rows: "list[HtmlElement]") -> Iterator[list[str]]:
     """The texts of the cells by row and column; a cell that spans several is in each of them."""
     grid: list[dict[int, str]] = [{} for _ in rows]
+    ends = _ends(rows)
+    begun: set[int] = set()
     for number, row in enumerate(rows):
         column = 0
         for cell in row.iterchildren("td", "th"):
@@ -181,9 +188,19 @@ def _grid(rows: "list[HtmlElement]") -> Iterator[list[str]]:
             text = _tidied(_content(cell))
             width = min(max(1, _integer(cell.get("colspan"), 1)), MOST_COLUMNS)
             height = max(1, _integer(cell.get("rowspan"), 1) or len(rows))
-            for line in grid[number : number + height]:
+            for line in grid[number : min(number + height, ends[number])]:
                 line.update(dict.fromkeys(range(column, column + width), text))
-        yield [grid[number].get(place, "") for place in range(max(grid[number], default=-1) + 1)]
+            begun.add(column)
+    return narrowed(([line.get(place, "") for place in range(max(line, default=-1) + 1)] for line in grid), begun)
+
+
+def _ends(rows: "list[HtmlElement]") -> list[int]:
+    """For each row, where its group ends, such as the header of the table: no cell reaches beyond."""
+    ends: list[int] = []
+    for _, group in itertools.groupby(rows, lambda row: row.getparent()):
+        size = len(list(group))
+        ends += [len(ends) + size] * size
+    return ends
 
 
 def _squashed(text: str | None) -> str:

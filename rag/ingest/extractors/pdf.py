@@ -5,6 +5,7 @@ Knows what belongs to pages rather than to the text: headers and footers that ru
 
 import contextlib
 import re
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import IO, TYPE_CHECKING, Any
@@ -21,6 +22,10 @@ DEEPEST = 10
 """Parts that belong to each other."""
 LEAST_PAGES = 3
 """Pages that a running line is on."""
+MOST_WORDS = 3000
+"""Of a page on which tables are looked for."""
+TABLE_SECONDS = 15.0
+"""Of processor time, after which tables are no longer looked for in a document."""
 SIGNS = str.maketrans({"\f": "\n", "ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "\u00a0": " "})
 """Those that only print needs, and what stands for them."""
 PAGE_WORD = re.compile(r"(?i)\b(?:page|pages|seite|p[áa]gina|pagina|side|sida|strona|strana|стр|страница)\b|第|頁|页|ページ")
@@ -39,7 +44,8 @@ def extract(stream: IO[bytes]) -> Extract:
     reader = PdfReader(stream)
     if reader.is_encrypted and not reader.decrypt(""):
         raise UnreadableError("it needs a password; save it without one")
-    pages = [_text(page) for page in reader.pages]
+    until = time.process_time() + TABLE_SECONDS
+    pages = [_text(page, until) for page in reader.pages]
     pictures = sum(not text and _pictured(page) for text, page in zip(pages, reader.pages, strict=True))
     text = _joined("\f".join(_unframed(pages)))
     return Extract(titled(str(reader.metadata.title or "") if reader.metadata else ""), text, _lost(pictures, len(pages)))
@@ -52,13 +58,14 @@ def _lost(pictures: int, pages: int) -> str:
     return f"{pictures} of {pages} pages {have} and no text; scanned pages need OCR first, the others are read"
 
 
-def _text(page: "PageObject") -> str:
-    """What is on a page, a table as Markdown where the page, read by lines, shows one."""
+def _text(page: "PageObject", until: float) -> str:
+    """What is on a page, a table as Markdown where the page, read by lines `until` then, shows one."""
     text = page.extract_text().translate(SIGNS).strip()
     # Only a help: the parser fails on some pages that it reads the plain way.
-    with contextlib.suppress(Exception):
-        layout = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False)
-        text = tabled(text, layout.translate(SIGNS))
+    if len(text.split()) <= MOST_WORDS and time.process_time() < until:
+        with contextlib.suppress(Exception):
+            layout = page.extract_text(extraction_mode="layout", layout_mode_space_vertically=False)
+            text = tabled(text, layout.translate(SIGNS))
     return "\n".join(filter(None, (text, *_fields(page))))
 
 

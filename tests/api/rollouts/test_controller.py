@@ -92,7 +92,8 @@ def test_a_candidate_that_hallucinates_is_taken_back_and_it_is_said_why(engine: 
     state = rollouts.get("trial").state
     assert state.status is Status.ROLLED_BACK
     assert re.fullmatch(
-        r"hallucination rate 4\d\.\d % against \d\.\d %: more than 5\.0 points above \(\d+ comparisons, p (< )?\.\d+\)", state.why
+        r"hallucination rate 4\d\.\d % against \d\.\d %: more than 5\.0 points above \([\d,]+ comparisons, p (< )?\.\d+\)",
+        state.why,
     )
     assert rollouts.events("trial")[-1].detail == state.why
     assert {rollouts.choose("trial", f"user {number}").variant for number in range(200)} == {"now"}

@@ -77,7 +77,7 @@ def test_a_candidate_that_is_edited_ends_its_rollout(url: str, runtime: Runtime)
     while not Rollouts(runtime.engine).get("whole").state.ended and time.monotonic() < until:
         time.sleep(0.05)
     assert {ask(url, "whole").json()["variant"] for _ in range(4)} == {"now"}
-    assert "llm.seed is 7 and was 0" in httpx.get(f"{url}/experiments/whole").text
+    assert "llm.seed is 7 and was 0" in httpx.get(f"{url}/experiments/whole", timeout=60).text
 
 
 @pytest.mark.parametrize(("model", "status"), [("odd", 503), ("lost", 500)])

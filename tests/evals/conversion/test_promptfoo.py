@@ -58,8 +58,8 @@ def test_defaults_are_part_of_every_test_and_give_way_to_it(tmp_path: Path) -> N
     assert [case.tags for case in cases] == [{"topic": "kettles", "team": "kettles"}, {"team": "shop"}, {"team": "shop"}]
     place = tmp_path / "promptfooconfig.yaml"
     assert notes == [
-        f"{place}:12: `icontains` {WORDS}",
         f"{place}:12: `latency` is left out: it names no answer, and 2 more",
+        f"{place}:12: `icontains` {WORDS}",
         f"{place}:12: `language` is left out, and 2 more",
     ]
 

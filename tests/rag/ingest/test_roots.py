@@ -67,6 +67,7 @@ def test_a_folder_that_moved_takes_its_documents_along(
 ) -> None:
     monkeypatch.chdir(other)
     (other / "policy.md").write_text("The notice period is three months.")
+    (workplace.folder / "terms.md").unlink()
     report = workplace.ingest(prune=True, moved=True)
     assert (report.changed, report.removed) == (1, 1)
     assert workplace.texts() == {"policy.md": "The notice period is three months.\n"}
@@ -187,3 +188,63 @@ def test_an_older_generation_stays_the_chosen_one_and_the_report_says_so(workpla
     workplace.corpus.use(workplace.corpus.collection("guide"), first.generation)
     again = workplace.ingest()
     assert (again.generation, again.outdated) == (first.generation, True)
+
+
+def test_an_older_ledger_keeps_apart_what_two_folders_had(
+    workplace: Workplace, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(other)
+    note = other / "note.md"
+    note.write_text("Offices close at six.")
+    workplace.ingest()
+    forget_roots(workplace)
+    monkeypatch.chdir(workplace.folder)
+    workplace.ingest()
+    note.write_text("Offices close at seven.")
+    monkeypatch.chdir(other)
+    assert workplace.ingest("note.md").changed == 1
+
+
+def test_files_that_are_still_where_they_were_read_do_not_move(
+    workplace: Workplace, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(workplace.folder / "policy.md", other)
+    monkeypatch.chdir(other)
+    workplace.ingest(moved=True)
+    assert workplace.ingest(prune=True).removed == 0
+    monkeypatch.chdir(workplace.folder)
+    workplace.write("terms.md", "Goods can be exchanged.")
+    assert workplace.ingest("terms.md").changed == 1
+
+
+def test_a_folder_that_is_no_more_is_where_its_files_are_now(
+    workplace: Workplace, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copy(workplace.folder / "policy.md", other)
+    monkeypatch.chdir(other)
+    shutil.rmtree(workplace.folder)
+    assert workplace.ingest(prune=True).removed == 1
+    assert set(workplace.texts()) == {"policy.md"}
+
+
+def test_a_file_is_the_same_by_whatever_folder_it_is_named_from(
+    workplace: Workplace, other: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("left", "right"):
+        (other / name).mkdir()
+    page = other / "docs" / "leave.md"
+    page.parent.mkdir()
+    page.write_text("Employees have 30 days of leave.")
+    monkeypatch.chdir(other / "left")
+    workplace.ingest("../docs")
+    page.write_text("Employees have 31 days of leave.")
+    monkeypatch.chdir(other / "right")
+    assert workplace.ingest("../docs", prune=True).changed == 1
+
+
+def test_a_folder_that_is_gone_for_good_is_pruned_if_its_owner_says_so(workplace: Workplace) -> None:
+    workplace.write("share/a.md", "Page one.")
+    workplace.ingest()
+    shutil.move(workplace.folder / "share", workplace.folder / "moved")
+    assert workplace.ingest("share", "moved", prune=True, moved=True).removed == 1
+    assert set(workplace.texts()) == {"moved/a.md"}

@@ -190,3 +190,24 @@ def test_a_table_in_a_table_is_one_of_its_own() -> None:
 def test_what_is_no_docx_is_told(content: bytes, told: str) -> None:
     with pytest.raises(UnreadableError, match=told):
         extract(io.BytesIO(content), DOCX)
+
+
+def test_a_cell_across_the_whole_table_is_no_wider_than_the_table() -> None:
+    document = docx.Document()
+    rows = [[("Fees", 100000)], [("A", 1), ("B", 1)]]
+    cell = '<w:tc><w:tcPr><w:gridSpan w:val="{}"/></w:tcPr><w:p>{}</w:p></w:tc>'
+    inside = "".join(f"<w:tr>{''.join(cell.format(span, RUN.format(name)) for name, span in row)}</w:tr>" for row in rows)
+    document.element.body.insert(0, parse_xml(f"<w:tbl {nsdecls('w')}>{inside}</w:tbl>"))
+    assert text(document) == "| Fees | Fees |\n| --- | --- |\n| A | B |"
+
+
+def test_a_list_with_senseless_numbers_is_read() -> None:
+    document = docx.Document()
+    level = '<w:lvl w:ilvl="0"><w:start w:val="x"/><w:lvlText w:val="%1."/></w:lvl>'
+    numbering = document.part.numbering_part.element
+    numbering.insert(0, parse_xml(f'<w:abstractNum {nsdecls("w")} w:abstractNumId="77">{level}</w:abstractNum>'))
+    numbering.append(parse_xml(f'<w:num {nsdecls("w")} w:numId="77"><w:abstractNumId w:val="77"/></w:num>'))
+    for content, depth in (("One", "0"), ("deep", "9" * 5000)):
+        item = f'<w:numPr {nsdecls("w")}><w:ilvl w:val="{depth}"/><w:numId w:val="77"/></w:numPr>'
+        document.add_paragraph(content)._p.get_or_add_pPr().append(parse_xml(item))
+    assert text(document) == f"1. One\n{' ' * 24}- deep"

@@ -85,3 +85,19 @@ def test_a_span_beyond_the_table_ends_with_it(span: str) -> None:
 def test_a_list_in_a_cell_leaves_the_table_one() -> None:
     page = "<table><tr><th>Plan<th>Includes<tr><td>Pro<td><ul><li>10 users<li>500 GB</ul></table>"
     assert text(page) == "| Plan | Includes |\n| --- | --- |\n| Pro | 10 users; 500 GB |"
+
+
+def test_a_span_ends_with_its_group_of_rows() -> None:
+    page = "<table><thead><tr><th rowspan={}>Name<th>2023<th>2024</thead><tbody><tr><td>Pen<td>10<td>20</table>"
+    for span in (0, 2):
+        assert text(page.format(span)) == "| Name | 2023 | 2024 |\n| --- | --- | --- |\n| Pen | 10 | 20 |"
+
+
+def test_a_cell_across_the_whole_table_is_no_wider_than_the_table() -> None:
+    page = "<table><tr><th>A<th>B<th>C<tr><td colspan=100000>Fees<tr><td>1<td>2<td>3</table>"
+    assert text(page).splitlines()[2:] == ["| Fees | Fees | Fees |", "| 1 | 2 | 3 |"]
+
+
+@pytest.mark.parametrize("part", ["<div hidden>{}</div>", "<nav>{}</nav>"])
+def test_an_aside_that_is_not_shown_is_not_read(part: str) -> None:
+    assert text("<main>Open.</main>" + part.format("<div><aside>promo</aside></div>")) == "Open."

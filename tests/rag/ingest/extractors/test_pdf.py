@@ -8,7 +8,9 @@ from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 
 from rag.ingest.extractors import extract
+from rag.ingest.extractors import pdf as extractor
 from rag.ingest.extractors.base import Extract, UnreadableError
+from rag.ingest.extractors.grid import tabled
 
 Shown = tuple[float, float, str]
 """A text and where on the page it stands."""
@@ -184,3 +186,13 @@ def test_ligatures_are_letters() -> None:
 def test_what_is_no_pdf_is_told() -> None:
     with pytest.raises(UnreadableError, match="not a PDF"):
         read(b"<html><body>login required</body></html>")
+
+
+def test_tables_do_not_cost_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extractor, "TABLE_SECONDS", 0.0)
+    assert read(pdf(grid(PARTS))).text == "\n".join(" ".join(filter(None, row)) for row in PARTS)
+
+
+def test_a_page_of_nothing_but_cells_is_left_as_it_is() -> None:
+    page = "\n".join("  ".join("0" * 60) for _ in range(300))
+    assert tabled(page, page) == page
