@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import random
+import shutil
 import time
 from collections import Counter
 from multiprocessing.connection import Connection
@@ -56,7 +57,10 @@ def state(home: Path) -> State | None:
 
 def run(home: Path, folder: Path, told: Connection) -> None:
     """Ingest, tell when it begins and when it has returned, then hold everything open until killed."""
-    os.chdir(folder)
+    place = home.parent / "documents"
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.copytree(folder, place)
+    os.chdir(place)
     told.send("begun")
     with Runtime(settings(home)) as runtime:
         ingest(["."], "guide", runtime, prune=True)
