@@ -193,6 +193,7 @@ async def test_replays_say_nothing_of_what_the_provider_takes(runtime: Runtime, 
     asking = await carried_out(runtime, [arm(runtime, variant="quoting")], some(40))
     assert len(provider.calls) == 40
     assert asking.slots == FIRST
+    assert asking.standing.at_once == 0
 
 
 async def test_a_budget_is_never_exceeded_though_answers_become_dearer(runtime: Runtime, provider: Provider) -> None:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -119,3 +120,48 @@ def test_the_sources_that_a_run_cannot_tell_apart_are_left_out() -> None:
     assert [(part.source, part.share) for part in found] == [("cases", 0.6), ("generation", 0.4)]
     widths = [float(bar["width"]) for part in found for bar in parts(plots.stack("token F1", found), part.source)]
     assert math.isclose(sum(widths), 596)
+
+
+def test_labels_of_an_axis_do_not_touch() -> None:
+    svg = plots.distributions(LATENCY, {"A": [0.001, *latencies(1.0, 0.4)], "B": latencies(2.0, 0.4)})
+    labels = [
+        (float(found.attrib["x"]), found.text or "")
+        for found in ElementTree.fromstring(svg).iter("text")
+        if found.attrib["class"] == "tick" and found.attrib.get("text-anchor") == "middle"
+    ]
+    assert len(labels) > 2
+    for (x, text), (further, other) in pairwise(labels):
+        assert further - x > 8 * (len(text) + len(other)) / 2
+
+
+def test_a_95th_percentile_takes_as_many_answers_as_in_the_table() -> None:
+    few, enough = ({"A": latencies(1.0, 0.4, count), "B": latencies(2.0, 0.4)} for count in (19, 20))
+    assert (len(parts(plots.distributions(LATENCY, few), "point")), "p95" in plots.distributions(LATENCY, few)) == (2, False)
+    assert (len(parts(plots.distributions(LATENCY, enough), "point")), "p95" in plots.distributions(LATENCY, enough)) == (4, True)
+
+
+@pytest.mark.parametrize(("metric", "left", "right"), [(F1, "-0.05", "+0.05"), (COST, "+$50", "-$50")])
+def test_a_row_has_a_ruler_that_runs_with_what_is_good(metric: plots.Metric, left: str, right: str) -> None:
+    row = plots.forest(effect(metric, Role.OTHER, 0.5, 0.51, 0.04, Finding.UNKNOWN))
+    said = {found.text: float(found.attrib["x"]) for found in ElementTree.fromstring(row).iter("text")}
+    assert said.keys() == {left, right}
+    assert said[left] < MIDDLE < said[right]
+
+
+def test_a_row_of_which_nothing_is_known_has_no_ruler() -> None:
+    unknown = minimal().effects[0]
+    assert "ruler" in plots.forest(unknown)
+    assert "ruler" not in plots.forest(unknown.model_copy(update={"margin": None}))
+
+
+def test_the_names_of_the_two_points_stand_apart() -> None:
+    cost, quality = rich().effects[3], rich().effects[0]
+    near = cost.model_copy(update={"b": cost.a.model_copy(update={"value": 1.001 * cost.a.value})})
+    a, b = parts(plots.tradeoff(near, quality.model_copy(update={"b": quality.a})), "name")
+    assert float(b["x"]) - float(a["x"]) >= 20
+    assert (a["text-anchor"], b["text-anchor"]) == ("end", "start")
+
+
+def test_chance_is_no_part_of_the_questions_where_repeats_could_tell() -> None:
+    (part,) = plots.parts(VarianceShares(metric="f1", cases=1.0))
+    assert part.label == "the questions, and chance (--repeats 2 tells them apart)"
