@@ -18,6 +18,8 @@ FUNCTION_WORD = 0.15
 """The weight of a function word beside that of any other."""
 CANDIDATES = 4
 """Sentences looked at closely, of those that share most with a claim."""
+HELD_BY = 1_000
+"""The most sentences in which one term of a claim is looked up: a term that more of them hold tells them apart no better."""
 Key = TypeVar("Key", bound=Hashable)
 
 
@@ -128,7 +130,7 @@ class Collection:
         shared: dict[tuple[int, int], float] = {}
         for term in dict.fromkeys(claim.content):
             share = claim.terms[term]
-            for place in self._places(term):
+            for place in self._places(term)[:HELD_BY]:
                 shared[place] = shared.get(place, 0.0) + share
         closest = [place for _, place in sorted([(-share, place) for place, share in shared.items()])[:CANDIDATES]]
         for number, sentence in closest:

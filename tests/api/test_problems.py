@@ -2,6 +2,7 @@
 
 import json
 import socket
+import time
 from urllib.parse import urlsplit
 
 import httpx
@@ -41,6 +42,24 @@ def test_too_large_a_body(url: str, declared: bool) -> None:
     pieces = (body[start : start + 65536] for start in range(0, len(body), 65536))
     response = httpx.post(f"{url}/chat", content=body if declared else pieces, headers=JSON)
     assert (response.status_code, problem(response)) == (413, f"the body is too large: send at most {LARGEST} bytes")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_too_large_a_body_is_told_to_a_client_that_sends_all_of_it_before_it_reads(url: str, declared: bool) -> None:
+    place = urlsplit(url)
+    length = f"Content-Length: {LARGEST + 500_000}" if declared else "Transfer-Encoding: chunked"
+    piece = b"a" * 100_000
+    chunk = piece if declared else b"%x\r\n%b\r\n" % (len(piece), piece)
+    head = (
+        f"POST /chat HTTP/1.1\r\nHost: {place.netloc}\r\nConnection: close\r\nContent-Type: application/json\r\n{length}\r\n\r\n"
+    )
+    with socket.create_connection((place.hostname, place.port)) as connection:  # type: ignore[arg-type]
+        connection.sendall(head.encode())
+        for _ in range(LARGEST // len(piece) + 5):
+            connection.sendall(chunk)
+            time.sleep(0.02)
+        connection.sendall(b"" if declared else b"0\r\n\r\n")
+        assert b" 413 " in connection.recv(1000)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What is asked, said and read takes time in proportion to its length, whatever it is made of."""
 
+import itertools
 import time
 from collections.abc import Callable
 
@@ -34,6 +35,8 @@ LEAST_SECONDS = 0.06
 """What takes less for 20,000 characters keeps nobody waiting, and is too short to be measured."""
 RATIO = 9.0
 """Of four times the length: it takes four times the time, where it goes by the square sixteen times."""
+MEASURED = 3
+"""Times that a ratio must be too large, since other work on the machine makes one so now and then."""
 
 
 def echoed(text: str) -> None:
@@ -97,6 +100,7 @@ def test_time_goes_by_the_length(name: str) -> None:
     slow = []
     for unit in UNITS:
         if seconds(reader, unit, 20_000) > LEAST_SECONDS:
-            ratio = seconds(reader, unit, 40_000) / seconds(reader, unit, 10_000)
-            slow += [f"{unit!r}: {ratio:.1f} times"] if ratio > RATIO else []
+            ratios = (seconds(reader, unit, 40_000) / seconds(reader, unit, 10_000) for _ in range(MEASURED))
+            too_large = list(itertools.takewhile(lambda ratio: ratio > RATIO, ratios))
+            slow += [f"{unit!r}: {min(too_large):.1f} times"] if len(too_large) == MEASURED else []
     assert slow == []
